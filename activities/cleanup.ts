@@ -1,0 +1,65 @@
+/** What a run leaves behind is taken away again: its jobs, grants and snapshots, on every host that can be reached. */
+import { HostError } from '../hosts/errors';
+import type { HostRef } from '../hosts/hosts';
+import type { ActivityDeps, RunFence } from './context';
+import { asActivity, fenceFor, forEachLimited, heartbeating } from './context';
+
+export interface CleanupInput {
+  fence: RunFence;
+  hosts: HostRef[];
+}
+
+/** Makes the activities `closeGrants`, `dropSnapshots` and `forgetRun`. */
+export function cleanupActivities({ hosts }: ActivityDeps) {
+  /** Visits every host; the ones that can't be reached are named, since the next run or `doctor --fix` must mend them. */
+  async function everywhere(
+    input: CleanupInput,
+    each: (host: HostRef) => Promise<unknown>,
+  ): Promise<{ unreachable: string[] }> {
+    const unreachable: string[] = [];
+    await forEachLimited({
+      items: input.hosts,
+      limit: 64,
+      each: async (host) => {
+        try {
+          await each(host);
+        } catch (error) {
+          if (!(error instanceof HostError) || error.code !== 'unreachable') throw error;
+          unreachable.push(host.name);
+        }
+      },
+    });
+    return { unreachable };
+  }
+
+  const dropSnapshots = (input: CleanupInput) =>
+    everywhere(input, (host) => {
+      const args = {
+        ...fenceFor({ fence: input.fence, step: 'drop snapshots' }),
+        targetRun: input.fence.run,
+        freeze: -1,
+      };
+      return hosts.call({ host, verb: 'snapshot.drop', step: 'drop snapshots', args, timeoutMs: 300_000 });
+    });
+  const closeGrants = (input: CleanupInput) =>
+    everywhere(input, (host) =>
+      hosts.call({
+        host,
+        verb: 'grant.close',
+        step: 'close grants',
+        args: fenceFor({ fence: input.fence, step: 'close grants' }),
+      }),
+    );
+  /** Stops and forgets the run's jobs and removes its folder on the host. */
+  const forgetRun = (input: CleanupInput) =>
+    everywhere(input, (host) => {
+      const args = { ...fenceFor({ fence: input.fence, step: 'forget run' }), targetRun: input.fence.run };
+      return hosts.call({ host, verb: 'job.forget', step: 'forget run', args });
+    });
+
+  return {
+    dropSnapshots: (input: CleanupInput) => asActivity(() => heartbeating({ body: () => dropSnapshots(input) })),
+    closeGrants: (input: CleanupInput) => asActivity(() => heartbeating({ body: () => closeGrants(input) })),
+    forgetRun: (input: CleanupInput) => asActivity(() => heartbeating({ body: () => forgetRun(input) })),
+  };
+}

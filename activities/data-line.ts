@@ -1,0 +1,134 @@
+/**
+ * The line that data takes between two hosts (S25, S28): a key for this run, a grant for one place, and who dials whom. The receiver is
+ * always a jailed rsync daemon and the sender always its client; only the direction in which ssh connects differs.
+ */
+import type { Fence, GrantScope } from '../hosts/args';
+import { HostError } from '../hosts/errors';
+import type { Hosts } from '../hosts/hosts';
+import { stopJob } from '../hosts/jobs';
+import { jobName } from '../planning/ids';
+import type { FleetHost } from '../planning/run-input';
+import { z } from 'zod';
+
+/** A scope that receives: a tree of a store, a source in place, or a folder. */
+export type ReceiveScope = Extract<GrantScope, { scope: 'store' | 'restore' | 'folder' }>;
+/** A scope that sends: a snapshot or a sealed backup. */
+export type SendScope = Extract<GrantScope, { scope: 'snapshot' | 'backup' }>;
+
+export interface LineOptions {
+  hosts: Hosts;
+  /** The fence at the sender and at the receiver; they differ when a backup goes into another fleet. */
+  fence: { sender: Fence; receiver: Fence };
+  step: string;
+  /** The grant's name. */
+  grant: string;
+  sender: { host: FleetHost; scope: SendScope };
+  receiver: { host: FleetHost; scope: ReceiveScope };
+  /** `out`: the sender connects to the receiver; `in`: the other way round, for a sender behind a firewall. */
+  dial: 'out' | 'in';
+  /** Connections side by side that the sender will use; for `in` they are held open. */
+  lanes: number;
+}
+
+/** What the sender's job is told, and how the line ends. */
+export interface DataLine {
+  peer: { dial: 'out' | 'in'; peerHost?: string; peerPort?: number; peerUser?: string; peerKey?: string };
+  /** Takes the grant back, sees its receivers gone, and hangs up. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** A grant outlives the longest copy that we have seen; it is closed as soon as the copy is done. */
+const GRANT_S = 48 * 3600;
+
+/** Opens a line; a retry of the same step finds it open and goes on with it. @throws HostError */
+export function openLine(options: LineOptions): Promise<DataLine> {
+  return options.dial === 'out' ? dialOut(options) : dialIn(options);
+}
+
+async function dialOut({ hosts, fence, step, grant, sender, receiver }: LineOptions): Promise<DataLine> {
+  const key = await hosts.call({
+    host: sender.host,
+    verb: 'grant.key',
+    step,
+    args: { ...fence.sender, grant, purpose: 'receive' },
+  });
+  const args = {
+    ...fence.receiver,
+    grant,
+    purpose: 'receive' as const,
+    ...receiver.scope,
+    pubkey: key.pubkey,
+    signature: key.signature,
+    peer: sender.host.name,
+    expiresS: GRANT_S,
+  };
+  const granted = await hosts.call({ host: receiver.host, verb: 'grant.add', step, args });
+  const peerKey = pinnable({ keys: granted.hostKeys, host: receiver.host, step });
+  const { address, port, user } = receiver.host;
+  return {
+    peer: { dial: 'out', peerHost: address, peerPort: port, peerUser: user, peerKey },
+    close: async () => {
+      await hosts.call({ host: receiver.host, verb: 'grant.close', step, args: { ...fence.receiver, grant } });
+    },
+  };
+}
+
+async function dialIn({ hosts, fence, step, grant, sender, receiver, lanes }: LineOptions): Promise<DataLine> {
+  const key = await hosts.call({
+    host: receiver.host,
+    verb: 'grant.key',
+    step,
+    args: { ...fence.receiver, grant, purpose: 'send' },
+  });
+  const args = {
+    ...fence.sender,
+    grant,
+    purpose: 'send' as const,
+    ...sender.scope,
+    pubkey: key.pubkey,
+    signature: key.signature,
+    peer: receiver.host.name,
+    expiresS: GRANT_S,
+  };
+  const granted = signed.parse(await hosts.call({ host: sender.host, verb: 'grant.add', step, args }));
+  const { address, port, user } = sender.host;
+  const job = jobName({ run: fence.receiver.run, step: 'dial', key: grant });
+  const dial = {
+    ...fence.receiver,
+    job,
+    kind: 'dial' as const,
+    grant,
+    ...receiver.scope,
+    lanes,
+    peer: sender.host.name,
+    peerHost: address,
+    peerPort: port,
+    peerUser: user,
+    peerKey: pinnable({ keys: granted.hostKeys, host: sender.host, step }),
+    signature: granted.signature,
+  };
+  await hosts.call({ host: receiver.host, verb: 'job.start', step, args: dial });
+  return {
+    peer: { dial: 'in' },
+    close: async () => {
+      await stopJob({ hosts, host: receiver.host, job, fence: fence.receiver, step });
+      await hosts.call({ host: sender.host, verb: 'grant.close', step, args: { ...fence.sender, grant } });
+    },
+  };
+}
+
+const signed = z.looseObject({ hostKeys: z.array(z.string()), signature: z.string() });
+
+/** The host key that is pinned at the other end. @throws HostError where there is none of the kind that everyone has */
+function pinnable({ keys, host, step }: { keys: string[]; host: FleetHost; step: string }): string {
+  const found = keys.find((each) => each.startsWith('ssh-ed25519 '));
+  if (found !== undefined) return found;
+  throw new HostError({
+    host: host.name,
+    verb: 'grant.add',
+    step,
+    code: 'missing-tool',
+    message: 'it has no ed25519 ssh host key, which the other end needs to pin',
+    next: 'run `ssh-keygen -A` there, then retry',
+  });
+}

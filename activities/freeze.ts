@@ -1,0 +1,298 @@
+/**
+ * The freeze: one barrier over all hosts of a group (S1). Armed everywhere → paused everywhere → snapshotted everywhere → thawed
+ * everywhere. All or nothing: whatever goes wrong on one host thaws all of them, and what was snapshotted is dropped.
+ *
+ * It is one activity because a retry must never mix two instants: a new attempt begins with a new number and a new set of snapshots.
+ */
+import { performance } from 'node:perf_hooks';
+import { ApplicationFailure } from '@temporalio/activity';
+import { z } from 'zod';
+import type { FreezeSession, Snapshotted, Thawed } from '../hosts/freeze-session';
+import { HostError } from '../hosts/errors';
+import type { HostRef } from '../hosts/hosts';
+import type { FreezeEvent, FreezeReport, TornReason } from '../planning/torn';
+import { judgeFreeze, pauseWindow } from '../planning/torn';
+import type { ActivityDeps, RunFence } from './context';
+import { asActivity, fenceFor, forEachLimited, heartbeating } from './context';
+
+export interface FreezeInput {
+  fence: RunFence;
+  hosts: HostRef[];
+  /** The dead-man's limit, seconds; a host's own configuration may lower it. */
+  maxPauseS: number;
+  /** How many torn instants are repeated before a person is asked. */
+  instants: number;
+  /** `partial`: a host that can't be armed is left out and reported as missing. */
+  onUnreachable: 'fail' | 'partial';
+}
+
+/** One source's snapshot of the instant, as its host named it. */
+export interface TakenSnapshot {
+  host: string;
+  source: string;
+  kind: string;
+  name: string;
+}
+
+export interface FreezeResult {
+  /** The freeze number of this run under which the snapshots are known on the hosts. */
+  freeze: number;
+  /** The instant: the wall clock when the last host was confirmed paused, ms since 1970. */
+  frozenAtMs: number;
+  /** From the first host's pause to the last host's thaw, ms, by the director's clock. */
+  pauseMs: number;
+  hosts: HostFreezeReport[];
+  snapshots: TakenSnapshot[];
+  /** Hosts that were left out, with the reason. */
+  missing: { host: string; code: string; message: string }[];
+  /** The instants that did not count, with what tore them. */
+  torn: { freeze: number; reasons: TornReason[] }[];
+}
+
+/** What a host's part in the freeze rests on, for the consistency label (S7). */
+export interface HostFreezeReport extends FreezeReport {
+  /** Running containers that were left alone: our own engine's. */
+  exempt: string[];
+  /** Running containers that the runbook doesn't ask to pause. */
+  unmatched: string[];
+  unitsStopped: string[];
+  unitsFrozen: string[];
+}
+
+interface Recorded {
+  session: FreezeSession;
+  report: HostFreezeReport;
+  snapshots: TakenSnapshot[];
+}
+
+/** Makes the activity `freeze`. */
+export function freezeActivities({ hosts, logger }: ActivityDeps) {
+  async function freeze(input: FreezeInput): Promise<FreezeResult> {
+    const { fence } = input;
+    const attempt = fenceFor({ fence, step: 'freeze' });
+    const log = logger.child({ run: fence.run, step: 'freeze' });
+    const torn: FreezeResult['torn'] = [];
+    await hosts.warm({ hosts: input.hosts });
+    for (let instant = 0; instant < input.instants; instant += 1) {
+      // Attempt and instant together make a number that no earlier try of this run has used.
+      const number = attempt.attempt * 10 + instant;
+      const taken = await oneInstant({ input, number });
+      if (taken.verdict.torn) {
+        log.warn({ freeze: number, reasons: taken.verdict.reasons }, 'the instant was torn; its snapshots are dropped');
+        torn.push({ freeze: number, reasons: taken.verdict.reasons });
+        await dropAll({ fence, hosts: input.hosts, number });
+        continue;
+      }
+      const reports = taken.recorded.map((each) => each.report);
+      return {
+        freeze: number,
+        frozenAtMs: taken.frozenAtMs,
+        pauseMs: pauseWindow({ reports }).groupMs,
+        hosts: reports,
+        snapshots: taken.recorded.flatMap((each) => each.snapshots),
+        missing: taken.missing,
+        torn,
+      };
+    }
+    const last =
+      torn
+        .at(-1)
+        ?.reasons.map((reason) => `${reason.host}: ${reason.message}`)
+        .join('; ') ?? 'unknown';
+    throw ApplicationFailure.create({
+      type: 'torn',
+      nonRetryable: true,
+      message: `${input.instants} instants in a row were torn, the last because of ${last}. Nothing is paused and no snapshot is left; find what restarts or unpauses containers during the pause, then retry`,
+      details: [{ code: 'torn' }],
+    });
+  }
+
+  /** Takes one instant over all hosts; whatever happens, nothing is paused when it returns or throws. */
+  async function oneInstant({ input, number }: { input: FreezeInput; number: number }) {
+    const { open, missing } = await armAll({ input, number });
+    try {
+      await inParallel(open, async (each) => {
+        each.report.directorMs.pauseSentAt = performance.now();
+        const paused = await each.session.pause();
+        each.report.directorMs.pausedAt = performance.now();
+        each.report.phases.paused = { timeMs: paused.timeMs, uptimeMs: paused.uptimeMs };
+      });
+      const frozenAtMs = Date.now();
+      await inParallel(open, async (each) => {
+        each.report.directorMs.snapshotSentAt = performance.now();
+        const answer = await each.session.snapshot();
+        each.report.directorMs.snapshottedAt = performance.now();
+        each.report.phases.snapshotted = { timeMs: answer.timeMs, uptimeMs: answer.uptimeMs };
+        each.snapshots = namedSnapshots({ host: each.session.host, answer });
+      });
+      await inParallel(open, async (each) => {
+        each.report.directorMs.thawSentAt = performance.now();
+        const thawed = await each.session.thaw();
+        each.report.directorMs.thawedAt = performance.now();
+        readThaw({ report: each.report, thawed });
+      });
+      const reports = open.map((each) => each.report);
+      const verdict = judgeFreeze({ hosts: open.map((each) => each.session.host), reports });
+      return { recorded: open, missing, frozenAtMs, verdict };
+    } catch (error) {
+      await closeAll(open);
+      await dropAll({ fence: input.fence, hosts: input.hosts, number });
+      throw error;
+    } finally {
+      await closeAll(open);
+    }
+  }
+
+  async function armAll({ input, number }: { input: FreezeInput; number: number }) {
+    const open: Recorded[] = [];
+    const missing: FreezeResult['missing'] = [];
+    const failures: Error[] = [];
+    await Promise.all(
+      input.hosts.map(async (host) => {
+        try {
+          const fence = fenceFor({ fence: input.fence, step: 'freeze' });
+          const session = await hosts.openFreeze({
+            host,
+            fence,
+            freeze: number,
+            maxPauseS: input.maxPauseS,
+            step: 'freeze',
+            timeoutMs: 60_000,
+          });
+          open.push({ session, report: newReport(session), snapshots: [] });
+        } catch (error) {
+          if (input.onUnreachable === 'partial' && error instanceof HostError && error.code === 'unreachable') {
+            missing.push({ host: host.name, code: error.code, message: error.message });
+          } else {
+            failures.push(error instanceof Error ? error : new Error(String(error)));
+          }
+        }
+      }),
+    );
+    if (failures.length > 0 || open.length === 0) {
+      await closeAll(open);
+      throw (
+        failures[0] ??
+        ApplicationFailure.nonRetryable(
+          'no host of this group can be reached, so there is nothing to back up',
+          'unreachable',
+        )
+      );
+    }
+    return { open, missing };
+  }
+
+  async function dropAll({
+    fence,
+    hosts: all,
+    number,
+  }: {
+    fence: RunFence;
+    hosts: HostRef[];
+    number: number;
+  }): Promise<void> {
+    await Promise.allSettled(
+      all.map((host) =>
+        hosts.call({
+          host,
+          verb: 'snapshot.drop',
+          step: 'drop torn snapshots',
+          args: { ...fenceFor({ fence, step: 'freeze' }), targetRun: fence.run, freeze: number },
+        }),
+      ),
+    );
+  }
+
+  /** Reverses on every host whatever a freeze of this group still holds; safe to repeat. */
+  async function thawAll(input: { fence: RunFence; hosts: HostRef[] }): Promise<{ unreachable: string[] }> {
+    const unreachable: string[] = [];
+    await forEachLimited({
+      items: input.hosts,
+      limit: 64,
+      each: async (host) => {
+        try {
+          await hosts.call({ host, verb: 'thaw', step: 'thaw', args: fenceFor({ fence: input.fence, step: 'thaw' }) });
+        } catch (error) {
+          // Its own dead-man thaws a host that can't be reached; the run's report names it.
+          if (!(error instanceof HostError) || error.code !== 'unreachable') throw error;
+          unreachable.push(host.name);
+        }
+      },
+    });
+    return { unreachable };
+  }
+
+  return {
+    freeze: (input: FreezeInput) =>
+      asActivity(() => heartbeating({ details: () => ({ step: 'freeze' }), body: () => freeze(input) })),
+    thawAll: (input: { fence: RunFence; hosts: HostRef[] }) =>
+      asActivity(() => heartbeating({ body: () => thawAll(input) })),
+  };
+}
+
+function newReport(session: FreezeSession): HostFreezeReport {
+  const { armed } = session;
+  const left = leftAlone.parse(armed.left);
+  return {
+    host: session.host,
+    phases: { armed: { timeMs: armed.timeMs, uptimeMs: armed.uptimeMs } },
+    directorMs: {},
+    torn: '',
+    deadmanFired: false,
+    containers: [],
+    pausedMs: 0,
+    events: [],
+    exempt: left.filter((each) => each.why === 'exempt').map((each) => each.name),
+    unmatched: left.filter((each) => each.why === 'no').map((each) => each.name),
+    unitsStopped: armed.units.filter((unit) => !byFreezing(unit)).map((unit) => unit.name),
+    unitsFrozen: armed.units.filter(byFreezing).map((unit) => unit.name),
+  };
+}
+
+function byFreezing(unit: object): boolean {
+  return 'by' in unit && unit.by === 'freeze';
+}
+
+/** Containers that were left as they are: `exempt` (our own engine's), `already` (paused by others), `no` (not asked for). */
+const leftAlone = z.array(z.looseObject({ name: z.string(), why: z.string() })).default([]);
+
+function namedSnapshots({ host, answer }: { host: string; answer: Snapshotted }): TakenSnapshot[] {
+  return answer.snapshots.map((each) => ({ host, source: each.source, kind: each.kind ?? '', name: each.name ?? '' }));
+}
+
+function readThaw({ report, thawed }: { report: FreezeReport; thawed: Thawed }): void {
+  report.phases.thawed = { timeMs: thawed.timeMs, uptimeMs: thawed.uptimeMs };
+  report.torn = thawed.torn;
+  report.deadmanFired = thawed.deadmanFired;
+  report.pausedMs = thawed.pausedMs;
+  report.containers = thawed.containers.map((each) =>
+    typeof each === 'string'
+      ? { id: each, name: each }
+      : { id: each.id, name: each.name, ...(each.state === undefined ? {} : { state: each.state }) },
+  );
+  report.events = readEvents(thawed.events);
+}
+
+/** The host's list of violations; a number or nothing means that it reports them only in `torn`. */
+function readEvents(events: unknown): FreezeEvent[] {
+  if (!Array.isArray(events)) return [];
+  return events.map((each: unknown) => {
+    const record = typeof each === 'object' && each !== null ? (each as Partial<Record<string, unknown>>) : {};
+    return {
+      action: typeof record.action === 'string' ? record.action : 'event',
+      name: typeof record.name === 'string' ? record.name : 'unknown',
+      ...(typeof record.timeMs === 'number' ? { timeMs: record.timeMs } : {}),
+    };
+  });
+}
+
+/** All at once; when one fails, the others are awaited first, so that nothing of this phase is still under way. */
+async function inParallel(all: Recorded[], each: (one: Recorded) => Promise<void>): Promise<void> {
+  const settled = await Promise.allSettled(all.map(each));
+  const failed = settled.find((one) => one.status === 'rejected');
+  if (failed !== undefined) throw failed.reason instanceof Error ? failed.reason : new Error(String(failed.reason));
+}
+
+async function closeAll(open: Recorded[]): Promise<void> {
+  await Promise.all(open.map((each) => each.session.close()));
+}

@@ -1,0 +1,48 @@
+/** All activities of a worker, made from what they need; their names are the names in the Temporal UI. */
+import type { Logger } from 'pino';
+import { CurrentHosts } from '../hosts/current-hosts';
+import { loadDirectorKeys, signManifest } from '../hosts/director-keys';
+import { checkActivities } from './checks';
+import { cleanupActivities } from './cleanup';
+import type { ActivityDeps } from './context';
+import { freezeActivities } from './freeze';
+import { hookActivities } from './hooks';
+import { leaseActivities } from './lease';
+import { notifyActivities } from './notify';
+import { pruneActivities } from './prune';
+import { restoreActivities } from './restore';
+import { storeActivities } from './store';
+import { transferActivities } from './transfer';
+
+export type { ActivityDeps } from './context';
+
+/** The activities as functions, for `Worker.create`. */
+export function activitiesFrom(deps: ActivityDeps) {
+  return {
+    ...leaseActivities(deps),
+    ...checkActivities(deps),
+    ...hookActivities(deps),
+    ...freezeActivities(deps),
+    ...storeActivities(deps),
+    ...transferActivities(deps),
+    ...restoreActivities(deps),
+    ...pruneActivities(deps),
+    ...cleanupActivities(deps),
+    ...notifyActivities(deps),
+  };
+}
+
+/** What workflow code sees of them. */
+export type Activities = ReturnType<typeof activitiesFrom>;
+
+/** The activities of a real worker: the fleet over ssh, with the keys of this state folder. */
+export function createActivities({ stateDir, logger }: { stateDir: string; logger: Logger }): Activities {
+  return activitiesFrom({
+    hosts: new CurrentHosts({ stateDir }),
+    logger,
+    openSigner: async () => {
+      const keys = await loadDirectorKeys({ stateDir });
+      return { publicKeyHex: keys.signing.publicHex, sign: (bytes) => signManifest({ keys, bytes }) };
+    },
+  });
+}

@@ -1,0 +1,99 @@
+/** The lease: one run per group, over all directors and engines (S4), and the fence that its term raises on every host (S3). */
+import { ApplicationFailure } from '@temporalio/activity';
+import type { HostRef } from '../hosts/hosts';
+import { HostError } from '../hosts/errors';
+import type { ActivityDeps } from './context';
+import { asActivity, forEachLimited, heartbeating } from './context';
+
+export interface LeaseInput {
+  group: string;
+  run: string;
+  /** Who holds it, as another director is told: `director-id/run`. */
+  owner: string;
+  store: { name: string; host: HostRef };
+  /** How long it lasts without being renewed, seconds. */
+  ttlS: number;
+}
+
+export interface LeaseHolders extends LeaseInput {
+  term: number;
+  hosts: HostRef[];
+}
+
+/** Makes the activities `takeLease`, `raiseFences`, `renewLease` and `releaseLease`. */
+export function leaseActivities({ hosts }: ActivityDeps) {
+  /** Asks the store for the group; the same run again keeps its term. A holder is named, and nothing waits for it. */
+  async function takeLease(input: LeaseInput): Promise<{ term: number }> {
+    const { group, run, owner, store, ttlS } = input;
+    try {
+      const args = { group, run, owner, store: store.name, term: 0, ttl: ttlS };
+      const reply = await hosts.call({ host: store.host, verb: 'lease.take', step: 'lease', args });
+      return { term: reply.term };
+    } catch (error) {
+      if (!(error instanceof HostError) || error.code !== 'lease-held') throw error;
+      throw ApplicationFailure.create({
+        type: 'lease-held',
+        nonRetryable: true,
+        message: `${error.reason} (\`resurgo runs\` shows it there)`,
+        details: [{ code: 'lease-held', host: store.host.name }],
+      });
+    }
+  }
+
+  /** Raises the fence on every host: an older run's verbs are refused from now on. Unreachable hosts are named, not failed. */
+  async function raiseFences(input: LeaseHolders): Promise<{ unreachable: { host: string; message: string }[] }> {
+    const unreachable: { host: string; message: string }[] = [];
+    const { group, run, owner, term, ttlS } = input;
+    await hosts.warm({ hosts: input.hosts });
+    await forEachLimited({
+      items: input.hosts,
+      limit: 64,
+      each: async (host) => {
+        try {
+          await hosts.call({ host, verb: 'lease.take', step: 'lease', args: { group, run, owner, term, ttl: ttlS } });
+        } catch (error) {
+          if (!(error instanceof HostError) || error.code !== 'unreachable') throw error;
+          unreachable.push({ host: host.name, message: error.message });
+        }
+      },
+    });
+    return { unreachable };
+  }
+
+  async function renewLease(input: LeaseInput & { term: number }): Promise<void> {
+    const { group, run, owner, store, term, ttlS } = input;
+    const args = { group, run, owner, store: store.name, term, ttl: ttlS };
+    await hosts.call({ host: store.host, verb: 'lease.renew', step: 'lease', args });
+  }
+
+  /** Gives the group back, on the hosts first: the store's word is what another run asks. */
+  async function releaseLease(input: LeaseHolders): Promise<void> {
+    const { group, run, owner, term, store } = input;
+    await forEachLimited({
+      items: input.hosts,
+      limit: 64,
+      each: async (host) => {
+        try {
+          await hosts.call({ host, verb: 'lease.release', step: 'lease', args: { group, run, owner, term } });
+        } catch (error) {
+          // A host that can't be reached keeps an old fence, which the next run's higher term passes.
+          if (!(error instanceof HostError) || error.code !== 'unreachable') throw error;
+        }
+      },
+    });
+    await hosts.call({
+      host: store.host,
+      verb: 'lease.release',
+      step: 'lease',
+      args: { group, run, owner, term, store: store.name },
+    });
+  }
+
+  return {
+    takeLease: (input: LeaseInput) => asActivity(() => heartbeating({ body: () => takeLease(input) })),
+    raiseFences: (input: LeaseHolders) => asActivity(() => heartbeating({ body: () => raiseFences(input) })),
+    renewLease: (input: LeaseInput & { term: number }) =>
+      asActivity(() => heartbeating({ body: () => renewLease(input) })),
+    releaseLease: (input: LeaseHolders) => asActivity(() => heartbeating({ body: () => releaseLease(input) })),
+  };
+}

@@ -1,0 +1,81 @@
+/** Tells the world how a run goes: a webhook with a signed JSON body, or a healthchecks-style ping. */
+import { createHmac } from 'node:crypto';
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import { ApplicationFailure } from '@temporalio/activity';
+import type { Notify, NotifyEvent, Secret } from '../runbooks/types';
+import type { ActivityDeps } from './context';
+import { asActivity } from './context';
+
+/** What is sent to a webhook; additive only. */
+export interface Notice {
+  event: NotifyEvent;
+  group: string;
+  run: string;
+  /** `backup`, `restore`, … */
+  kind: string;
+  /** The verdict, or what the run waits for, in a sentence. */
+  message: string;
+  backupId?: string;
+  step?: string;
+}
+
+const TIMEOUT_MS = 10_000;
+const runFile = promisify(execFile);
+
+/** Makes the activity `notify`. */
+export function notifyActivities({ logger }: ActivityDeps) {
+  async function notify(input: { to: Notify[]; notice: Notice }): Promise<{ sent: number }> {
+    const { to, notice } = input;
+    const wanted = to.filter((each) => each.on.includes(notice.event));
+    const results = await Promise.allSettled(wanted.map((each) => send({ to: each, notice })));
+    const failed = results.flatMap((each) => (each.status === 'rejected' ? [String(each.reason)] : []));
+    logger.info(
+      { run: notice.run, event: notice.event, sent: wanted.length - failed.length, failed: failed.length },
+      'notified',
+    );
+    if (failed.length > 0) {
+      throw ApplicationFailure.create({
+        type: 'notify-failed',
+        message: `${failed.length} of ${wanted.length} notifications failed: ${failed.join('; ')}`,
+      });
+    }
+    return { sent: wanted.length };
+  }
+  return { notify: (input: { to: Notify[]; notice: Notice }) => asActivity(() => notify(input)) };
+}
+
+async function send({ to, notice }: { to: Notify; notice: Notice }): Promise<void> {
+  const signal = AbortSignal.timeout(TIMEOUT_MS);
+  const body = JSON.stringify({ resurgoNotice: 1, ...notice, atMs: Date.now() });
+  const headers: Record<string, string> = { 'content-type': 'application/json' };
+  if (to.secret !== null) {
+    headers['x-resurgo-signature'] = `sha256=${createHmac('sha256', await readSecret(to.secret))
+      .update(body)
+      .digest('hex')}`;
+  }
+  const response =
+    to.kind === 'ping'
+      ? await fetch(pingUrl({ url: to.url, event: notice.event }), { method: 'POST', body: notice.message, signal })
+      : await fetch(to.url, { method: 'POST', headers, body, signal });
+  if (!response.ok) throw new Error(`${new URL(to.url).host} answered ${response.status}`);
+}
+
+/** The healthchecks convention: the bare address is success, `/start` and `/fail` the others. */
+export function pingUrl({ url, event }: { url: string; event: NotifyEvent }): string {
+  const suffix = { start: '/start', success: '', failure: '/fail', 'needs-operator': '/fail' }[event];
+  return url.replace(/\/+$/, '') + suffix;
+}
+
+async function readSecret(secret: Secret): Promise<string> {
+  if (secret.from === 'env') {
+    const value = process.env[secret.value];
+    if (value === undefined)
+      throw new Error(`the environment variable ${secret.value} of a notify secret is not set for the worker`);
+    return value;
+  }
+  if (secret.from === 'file') return (await readFile(secret.value, 'utf8')).trim();
+  const { stdout } = await runFile(secret.value, [], { timeout: TIMEOUT_MS });
+  return stdout.trim();
+}

@@ -1,0 +1,415 @@
+/**
+ * Bringing data back, step by step: what the destination is, what would change, stopping and starting what uses it, the data itself
+ * through the destination's own jail (S22), and the listing that proves it.
+ */
+import { Context } from '@temporalio/activity';
+import { z } from 'zod';
+import { readBackups } from '../hosts/backups';
+import { HostError } from '../hosts/errors';
+import { runJob } from '../hosts/jobs';
+import { listingLines } from '../hosts/listings';
+import { jobName } from '../planning/ids';
+import { escapePath, readListing } from '../planning/listing';
+import type { Manifest } from '../planning/manifest';
+import type { DestinationCheck, DryRun } from '../planning/restore';
+import type { FleetHost } from '../planning/run-input';
+import type { ActivityDeps, RunFence } from './context';
+import { asActivity, fenceFor, forEachLimited, heartbeating, jobSignal } from './context';
+import { openLine } from './data-line';
+import type { ReceiveScope } from './data-line';
+import type { CopyProgress } from './transfer';
+
+/** One tree of a backup and the place it goes to. */
+export interface RestoreItemRef {
+  backup: { id: string; tree: string; subpath: string | null };
+  /** Where the backup lies, and under which group's name. */
+  store: { name: string; group: string; host: FleetHost };
+  destination: {
+    host: FleetHost;
+    /** The configured source that is restored in place; null for a folder. */
+    source: { name: string; tree: string; snapshot: string } | null;
+    /** The folder that the tree is put into; null in place. */
+    folder: string | null;
+  };
+  /** Whether the subpath is a single file (or link): it goes into its folder, and nothing is deleted there. */
+  single: boolean;
+  /** Who connects: `out` the store's host, `in` the destination. */
+  dial: 'out' | 'in';
+  /** rsync patterns that stay as they are (S20). */
+  protect: string[];
+  deletes: boolean;
+}
+
+export interface RestoredItem {
+  files: number;
+  bytes: number;
+  deletions: number;
+  sentBytes: number;
+  /** SHA-256 of the listing that the destination was verified against. */
+  listingSha256: string;
+}
+
+const checked = z.looseObject({
+  fsType: z.string(),
+  fsUuid: z.string(),
+  freeBytes: z.number(),
+  /** rsync patterns of mounts below, relative to the destination. */
+  protected: z.array(z.string()).default([]),
+});
+const sent = z.looseObject({
+  bytes: z.number(),
+  files: z.number(),
+  deletions: z.number(),
+  sentBytes: z.number().default(0),
+  deleting: z.array(z.string()).default([]),
+  listing: z.looseObject({ sha256: z.string().optional() }).default({}),
+});
+const verified = z.looseObject({ differences: z.array(z.string()).default([]) });
+const stopped = z.looseObject({
+  stopped: z.array(z.union([z.string(), z.looseObject({ name: z.string() })])).default([]),
+});
+
+/** Makes the activities of the workflow `restore`. */
+export function restoreActivities({ hosts, openSigner }: ActivityDeps) {
+  /** One backup's manifest. @throws a failure `not-found` or `damaged`; a bad signature is never passed over (S19) */
+  async function readBackup(input: {
+    group: string;
+    store: { name: string; host: FleetHost };
+    id: string;
+  }): Promise<{ manifest: Manifest; signedBy: string }> {
+    const { backups } = await readBackups({
+      hosts,
+      storeHost: input.store.host,
+      store: input.store.name,
+      group: input.group,
+    });
+    const found = backups.find((each) => each.id === input.id);
+    const at = { host: input.store.host.name, verb: 'store.list', step: 'read backup' };
+    if (found === undefined)
+      throw new HostError({ ...at, code: 'not-found', message: `there is no backup ${input.id} of ${input.group}` });
+    if (found.manifest === undefined || found.signedBy === undefined || found.problem !== undefined) {
+      throw new HostError({
+        ...at,
+        code: 'identity-changed',
+        message: `backup ${input.id}: ${found.problem ?? 'not signed'}`,
+        next: 'restore another backup, or look at the store by hand (docs/stores.md)',
+      });
+    }
+    const own = (await openSigner()).publicKeyHex;
+    if (found.signedBy !== own) {
+      throw new HostError({
+        ...at,
+        code: 'not-allowed',
+        message: `backup ${input.id} is signed by another director's key, ${found.signedBy}`,
+        next: 'restore it from the director that made it',
+      });
+    }
+    return { manifest: found.manifest, signedBy: found.signedBy };
+  }
+
+  async function checkDestination(input: { fence: RunFence; item: RestoreItemRef }): Promise<DestinationCheck> {
+    const { item, fence } = input;
+    const { host, source } = item.destination;
+    const step = `check ${nameOf(item)}`;
+    const none = { mounted: true, fsType: '', fsUuid: '', freeBytes: 0, nested: [], safety: null };
+    try {
+      const args = { group: fence.group, run: fence.run, ...placeArgs(item) };
+      const reply = checked.parse(await hosts.call({ host, verb: 'restore.check', step, args }));
+      const safety = source?.snapshot === 'btrfs' || source?.snapshot === 'zfs' ? source.snapshot : null;
+      const nested = reply.protected.map((pattern) => pattern.replace(/^\//, ''));
+      return {
+        allowed: true,
+        mounted: true,
+        fsType: reply.fsType,
+        fsUuid: reply.fsUuid,
+        freeBytes: reply.freeBytes,
+        nested,
+        safety,
+      };
+    } catch (error) {
+      // A refusal belongs into the plan, where all of them are shown together; anything else is a failed look.
+      if (!(error instanceof HostError)) throw error;
+      if (error.code === 'not-allowed') return { ...none, allowed: false, reason: error.reason };
+      if (error.code === 'not-mounted') return { ...none, allowed: true, mounted: false, reason: error.reason };
+      throw error;
+    }
+  }
+
+  /** Whether a path of a backup is a folder, or a single file; told by the listing that was sealed. */
+  async function lookUp(input: {
+    store: RestoreItemRef['store'];
+    id: string;
+    tree: string;
+    subpath: string;
+  }): Promise<{ single: boolean }> {
+    const { store, id, tree, subpath } = input;
+    const step = 'look up path';
+    const wanted = escapePath(subpath);
+    const ref = { storeHost: store.host, store: store.name, group: store.group, id, tree };
+    for await (const line of readListing(listingLines({ hosts, ref, step }))) {
+      if (line.kind === 'entry' && line.entry.path === wanted) return { single: line.entry.type !== 'd' };
+    }
+    throw new HostError({
+      host: store.host.name,
+      verb: 'store.listing',
+      step,
+      code: 'not-found',
+      message: `backup ${id} holds no ${subpath} in ${tree}`,
+      next: 'look for it with `resurgo find`',
+    });
+  }
+
+  async function send(
+    input: { fence: RunFence; item: RestoreItemRef; dryRun: boolean; checksum?: boolean },
+    progress: CopyProgress,
+  ) {
+    const { item, fence, dryRun } = input;
+    const what = dryRun ? (input.checksum === true ? 'prove' : 'count') : 'restore';
+    const step = `${what} ${nameOf(item)}`;
+    const keys = fenceFor({ fence, step });
+    const grant = jobName({ run: fence.run, step: what, key: nameOf(item) });
+    const { store, destination, backup } = item;
+    const line = await openLine({
+      hosts,
+      fence: { sender: { ...keys, group: store.group }, receiver: keys },
+      step,
+      grant,
+      sender: {
+        host: store.host,
+        scope: {
+          scope: 'backup',
+          store: store.name,
+          id: backup.id,
+          tree: backup.tree,
+          subpath: backup.subpath ?? undefined,
+        },
+      },
+      receiver: { host: destination.host, scope: scopeOf(item) },
+      dial: item.dial,
+      lanes: 1,
+    });
+    progress.step = 'copy';
+    const { result } = await runJob({
+      hosts,
+      host: store.host,
+      job: grant,
+      kind: 'restore-send',
+      fence: { ...keys, group: store.group },
+      step,
+      signal: jobSignal(),
+      args: {
+        store: store.name,
+        id: backup.id,
+        tree: backup.tree,
+        subpath: backup.subpath ?? undefined,
+        grant,
+        dryRun,
+        delete: item.deletes && !item.single,
+        checksum: input.checksum,
+        excludes: item.protect.length === 0 ? undefined : Buffer.from(item.protect.join('\n')).toString('base64'),
+        ...line.peer,
+      },
+      onProgress: (now) => {
+        Object.assign(progress, now, { step: 'copy' });
+        Context.current().heartbeat(progress);
+      },
+    });
+    await line.close();
+    return sent.parse(result);
+  }
+
+  async function countRestore(
+    input: { fence: RunFence; item: RestoreItemRef },
+    progress: CopyProgress,
+  ): Promise<DryRun> {
+    const result = await send({ ...input, dryRun: true }, progress);
+    return { files: result.files, bytes: result.bytes, deletions: result.deletions, deletionSamples: result.deleting };
+  }
+
+  async function restoreSource(
+    input: { fence: RunFence; item: RestoreItemRef },
+    progress: CopyProgress,
+  ): Promise<RestoredItem> {
+    const result = await send({ ...input, dryRun: false }, progress);
+    progress.step = 'compare';
+    const listingSha256 = result.listing.sha256 ?? '';
+    if (input.item.single) await proveSingle(input, progress);
+    else await verify({ ...input, listingSha256 });
+    return {
+      files: result.files,
+      bytes: result.bytes,
+      deletions: result.deletions,
+      sentBytes: result.sentBytes,
+      listingSha256,
+    };
+  }
+
+  /** The destination lists itself, against what was sealed; what is protected there doesn't count (S9, S20). */
+  async function verify({
+    fence,
+    item,
+    listingSha256,
+  }: {
+    fence: RunFence;
+    item: RestoreItemRef;
+    listingSha256: string;
+  }): Promise<void> {
+    const step = `verify ${nameOf(item)}`;
+    const { host } = item.destination;
+    const { result } = await runJob({
+      hosts,
+      host,
+      job: jobName({ run: fence.run, step: 'verify', key: nameOf(item) }),
+      kind: 'restore-verify',
+      fence: fenceFor({ fence, step }),
+      step,
+      signal: jobSignal(),
+      args: {
+        ...placeArgs(item),
+        tree: item.destination.source?.tree ?? item.backup.tree,
+        sha256: listingSha256,
+        extra: !item.deletes,
+        excludes: item.protect.length === 0 ? undefined : Buffer.from(item.protect.join('\n')).toString('base64'),
+      },
+    });
+    const { differences } = verified.parse(result);
+    if (differences.length === 0) return;
+    throw new HostError({
+      host: host.name,
+      verb: 'restore-verify',
+      step,
+      code: 'failed',
+      message: `what lies there now is not the backup: ${differences.slice(0, 5).join('; ')}`,
+      next: 'restore it again; if it differs again, something still writes there',
+    });
+  }
+
+  /** A single file has no listing: it is compared by content, and nothing may be left to send. */
+  async function proveSingle(input: { fence: RunFence; item: RestoreItemRef }, progress: CopyProgress): Promise<void> {
+    const left = await send({ ...input, dryRun: true, checksum: true }, progress);
+    if (left.files === 0) return;
+    throw new HostError({
+      host: input.item.destination.host.name,
+      verb: 'restore-send',
+      step: `prove ${nameOf(input.item)}`,
+      code: 'failed',
+      message: 'the file that lies there now is not the one of the backup',
+      next: 'restore it again; if it differs again, something still writes there',
+    });
+  }
+
+  /** Stops, sees stopped, and blocks the start of what uses the data (S21); returns what was stopped. */
+  async function stopWorkloads(input: { fence: RunFence; host: FleetHost }): Promise<string[]> {
+    const step = `stop ${input.host.name}`;
+    const reply = await hosts.call({
+      host: input.host,
+      verb: 'restore.stop',
+      step,
+      args: { ...fenceFor({ fence: input.fence, step }) },
+      timeoutMs: 300_000,
+    });
+    return stopped.parse(reply).stopped.map((each) => (typeof each === 'string' ? each : each.name));
+  }
+
+  async function startWorkloads(input: { fence: RunFence; host: FleetHost }): Promise<void> {
+    const step = `start ${input.host.name}`;
+    await hosts.call({
+      host: input.host,
+      verb: 'restore.start',
+      step,
+      args: { ...fenceFor({ fence: input.fence, step }) },
+      timeoutMs: 300_000,
+    });
+  }
+
+  /** A snapshot of what is about to be overwritten. */
+  async function safetySnapshot(input: { fence: RunFence; item: RestoreItemRef }): Promise<void> {
+    const step = `safety ${nameOf(input.item)}`;
+    await hosts.call({
+      host: input.item.destination.host,
+      verb: 'restore.safety',
+      step,
+      // The whole source, also where only a path of it comes back: that is what can be snapshotted.
+      args: { ...fenceFor({ fence: input.fence, step }), source: input.item.destination.source?.name },
+      timeoutMs: 120_000,
+    });
+  }
+
+  async function checkHealth(input: {
+    fence: RunFence;
+    hosts: FleetHost[];
+    timeoutS: number;
+  }): Promise<{ host: string; healthy: boolean; detail: string }[]> {
+    return forEachLimited({
+      items: input.hosts,
+      limit: 16,
+      each: async (host) => {
+        const step = `health ${host.name}`;
+        const reply = await hosts.call({
+          host,
+          verb: 'restore.health',
+          step,
+          args: { ...fenceFor({ fence: input.fence, step }) },
+          timeoutMs: (input.timeoutS + 30) * 1000,
+        });
+        return { host: host.name, healthy: reply.healthy !== false, detail: JSON.stringify(reply).slice(0, 500) };
+      },
+    });
+  }
+
+  const following =
+    <I extends { item: RestoreItemRef }, R>(body: (input: I, progress: CopyProgress) => Promise<R>) =>
+    (input: I) => {
+      const progress: CopyProgress = { source: nameOf(input.item), step: 'grant' };
+      return asActivity(() => heartbeating({ details: () => progress, body: () => body(input, progress) }));
+    };
+
+  return {
+    lookUp: (input: { store: RestoreItemRef['store']; id: string; tree: string; subpath: string }) =>
+      asActivity(() => heartbeating({ body: () => lookUp(input) })),
+    readBackup: (input: { group: string; store: { name: string; host: FleetHost }; id: string }) =>
+      asActivity(() => heartbeating({ body: () => readBackup(input) })),
+    checkDestination: (input: { fence: RunFence; item: RestoreItemRef }) =>
+      asActivity(() => heartbeating({ body: () => checkDestination(input) })),
+    countRestore: following(countRestore),
+    restoreSource: following(restoreSource),
+    stopWorkloads: (input: { fence: RunFence; host: FleetHost }) =>
+      asActivity(() => heartbeating({ body: () => stopWorkloads(input) })),
+    startWorkloads: (input: { fence: RunFence; host: FleetHost }) =>
+      asActivity(() => heartbeating({ body: () => startWorkloads(input) })),
+    safetySnapshot: (input: { fence: RunFence; item: RestoreItemRef }) =>
+      asActivity(() => heartbeating({ body: () => safetySnapshot(input) })),
+    checkHealth: (input: { fence: RunFence; hosts: FleetHost[]; timeoutS: number }) =>
+      asActivity(() => heartbeating({ body: () => checkHealth(input) })),
+  };
+}
+
+/** `app-1:data` or `app-1:/var/restore`, with the part that is restored. */
+export function nameOf(item: RestoreItemRef): string {
+  const { host, source, folder } = item.destination;
+  return `${host.name}:${source?.name ?? folder ?? ''}${item.backup.subpath === null ? '' : `/${item.backup.subpath}`} from ${item.backup.tree}`;
+}
+
+/** The destination as the host's verbs name it. */
+function placeArgs(item: RestoreItemRef): Record<string, string | undefined> {
+  const { source, folder } = item.destination;
+  const subpath = destinationSubpath(item);
+  return source === null
+    ? { path: folder ?? undefined, tree: item.backup.tree, subpath }
+    : { source: source.name, subpath };
+}
+
+/** A single file goes into its folder: that is what the destination names. */
+function destinationSubpath({ backup, single }: RestoreItemRef): string | undefined {
+  if (backup.subpath === null) return undefined;
+  if (!single) return backup.subpath;
+  const slash = backup.subpath.lastIndexOf('/');
+  return slash < 0 ? undefined : backup.subpath.slice(0, slash);
+}
+
+function scopeOf(item: RestoreItemRef): ReceiveScope {
+  const { source, folder } = item.destination;
+  const subpath = destinationSubpath(item);
+  if (source !== null) return { scope: 'restore', source: source.name, subpath };
+  return { scope: 'folder', path: folder ?? '', tree: item.backup.tree, subpath };
+}

@@ -1,0 +1,96 @@
+/** The store's side of a backup: open it at its last sealed state, seal what arrived, read what is there, remove what retention lets go. */
+import { z } from 'zod';
+import { readBackups } from '../hosts/backups';
+import type { HostRef } from '../hosts/hosts';
+import { runJob } from '../hosts/jobs';
+import { canonicalJson } from '../planning/canonical';
+import { jobName } from '../planning/ids';
+import type { Manifest } from '../planning/manifest';
+import type { ActivityDeps, RunFence } from './context';
+import { asActivity, fenceFor, heartbeating, jobSignal } from './context';
+
+export interface StoreInput {
+  fence: RunFence;
+  store: { name: string; host: HostRef };
+}
+
+/** What the store holds of a group: enough to compare the present with. */
+export interface StoreState {
+  /** Newest whole backup, or null when there is none. */
+  last: { id: string; manifest: Manifest } | null;
+  ids: string[];
+  freeBytes: number;
+  reserveBytes: number;
+}
+
+/** Makes the activities `readStore`, `openStore`, `sealBackup` and `dropRun`. */
+export function storeActivities({ hosts, openSigner }: ActivityDeps) {
+  async function readStore(input: { group: string; store: StoreInput['store'] }): Promise<StoreState> {
+    const { group, store } = input;
+    const [{ backups }, space] = await Promise.all([
+      readBackups({ hosts, storeHost: store.host, store: store.name, group }),
+      hosts.call({ host: store.host, verb: 'store.space', step: 'read store', args: { store: store.name, group } }),
+    ]);
+    const last = backups.findLast((each) => each.problem === undefined && each.manifest?.state === 'Completed');
+    const reserveBytes = Math.round(((space.totalBytes ?? 0) * (space.reservePercent ?? 0)) / 100);
+    return {
+      last: last?.manifest === undefined ? null : { id: last.id, manifest: last.manifest },
+      ids: backups.map((each) => each.id),
+      freeBytes: space.freeBytes,
+      reserveBytes,
+    };
+  }
+
+  /** Rolls `current` back to the last sealed state (S15) and marks it as being written. */
+  async function openStore(input: StoreInput): Promise<void> {
+    await runJob({
+      ...jobOf({ input, kind: 'store-open', step: 'open store' }),
+      kind: 'store-open',
+      args: { store: input.store.name },
+    });
+  }
+
+  /** Signs the manifest and publishes the backup (S17, S19); idempotent for the same id. */
+  async function sealBackup(input: StoreInput & { manifest: Manifest; runbookText: string }): Promise<{ id: string }> {
+    const signer = await openSigner();
+    const bytes = Buffer.from(
+      canonicalJson({ ...input.manifest, director: { ...input.manifest.director, publicKeyHex: signer.publicKeyHex } }),
+    );
+    const args = {
+      store: input.store.name,
+      id: input.manifest.id,
+      manifest: bytes.toString('base64'),
+      manifestSig: signer.sign(bytes),
+      runbook: Buffer.from(input.runbookText).toString('base64'),
+      trees: Buffer.from(
+        input.manifest.sources.flatMap((each) => (each.state === 'ok' ? [each.tree] : [])).join('\n'),
+      ).toString('base64'),
+    };
+    const { result } = await runJob({
+      ...jobOf({ input, kind: 'store-seal', step: 'seal' }),
+      kind: 'store-seal',
+      args,
+    });
+    return z.looseObject({ id: z.string() }).parse(result);
+  }
+
+  /** What the jobs of a store have in common; the name follows from run and kind, so that a retry attaches. */
+  function jobOf({ input, kind, step }: { input: StoreInput; kind: string; step: string }) {
+    return {
+      hosts,
+      host: input.store.host,
+      job: jobName({ run: input.fence.run, step: kind }),
+      fence: fenceFor({ fence: input.fence, step }),
+      step,
+      signal: jobSignal(),
+    };
+  }
+
+  return {
+    readStore: (input: { group: string; store: StoreInput['store'] }) =>
+      asActivity(() => heartbeating({ body: () => readStore(input) })),
+    openStore: (input: StoreInput) => asActivity(() => heartbeating({ body: () => openStore(input) })),
+    sealBackup: (input: StoreInput & { manifest: Manifest; runbookText: string }) =>
+      asActivity(() => heartbeating({ body: () => sealBackup(input) })),
+  };
+}

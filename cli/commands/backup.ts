@@ -1,0 +1,80 @@
+/** `resurgo backup`: starts the workflow, shows it, and says with the exit code what came of it. */
+import type { Command } from '@commander-js/extra-typings';
+import type { BackupReport } from '../../workflows/backup';
+import { runId, workflowId } from '../../planning/ids';
+import { CONTROL_QUEUE } from '../../planning/queues';
+import { operator, run as inContext } from '../context';
+import { dryRun } from './backup-dry-run';
+import type { CliContext } from '../context';
+import { EXIT } from '../exit';
+import { follow } from '../follow';
+import { bytes, duration, table } from '../output';
+import { packageVersion } from '../../workers/bundle';
+
+export function registerBackup(program: Command): void {
+  program
+    .command('backup')
+    .argument('[group]', 'the protection group; may be left out when the runbook has one')
+    .description('freeze a group at one instant and copy it into its store')
+    .option('--dry-run', 'only say what would be sent, the space it needs and the pause to expect')
+    .option('--detach', 'start the run and leave')
+    .option('--checksum', 'compare every file by content, not by size and time')
+    .addHelpText('after', '\nExample:\n  $ resurgo backup portal')
+    .action((group, options, command) => inContext(command, (context) => backup(context, group, options)));
+}
+
+async function backup(
+  context: CliContext,
+  group: string | undefined,
+  options: { dryRun?: true; detach?: true; checksum?: true },
+): Promise<number> {
+  const { out } = context;
+  const { setup } = await context.group(group);
+  if (options.dryRun === true) return dryRun(context, setup);
+  const { client, engine } = await context.engine();
+  const run = runId({ nowMs: Date.now(), random: Math.random() });
+  const id = workflowId({ kind: 'backup', group: setup.group.name, run });
+  const handle = await client.workflow.start('backup', {
+    workflowId: id,
+    taskQueue: CONTROL_QUEUE,
+    args: [{ ...setup, run, requestedBy: operator(), checksum: options.checksum === true, version: packageVersion() }],
+    staticSummary: `backup of ${setup.group.name}: ${setup.group.sources.length} sources on ${setup.hosts.length} hosts into ${setup.store.name}`,
+  });
+  out.event({ type: 'started', workflowId: id, run, ui: engine.uiUrl });
+  out.say(
+    `backup of ${setup.group.name}, run ${run}${engine.uiUrl === undefined ? '' : `\n${engine.uiUrl}/namespaces/${engine.namespace}/workflows/${encodeURIComponent(id)}`}`,
+  );
+  const comeBack = `resurgo watch ${run}`;
+  if (options.detach === true) {
+    out.say(`come back with: ${comeBack}`);
+    return EXIT.ok;
+  }
+  const followed = await follow({ handle, out, comeBack, leaveWaiting: true });
+  if (followed.ended === 'detached') return EXIT.cancelled;
+  if (followed.ended === 'waits') return EXIT.incomplete;
+  if (followed.ended === 'failed') {
+    out.event({ type: 'ended', state: 'Failed', code: followed.code, message: followed.message });
+    out.warn(`Failed: ${followed.message}`);
+    return EXIT.failed;
+  }
+  return showReport(context, (await handle.result()) as BackupReport);
+}
+
+/** A report in words; a partial backup is never exit 0. */
+export function showReport({ out }: CliContext, report: BackupReport): number {
+  const { state, id, pauseMs, label, sources, warnings } = report;
+  const rows = sources.map((each) =>
+    each.state === 'ok'
+      ? [each.tree, `${each.files} files`, bytes(each.bytes), `${bytes(each.sentBytes)} sent`]
+      : [each.tree, 'MISSING', '', each.reason ?? ''],
+  );
+  out.result({
+    json: { type: 'ended', state, id, pauseMs, label, sources, warnings },
+    text: [
+      `${state}: backup ${id} (${label} consistent; everything stood still for ${duration(pauseMs)})`,
+      table(rows),
+      ...warnings.map((each) => `warning: ${each}`),
+    ].join('\n'),
+  });
+  return state === 'Completed' ? EXIT.ok : EXIT.incomplete;
+}

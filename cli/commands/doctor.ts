@@ -1,0 +1,63 @@
+/** `resurgo doctor`: what a backup of a group would meet, host by host, and how to mend each thing. */
+import type { Command } from '@commander-js/extra-typings';
+import { doctor } from '../../hosts/doctor';
+import type { Finding } from '../../hosts/doctor';
+import { engineStatus } from '../../workers/engine';
+import { run as inContext } from '../context';
+import type { CliContext } from '../context';
+import { EXIT } from '../exit';
+import { table } from '../output';
+
+export function registerDoctor(program: Command): void {
+  program
+    .command('doctor')
+    .argument('[group]', 'the protection group')
+    .description('check hosts, store and engine; say how to mend what is wrong, and what is not protected')
+    .option('--fix', 'remove what dead runs have left')
+    .option('--all', 'show also what is well')
+    .addHelpText('after', '\nExample:\n  $ resurgo doctor portal\n  $ resurgo doctor portal --fix')
+    .action((group, options, command) => inContext(command, (context) => examine(context, group, options)));
+}
+
+/** Exit 0 when nothing fails, 1 otherwise; warnings alone are no failure. */
+async function examine(
+  context: CliContext,
+  name: string | undefined,
+  options: { fix?: true; all?: true },
+): Promise<number> {
+  const { runbook, setup } = await context.group(name);
+  const hosts = await context.hosts();
+  const [engine, found] = await Promise.all([
+    engineFinding(context),
+    doctor({ runbook, group: setup.group.name, hosts, fix: options.fix === true }),
+  ]);
+  const findings = [...found, engine];
+  const shown = options.all === true ? findings : findings.filter((each) => each.level !== 'ok');
+  const count = (level: Finding['level']): number => findings.filter((each) => each.level === level).length;
+  const verdict = `${setup.group.name}: ${count('fail')} to mend before a backup, ${count('warn')} to look at, ${count('ok')} well`;
+  const rows = shown.map((each) => [
+    each.level.toUpperCase(),
+    each.host,
+    each.check,
+    each.message + (each.mend === '' ? '' : ` — ${each.mend}`),
+  ]);
+  context.out.result({
+    json: { group: setup.group.name, findings: findings.map((each) => ({ ...each })) },
+    text: [...(rows.length === 0 ? [] : [table(rows)]), verdict].join('\n'),
+  });
+  return count('fail') === 0 ? EXIT.ok : EXIT.failed;
+}
+
+/** An engine that is down is no fault: the next command starts it. An external one that doesn't answer is. */
+async function engineFinding({ stateDir }: CliContext): Promise<Finding> {
+  const now = await engineStatus({ stateDir });
+  const base = { host: 'director', check: 'engine' };
+  if (now.serving) return { ...base, level: 'ok', message: `serving at ${now.address ?? ''}`, mend: '' };
+  if (!now.external) return { ...base, level: 'ok', message: 'not running; the next run starts it', mend: '' };
+  return {
+    ...base,
+    level: 'fail',
+    message: `the Temporal server at ${now.address ?? ''} does not answer`,
+    mend: 'start it, or unset TEMPORAL_ADDRESS to use the embedded one',
+  };
+}

@@ -1,0 +1,58 @@
+/** `resurgo engine` and `resurgo worker`: the processes behind the runs. */
+import type { Command } from '@commander-js/extra-typings';
+import { engineStatus, startEngine, stopEngine } from '../../workers/engine';
+import { runWorker } from '../../workers/worker-main';
+import { run } from '../context';
+import type { CliContext } from '../context';
+import { EXIT } from '../exit';
+
+export function registerEngine(program: Command): void {
+  const engine = program.command('engine').description('the embedded Temporal server and its worker');
+  engine
+    .command('start')
+    .description('start what is not running')
+    .addHelpText('after', '\nExample:\n  $ resurgo engine start')
+    .action((_options, command) => run(command, start));
+  engine
+    .command('stop')
+    .description('stop both; runs stay in the database and go on at the next start')
+    .addHelpText('after', '\nExample:\n  $ resurgo engine stop')
+    .action((_options, command) => run(command, stop));
+  engine
+    .command('status')
+    .description('what runs, and where the UI is')
+    .addHelpText('after', '\nExample:\n  $ resurgo engine status')
+    .action((_options, command) => run(command, status));
+  program
+    .command('worker')
+    .description('run a worker in the foreground, for systemd; SIGTERM detaches from running jobs')
+    .addHelpText('after', '\nExample:\n  $ TEMPORAL_ADDRESS=temporal:7233 resurgo worker')
+    .action((_options, command) => run(command, () => runWorker()));
+}
+
+async function start({ out, stateDir }: CliContext): Promise<number> {
+  const { engine, startedServer, startedWorker } = await startEngine({ stateDir });
+  const what = engine.external ? 'external server' : startedServer || startedWorker ? 'started' : 'was running';
+  out.result({
+    json: { ...engine, startedServer, startedWorker },
+    text: `${what}: ${engine.address}${engine.uiUrl === undefined ? '' : `, UI ${engine.uiUrl}`}`,
+  });
+  return EXIT.ok;
+}
+
+async function stop({ out, stateDir }: CliContext): Promise<number> {
+  const { server, worker } = await stopEngine({ stateDir });
+  out.result({ json: { server, worker }, text: `server: ${server}, worker: ${worker}` });
+  return EXIT.ok;
+}
+
+async function status({ out, stateDir }: CliContext): Promise<number> {
+  const now = await engineStatus({ stateDir });
+  const worker =
+    now.worker === undefined
+      ? 'no worker of ours'
+      : `worker ${now.worker.pid}${now.worker.ready ? '' : ' (not ready)'}`;
+  const server = now.serving ? `serving at ${now.address ?? ''}` : 'not running';
+  out.result({ json: { ...now }, text: `${server}; ${worker}${now.uiUrl === undefined ? '' : `; UI ${now.uiUrl}`}` });
+  return now.serving ? EXIT.ok : EXIT.failed;
+}

@@ -1,0 +1,212 @@
+/** `resurgo enroll`, `unenroll`, `keys rotate`: with the administrator's own access, which is asked for and never stored. */
+import { readFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import path from 'node:path';
+import { createInterface } from 'node:readline/promises';
+import type { Command } from '@commander-js/extra-typings';
+import type { AdminLogin } from '../../hosts/enroll/admin';
+import { enrollHosts } from '../../hosts/enroll/enroll';
+import type { EnrollResult } from '../../hosts/enroll/enroll';
+import { rotateKeys } from '../../hosts/enroll/rotate';
+import { unenrollHost } from '../../hosts/enroll/unenroll';
+import { isMissing } from '../../hosts/files';
+import type { Runbook } from '../../runbooks/types';
+import { prepareState } from '../../workers/paths';
+import { run as inContext } from '../context';
+import type { CliContext } from '../context';
+import { CliError, EXIT } from '../exit';
+import { askHidden } from '../ask';
+
+interface AdminOptions {
+  key?: string;
+  askPassword?: true;
+  askSudo?: true;
+  knownHosts: string;
+}
+
+interface EnrollOptions extends AdminOptions {
+  all?: true;
+  dryRun?: true;
+  update?: true;
+  installPackages?: true;
+  takeOver?: true;
+  acceptHostKey?: string;
+}
+
+const KEY_HELP = "the administrator's private key; without it the ssh agent is used";
+const KNOWN_HOSTS = path.join(homedir(), '.ssh', 'known_hosts');
+
+export function registerEnroll(program: Command): void {
+  program
+    .command('enroll')
+    .argument('[hosts...]', 'names of hosts in the runbook')
+    .description('set hosts up once, or bring them up to date: user, hostkit, configuration, keys')
+    .option('--all', 'every host of the runbook')
+    .option('--update', 'the same: an enrolled host gets the present hostkit and configuration')
+    .option('--dry-run', 'only say what would change')
+    .option('--key <file>', KEY_HELP)
+    .option('--ask-password', "ask for the administrator's ssh password")
+    .option('--ask-sudo', 'ask for the sudo password')
+    .option('--known-hosts <file>', 'vouches for ssh host keys', KNOWN_HOSTS)
+    .option('--accept-host-key <fingerprint>', 'SHA256:… of the ssh host key that you have checked')
+    .option('--install-packages', "install missing tools with the host's package manager")
+    .option('--take-over', "replace another director's keys")
+    .addHelpText(
+      'after',
+      '\nExample:\n  $ resurgo enroll --all --dry-run\n  $ resurgo enroll app-1 target --key ~/.ssh/id_ed25519',
+    )
+    .action((hosts, options, command) => inContext(command, (context) => enroll(context, hosts, options)));
+  program
+    .command('unenroll')
+    .argument('<host>', 'a host of the runbook')
+    .description('undo an enrolment whole; backups stay')
+    .option('--force', 'thaw an armed freeze first, and leave snapshots behind')
+    .option('--key <file>', KEY_HELP)
+    .option('--ask-password', "ask for the administrator's ssh password")
+    .option('--ask-sudo', 'ask for the sudo password')
+    .option('--known-hosts <file>', 'vouches for ssh host keys', KNOWN_HOSTS)
+    .addHelpText('after', '\nExample:\n  $ resurgo unenroll app-1')
+    .action((host, options, command) => inContext(command, (context) => unenroll(context, host, options)));
+  program
+    .command('keys')
+    .description("the director's keys")
+    .command('rotate')
+    .description('replace the login key on every host; cut off anywhere, the next call goes on')
+    .option('--key <file>', KEY_HELP)
+    .option('--ask-password', "ask for the administrator's ssh password")
+    .option('--ask-sudo', 'ask for the sudo password')
+    .option('--known-hosts <file>', 'vouches for ssh host keys', KNOWN_HOSTS)
+    .addHelpText('after', '\nExample:\n  $ resurgo keys rotate')
+    .action((options, command) => inContext(command, (context) => rotate(context, options)));
+}
+
+async function enroll(context: CliContext, names: string[], options: EnrollOptions): Promise<number> {
+  const { runbook } = await context.runbook();
+  const hosts = chosen({ runbook, names, all: options.all === true });
+  prepareState(context.stateDir);
+  const login = await loginOf(options);
+  const result = await enrollHosts({
+    stateDir: context.stateDir,
+    runbook,
+    hosts,
+    admin: () => login,
+    dryRun: options.dryRun === true,
+    installPackages: options.installPackages === true,
+    takeOver: options.takeOver === true,
+    acceptHostKey: options.acceptHostKey,
+    adminKnownHosts: await textOf(options.knownHosts),
+    confirm: process.stdin.isTTY ? confirmKey : undefined,
+    log: ({ host, text }) => {
+      context.out.say(`${host}: ${text}`);
+    },
+  });
+  return report(context, result, options.dryRun === true);
+}
+
+function report({ out }: CliContext, { enrolled, failed, toUpdate }: EnrollResult, dryRun: boolean): number {
+  const words = enrolled.map(({ host, changes }) => {
+    const list = changes.length === 0 ? 'nothing to change' : changes.join(', ');
+    return `${host}: ${dryRun ? 'would change: ' : ''}${list}`;
+  });
+  const update =
+    toUpdate.length === 0
+      ? []
+      : [`run next, so that they know the new hosts: resurgo enroll --update ${toUpdate.join(' ')}`];
+  out.result({
+    json: {
+      enrolled: enrolled.map(({ host, changes, hostKey, bootSweep }) => ({ host, changes, hostKey, bootSweep })),
+      failed: failed.map(({ host, error }) => ({ host, message: error.message })),
+      toUpdate,
+      dryRun,
+    },
+    text: [
+      ...(dryRun ? words : []),
+      `${enrolled.length} of ${enrolled.length + failed.length} hosts ${dryRun ? 'looked at' : 'enrolled'}`,
+      ...update,
+    ].join('\n'),
+  });
+  for (const { error } of failed) out.warn(error.message);
+  if (failed.length === 0) return EXIT.ok;
+  return enrolled.length === 0 ? EXIT.failed : EXIT.incomplete;
+}
+
+async function unenroll(context: CliContext, host: string, options: AdminOptions & { force?: true }): Promise<number> {
+  const { runbook } = await context.runbook();
+  chosen({ runbook, names: [host], all: false });
+  const adminKnownHosts = await textOf(options.knownHosts);
+  await unenrollHost({
+    stateDir: context.stateDir,
+    runbook,
+    host,
+    admin: await loginOf(options),
+    force: options.force === true,
+    adminKnownHosts,
+  });
+  context.out.result({ json: { unenrolled: host }, text: `${host}: nothing of Resurgo is left there but the backups` });
+  return EXIT.ok;
+}
+
+async function rotate(context: CliContext, options: AdminOptions): Promise<number> {
+  const { runbook } = await context.runbook();
+  const login = await loginOf(options);
+  await rotateKeys({
+    stateDir: context.stateDir,
+    runbook,
+    hosts: Object.keys(runbook.hosts),
+    admin: () => login,
+    log: ({ host, text }) => {
+      context.out.say(`${host}: ${text}`);
+    },
+  });
+  context.out.result({ json: { rotated: true }, text: 'every host knows the new key, and only that' });
+  return EXIT.ok;
+}
+
+/** @throws CliError for none, or a name that the runbook doesn't have */
+function chosen({ runbook, names, all }: { runbook: Runbook; names: string[]; all: boolean }): string[] {
+  const known = Object.keys(runbook.hosts);
+  if (all) return known;
+  if (names.length === 0) throw new CliError(`name hosts, or --all: ${known.join(', ')}`, EXIT.usage);
+  const stranger = names.find((name) => !known.includes(name));
+  if (stranger !== undefined)
+    throw new CliError(`the runbook has no host "${stranger}"; it knows ${known.join(', ')}`, EXIT.usage);
+  return names;
+}
+
+async function loginOf(options: AdminOptions): Promise<AdminLogin> {
+  const sudoPassword = options.askSudo === true ? await askHidden('sudo password: ') : undefined;
+  if (options.askPassword === true) return { login: { password: await askHidden('ssh password: ') }, sudoPassword };
+  if (options.key !== undefined) {
+    const privateKey = await readFile(options.key, 'utf8').catch((error: unknown) => {
+      throw new CliError(
+        `can't read the key ${options.key ?? ''}: ${error instanceof Error ? error.message : String(error)}`,
+        EXIT.usage,
+      );
+    });
+    return { login: { privateKey }, sudoPassword };
+  }
+  const agent = process.env.SSH_AUTH_SOCK;
+  if (agent === undefined || agent === '')
+    throw new CliError('no ssh agent runs here: name your key with --key FILE, or use --ask-password', EXIT.usage);
+  return { login: { agent }, sudoPassword };
+}
+
+/** The administrator's known_hosts; one that isn't there vouches for nobody. */
+async function textOf(file: string): Promise<string> {
+  return readFile(file, 'utf8').catch((error: unknown) => {
+    if (isMissing(error)) return '';
+    throw error;
+  });
+}
+
+async function confirmKey(question: {
+  host: { name: string; address: string };
+  fingerprint: string;
+}): Promise<boolean> {
+  const ask = createInterface({ input: process.stdin, output: process.stderr });
+  const typed = await ask.question(
+    `${question.host.name} (${question.host.address}) shows the ssh host key ${question.fingerprint}. Is that its key? [yes/no] `,
+  );
+  ask.close();
+  return typed.trim() === 'yes';
+}

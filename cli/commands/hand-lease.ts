@@ -1,0 +1,124 @@
+/**
+ * The lease under which an operator's hand works: a run of its own (`hand-…`), so that no backup, restore or prune interleaves (S4)
+ * and the hosts know the hand's verbs from those of a run that was cut off (S3).
+ */
+import { z } from 'zod';
+import type { Fence } from '../../hosts/args';
+import { HostError } from '../../hosts/errors';
+import type { HostRef, Hosts } from '../../hosts/hosts';
+import { releaseLease, takeLease } from '../../hosts/verbs/lease';
+import { status } from '../../hosts/verbs/reading';
+import { runId } from '../../planning/ids';
+import type { GroupSetup } from '../../planning/run-input';
+import { operator } from '../context';
+import { CliError } from '../exit';
+
+export interface Hand {
+  /** Who the hosts are told it is. */
+  run: string;
+  /** The fence of one host's verb. */
+  fenceAt(host: HostRef): Fence;
+  /** Set when the store could not be asked: the hand works under what each host knew last. */
+  withoutStore: string | undefined;
+}
+
+const PREFIX = 'hand-';
+/** A verb's own time and more; a hand that dies gives the group back after it. */
+const WORK_TTL_S = 900;
+
+interface Options {
+  hosts: Hosts;
+  setup: GroupSetup;
+  /** The step that the hosts note. */
+  step: string;
+  /** How long the group stays held when nobody gives it back, s. */
+  ttlS?: number;
+  /** Whether the store may be out of reach: what undoes something must not depend on it. */
+  withoutStore: boolean;
+}
+
+/**
+ * Takes the group at the store and at each of its hosts. A pause that still stands holds the group: the hand that lifts it goes on
+ * under its run.
+ * @throws CliError when a run holds the group; HostError when the store can't be reached and `withoutStore` is false
+ */
+export async function takeHand(options: Options): Promise<Hand> {
+  const { setup } = options;
+  try {
+    const run =
+      (await heldByHand(options)) ?? `${PREFIX}${runId({ nowMs: Date.now(), random: Math.random() }).slice(1)}`;
+    const lease = leaseOf({ setup, run, term: 0 });
+    const ttlS = options.ttlS ?? WORK_TTL_S;
+    const at = { hosts: options.hosts, step: options.step, ttlS };
+    const { term } = await takeLease({ ...at, ...lease, host: setup.storeHost, store: setup.store.name });
+    await eachHost(setup.hosts, (host) => takeLease({ ...at, ...lease, term, host }));
+    const fence = { group: setup.group.name, run, term, step: options.step, attempt: 1 };
+    return { run, fenceAt: () => fence, withoutStore: undefined };
+  } catch (error) {
+    if (!(error instanceof HostError)) throw error;
+    if (error.code === 'lease-held') throw heldElsewhere(error);
+    if (!options.withoutStore || error.code !== 'unreachable') throw error;
+    return withoutStore({ ...options, reason: error.message });
+  }
+}
+
+/** Gives the group back; what can't be told is forgotten when the lease runs out. */
+export async function releaseHand(options: { hosts: Hosts; setup: GroupSetup; hand: Hand }): Promise<void> {
+  const { hosts, setup, hand } = options;
+  if (hand.withoutStore !== undefined) return;
+  const { run, term } = hand.fenceAt(setup.storeHost);
+  const lease = leaseOf({ setup, run, term });
+  await eachHost(setup.hosts, (host) => releaseLease({ hosts, host, ...lease }));
+  await releaseLease({ hosts, host: setup.storeHost, store: setup.store.name, ...lease });
+}
+
+const leases = z.object({
+  leases: z.array(z.looseObject({ run: z.string(), term: z.number(), live: z.boolean().default(false) })),
+});
+
+async function leaseAt(options: { hosts: Hosts; host: HostRef; group: string; step: string }) {
+  const known = leases.safeParse(await status(options));
+  return known.data?.leases[0];
+}
+
+/** The run of a hand that holds the group now, or undefined. */
+async function heldByHand({ hosts, setup, step }: Options): Promise<string | undefined> {
+  const lease = await leaseAt({ hosts, host: setup.storeHost, group: setup.group.name, step });
+  return lease?.live === true && lease.run.startsWith(PREFIX) ? lease.run : undefined;
+}
+
+/** Under each host's own last term and run: nothing newer is superseded, and only a hand's own record is reversed. */
+async function withoutStore({ hosts, setup, step, reason }: Options & { reason: string }): Promise<Hand> {
+  const group = setup.group.name;
+  const known = new Map<string, Fence>();
+  await eachHost(setup.hosts, async (host) => {
+    const lease = await leaseAt({ hosts, host, group, step });
+    const { run, term } = lease ?? { run: `${PREFIX}without-store`, term: 0 };
+    known.set(host.name, { group, run, term, step, attempt: 1 });
+  });
+  const fallback: Fence = { group, run: `${PREFIX}without-store`, term: 0, step, attempt: 1 };
+  return { run: fallback.run, fenceAt: (host) => known.get(host.name) ?? fallback, withoutStore: reason };
+}
+
+/** Hosts side by side; one that can't be reached shows that itself in the verb that follows. */
+async function eachHost(hosts: readonly HostRef[], each: (host: HostRef) => Promise<unknown>): Promise<void> {
+  await Promise.all(
+    hosts.map(async (host) => {
+      try {
+        await each(host);
+      } catch (error) {
+        if (!(error instanceof HostError) || error.code !== 'unreachable') throw error;
+      }
+    }),
+  );
+}
+
+function leaseOf({ setup, run, term }: { setup: GroupSetup; run: string; term: number }) {
+  return { group: setup.group.name, run, owner: `${setup.directorId}/${operator()}/${run}`, term };
+}
+
+function heldElsewhere(error: HostError): CliError {
+  return new CliError(
+    `${error.reason}. Nothing was changed: look with \`resurgo runs\`, end it with \`resurgo cancel RUN\``,
+  );
+}

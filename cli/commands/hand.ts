@@ -1,0 +1,222 @@
+/** `resurgo pause`, `unpause`, `stop`, `start`: the operator's hand on a whole group, over the hosts themselves; no engine needed. */
+import type { Command } from '@commander-js/extra-typings';
+import { z } from 'zod';
+import { HostError } from '../../hosts/errors';
+import type { HostRef, Hosts } from '../../hosts/hosts';
+import { restore } from '../../hosts/verbs/restore';
+import { pauseWorkload, startWorkload, stopWorkload, unpauseWorkload } from '../../hosts/verbs/workload';
+import type { GroupSetup } from '../../planning/run-input';
+import { DURATION_PATTERN, parseDuration } from '../../runbooks/units';
+import { run as inContext } from '../context';
+import type { CliContext } from '../context';
+import { CliError, EXIT } from '../exit';
+import { duration, printable, table } from '../output';
+import { releaseHand, takeHand } from './hand-lease';
+import type { Hand } from './hand-lease';
+
+export function registerHand(program: Command): void {
+  program
+    .command('pause')
+    .argument('<group>', 'the protection group')
+    .description("pause the group's containers and units on all its hosts; each host lets them run again by itself")
+    .option('--for <duration>', "until then at the latest, like 20s; each host's own limit counts too")
+    .addHelpText('after', '\nExample:\n  $ resurgo pause portal --for 20s')
+    .action((group, options, command) => inContext(command, (context) => pause(context, { group, ...options })));
+  program
+    .command('unpause')
+    .argument('<group>', 'the protection group')
+    .description('let run again what `pause` has paused, and only that; works with the store out of reach')
+    .addHelpText('after', '\nExample:\n  $ resurgo unpause portal')
+    .action((group, _options, command) => inContext(command, (context) => unpause(context, group)));
+  program
+    .command('stop')
+    .argument('<group>', 'the protection group')
+    .description('stop what a restore would stop, see it stopped, and keep it from starting, over a reboot too')
+    .addHelpText('after', '\nExample:\n  $ resurgo stop portal')
+    .action((group, _options, command) => inContext(command, (context) => stop(context, group)));
+  program
+    .command('start')
+    .argument('<group>', 'the protection group')
+    .description('start again what `stop` has stopped, and only that; works with the store out of reach')
+    .option(
+      '--as-it-is',
+      'also start what a restore has stopped and not finished: on half-restored data, if it came so far',
+    )
+    .addHelpText('after', '\nExample:\n  $ resurgo start portal')
+    .action((group, options, command) => inContext(command, (context) => start(context, { group, ...options })));
+}
+
+/** A host's limit may be shorter than asked, its clock a little off, its last attempts slow: the group stays held so much longer. */
+const HOLD_LONGER_S = 60;
+
+/** What one host did. */
+type Outcome =
+  | { host: string; ok: true; names: string[]; failed: string[]; limitMs?: number; deadmanFired?: boolean }
+  | { host: string; ok: false; message: string };
+
+async function pause(context: CliContext, asked: { group: string; for?: string }): Promise<number> {
+  const { setup, hosts } = await fleet(context, asked.group);
+  const maxPauseS = asked.for === undefined ? setup.group.quiesce.maxPauseS : seconds(asked.for);
+  const step = 'hand-pause';
+  // The group stays held while it is paused: a sweep takes what nobody holds for the leftover of a dead run.
+  const hand = await takeHand({ hosts, setup, step, ttlS: maxPauseS + HOLD_LONGER_S, withoutStore: false });
+  const outcomes = await together(setup.hosts, (host) =>
+    pauseWorkload({ hosts, host, step, fence: hand.fenceAt(host), maxPauseS }),
+  );
+  if (!outcomes.some((each) => each.ok)) await releaseHand({ hosts, setup, hand });
+  return report(context, {
+    hand,
+    outcomes,
+    verb: 'paused',
+    line: ({ limitMs }) =>
+      limitMs === undefined
+        ? ''
+        : `runs again by itself at ${new Date(Date.now() + limitMs).toISOString().slice(11, 19)} UTC at the latest (${duration(limitMs)})`,
+    next: `let it run again with: resurgo unpause ${asked.group}`,
+  });
+}
+
+async function unpause(context: CliContext, group: string): Promise<number> {
+  const { setup, hosts } = await fleet(context, group);
+  const step = 'hand-unpause';
+  const hand = await takeHand({ hosts, setup, step, withoutStore: true });
+  const outcomes = await together(setup.hosts, (host) =>
+    unpauseWorkload({ hosts, host, step, fence: hand.fenceAt(host), timeoutMs: 120_000 }),
+  );
+  await releaseHand({ hosts, setup, hand });
+  return report(context, {
+    hand,
+    outcomes,
+    verb: 'unpaused',
+    line: ({ deadmanFired }) => (deadmanFired === true ? 'the dead-man had let it run again already' : ''),
+  });
+}
+
+async function stop(context: CliContext, group: string): Promise<number> {
+  const { setup, hosts } = await fleet(context, group);
+  const step = 'hand-stop';
+  const hand = await takeHand({ hosts, setup, step, withoutStore: false });
+  const outcomes = await inOrder(setup, 'stop', (host) =>
+    stopWorkload({ hosts, host, step, fence: hand.fenceAt(host) }),
+  );
+  await releaseHand({ hosts, setup, hand });
+  return report(context, {
+    hand,
+    outcomes,
+    verb: 'stopped',
+    line: () => 'stays stopped until it is started',
+    next: `start it again with: resurgo start ${group}`,
+  });
+}
+
+async function start(context: CliContext, asked: { group: string; asItIs?: true }): Promise<number> {
+  const { setup, hosts } = await fleet(context, asked.group);
+  const step = 'hand-start';
+  const hand = await takeHand({ hosts, setup, step, withoutStore: true });
+  const outcomes = await inOrder(setup, 'start', async (host) => {
+    const on = { hosts, host, step, fence: hand.fenceAt(host) };
+    const byHand = lists.parse(await startWorkload(on));
+    if (asked.asItIs !== true) return byHand;
+    const byRestore = lists.parse(await restore({ ...on, verb: 'start' }));
+    return { started: [...byHand.started, ...byRestore.started], failed: [...byHand.failed, ...byRestore.failed] };
+  });
+  await releaseHand({ hosts, setup, hand });
+  return report(context, { hand, outcomes, verb: 'started', line: () => '' });
+}
+
+async function fleet(context: CliContext, group: string): Promise<{ setup: GroupSetup; hosts: Hosts }> {
+  const { setup } = await context.group(group);
+  const hosts = await context.hosts();
+  return { setup, hosts };
+}
+
+/** Whole seconds of a duration like 20s. @throws CliError */
+function seconds(text: string): number {
+  const value = DURATION_PATTERN.test(text) ? parseDuration(text) : 0;
+  if (value < 1) throw new CliError(`--for wants a duration from 1s, like 20s or 2m, not "${text}"`, EXIT.usage);
+  return value;
+}
+
+/** All hosts at once; each tells for itself how it went. */
+function together(hosts: readonly HostRef[], each: (host: HostRef) => Promise<unknown>): Promise<Outcome[]> {
+  return Promise.all(hosts.map((host) => outcomeOf(host, each)));
+}
+
+/** Whole engines stop in the runbook's order (workers before managers) and start the other way round; the rest goes all at once. */
+async function inOrder(
+  { group, hosts }: GroupSetup,
+  way: 'stop' | 'start',
+  each: (host: HostRef) => Promise<unknown>,
+): Promise<Outcome[]> {
+  if (group.restore.stop !== 'engine') return together(hosts, each);
+  const order = way === 'stop' ? group.restore.stopOrder : [...group.restore.stopOrder].reverse();
+  const outcomes: Outcome[] = [];
+  for (const name of order) {
+    const host = hosts.find((one) => one.name === name);
+    if (host !== undefined) outcomes.push(await outcomeOf(host, each));
+  }
+  return outcomes;
+}
+
+const mention = z.union([z.string(), z.looseObject({ name: z.string() }).transform(({ name }) => name)]);
+const lists = z.looseObject({
+  started: z.array(mention).default([]),
+  failed: z.array(mention).default([]),
+});
+const reply = lists.extend({
+  paused: z.array(mention).default([]),
+  thawed: z.array(mention).default([]),
+  stopped: z.array(mention).default([]),
+  limitMs: z.number().optional(),
+  deadmanFired: z.boolean().optional(),
+});
+
+async function outcomeOf(host: HostRef, each: (host: HostRef) => Promise<unknown>): Promise<Outcome> {
+  try {
+    const { paused, thawed, stopped, started, failed, limitMs, deadmanFired } = reply.parse(await each(host));
+    return {
+      host: host.name,
+      ok: true,
+      names: [...paused, ...thawed, ...stopped, ...started],
+      failed,
+      limitMs,
+      deadmanFired,
+    };
+  } catch (error) {
+    if (!(error instanceof HostError)) throw error;
+    return { host: host.name, ok: false, message: error.message };
+  }
+}
+
+function report(
+  { out }: CliContext,
+  told: {
+    hand: Hand;
+    outcomes: Outcome[];
+    verb: string;
+    line: (outcome: Outcome & { ok: true }) => string;
+    next?: string;
+  },
+): number {
+  const { hand, outcomes, verb, line, next } = told;
+  const bad = outcomes.filter((each) => !each.ok || each.failed.length > 0);
+  const rows = outcomes.map((each) => {
+    if (!each.ok) return [each.host, 'FAILED', each.message];
+    const names = each.names.length === 0 ? `nothing to be ${verb}` : `${verb}: ${each.names.join(', ')}`;
+    const failed = each.failed.length === 0 ? '' : `FAILED: ${each.failed.join(', ')}`;
+    return [
+      each.host,
+      names,
+      [failed, each.names.length === 0 ? '' : line(each)].filter((part) => part !== '').join('; '),
+    ];
+  });
+  const acted = outcomes.some((each) => each.ok && each.names.length > 0);
+  if (hand.withoutStore !== undefined)
+    out.warn(printable(`the store can't be asked, so nothing keeps another run away now: ${hand.withoutStore}`));
+  out.result({
+    json: { run: hand.run, verb, withoutStore: hand.withoutStore, hosts: outcomes.map((each) => ({ ...each })) },
+    text: [table(rows), ...(next === undefined || !acted ? [] : [next])].join('\n'),
+  });
+  if (bad.length === 0) return EXIT.ok;
+  return bad.length === outcomes.length ? EXIT.failed : EXIT.incomplete;
+}

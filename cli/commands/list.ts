@@ -1,0 +1,119 @@
+/** `resurgo list` and `show`: read the store itself, with the engine down or gone. */
+import type { Command } from '@commander-js/extra-typings';
+import { readBackups } from '../../hosts/backups';
+import type { StoreEntry } from '../../hosts/backups';
+import { run } from '../context';
+import type { CliContext } from '../context';
+import { CliError, EXIT } from '../exit';
+import { bytes, table } from '../output';
+import type { Json } from '../output';
+
+export function registerList(program: Command): void {
+  program
+    .command('list')
+    .argument('[group]', 'the protection group')
+    .description('the backups of a group, as its store shows them')
+    .addHelpText('after', '\nExample:\n  $ resurgo list portal')
+    .action((group, _options, command) => run(command, (context) => list(context, group)));
+  program
+    .command('show')
+    .argument('<id>', 'a backup id, or `latest`')
+    .argument('[group]', 'the protection group')
+    .description('everything that one backup says about itself')
+    .addHelpText('after', '\nExample:\n  $ resurgo show latest portal')
+    .action((id, group, _options, command) => run(command, (context) => show(context, id, group)));
+}
+
+async function list(context: CliContext, group?: string): Promise<number> {
+  const { entries, incomplete, name } = await entriesOf(context, group);
+  const rows = entries.map((each) => [
+    each.id,
+    each.problem === undefined ? (each.manifest?.state ?? '') : 'UNUSABLE',
+    ...figures(each),
+  ]);
+  const text = [
+    rows.length === 0
+      ? `no backup of ${name} yet; make one with: resurgo backup ${name}`
+      : table([['id', 'state', 'label', 'sources', 'size', ''], ...rows]),
+    ...(incomplete === null ? [] : [`run ${incomplete} is writing, or died while it was; what it wrote is no backup`]),
+  ].join('\n');
+  context.out.result({ json: { group: name, incomplete, backups: entries.map(asJson) }, text });
+  return EXIT.ok;
+}
+
+async function show(context: CliContext, id: string, group?: string): Promise<number> {
+  const { entries, name } = await entriesOf(context, group);
+  const entry = pick({ entries, id, group: name });
+  context.out.result({
+    json: asJson(entry),
+    text: JSON.stringify(entry.manifest ?? { id: entry.id, problem: entry.problem }, null, 2),
+  });
+  return entry.problem === undefined ? EXIT.ok : EXIT.failed;
+}
+
+/** The store's entries of one group. */
+export async function entriesOf(context: CliContext, group?: string) {
+  const { setup } = await context.group(group);
+  const hosts = await context.hosts();
+  const listing = await readBackups({
+    hosts,
+    storeHost: setup.storeHost,
+    store: setup.store.name,
+    group: setup.group.name,
+  });
+  return { entries: listing.backups, incomplete: listing.incomplete, name: setup.group.name, setup, hosts };
+}
+
+/** The backup that an id names; `latest` is the newest whole one, never a partial (S18). @throws CliError */
+export function pick({
+  entries,
+  id,
+  group,
+}: {
+  entries: readonly StoreEntry[];
+  id: string;
+  group: string;
+}): StoreEntry {
+  const found =
+    id === 'latest'
+      ? entries.findLast((each) => each.problem === undefined && each.manifest?.state === 'Completed')
+      : entries.find((each) => each.id === id);
+  if (found !== undefined) return found;
+  const known = entries
+    .map((each) => each.id)
+    .slice(-5)
+    .join(', ');
+  const why = id === 'latest' ? `${group} has no whole backup` : `${group} has no backup ${id}`;
+  throw new CliError(
+    `${why}${known === '' ? '' : `; the newest are ${known}`}. See \`resurgo list ${group}\``,
+    EXIT.failed,
+  );
+}
+
+function figures({ manifest, problem, holds }: StoreEntry): string[] {
+  if (manifest === undefined) return ['', '', '', problem ?? ''];
+  const ok = manifest.sources.flatMap((each) => (each.state === 'ok' ? [each] : []));
+  const size = bytes(ok.reduce((sum, each) => sum + each.bytes, 0));
+  const notes = [
+    problem,
+    manifest.state === 'Partial' ? `${manifest.sources.length - ok.length} sources missing` : undefined,
+    holds.length > 0 ? `held: ${holds.join(', ')}` : undefined,
+  ];
+  return [
+    manifest.label,
+    `${ok.length}/${manifest.sources.length}`,
+    size,
+    notes.filter((each) => each !== undefined).join('; '),
+  ];
+}
+
+function asJson({ id, manifest, problem, signedBy, usedBytes, holds }: StoreEntry): Json {
+  return {
+    id,
+    problem,
+    signedBy,
+    usedBytes,
+    holds,
+    manifest: manifest === undefined ? undefined : (JSON.parse(JSON.stringify(manifest)) as Json),
+  };
+}

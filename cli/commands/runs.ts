@@ -1,0 +1,164 @@
+/** `resurgo runs`, `watch`, `retry`, `skip`, `abort`, `cancel`: what runs now, what waits for a person, and the person's answer. */
+import type { Command } from '@commander-js/extra-typings';
+import type { Client, WorkflowExecutionInfo, WorkflowHandle } from '@temporalio/client';
+import { parseWorkflowId } from '../../planning/ids';
+import type { DecideInput, OpenQuestion } from '../../workflows/gate';
+import { operator, run as inContext } from '../context';
+import type { CliContext } from '../context';
+import { CliError, EXIT } from '../exit';
+import { follow } from '../follow';
+import { duration, table } from '../output';
+
+const ANSWERS = {
+  retry: 'try the step again',
+  skip: 'leave the step out; the result is then partial',
+  abort: 'end the run and take back what it did',
+} as const;
+
+export function registerRuns(program: Command): void {
+  program
+    .command('runs')
+    .description('runs that are under way, and which of them wait for you')
+    .option('--all', 'also those that have ended')
+    .addHelpText('after', '\nExample:\n  $ resurgo runs')
+    .action((options, command) => inContext(command, (context) => runs(context, options)));
+  program
+    .command('watch')
+    .argument('<run>', 'a run id, as `resurgo runs` shows it, or the beginning of one')
+    .description('follow a run until it ends; Ctrl-C only detaches')
+    .addHelpText('after', '\nExample:\n  $ resurgo watch r20261121t013000z-4f3a2b')
+    .action((id, _options, command) => inContext(command, (context) => watch(context, id)));
+  for (const [verb, what] of Object.entries(ANSWERS) as [keyof typeof ANSWERS, string][]) {
+    program
+      .command(verb)
+      .argument('<run>', 'the run that waits')
+      .argument('[step]', 'the step, where several wait')
+      .option('--reason <text>', 'why, for the history')
+      .description(`answer a run that waits: ${what}`)
+      .addHelpText('after', `\nExample:\n  $ resurgo ${verb} r20261121t013000z-4f3a2b "copy app-1:data"`)
+      .action((id, step, options, command) =>
+        inContext(command, (context) =>
+          decide(context, { id, answer: { decision: verb, step, by: operator(), reason: options.reason } }),
+        ),
+      );
+  }
+  program
+    .command('approve')
+    .argument('<run>', 'the run whose plan waits')
+    .argument('<hash>', 'the hash that the plan shows')
+    .description('approve a destructive plan, by its hash')
+    .addHelpText('after', '\nExample:\n  $ resurgo approve r20261121t013000z-4f3a2b 1f2e3d4c5b6a')
+    .action((id, hash, _options, command) =>
+      inContext(command, (context) =>
+        decide(context, { id, answer: { decision: 'approve', step: 'approve', hash, by: operator() } }),
+      ),
+    );
+  program
+    .command('cancel')
+    .argument('<run>', 'the run')
+    .description('cancel a run; what it did is taken back')
+    .addHelpText('after', '\nExample:\n  $ resurgo cancel r20261121t013000z-4f3a2b')
+    .action((id, _options, command) => inContext(command, (context) => cancel(context, id)));
+}
+
+async function runs(context: CliContext, options: { all?: true }): Promise<number> {
+  const { client } = await context.engine();
+  const found: WorkflowExecutionInfo[] = [];
+  const query = options.all === true ? '' : "ExecutionStatus = 'Running'";
+  for await (const info of client.workflow.list({ query, pageSize: 100 })) {
+    if (parseWorkflowId(info.workflowId) !== undefined && found.push(info) >= 200) break;
+  }
+  const rows = await Promise.all(found.map((info) => row(client, info)));
+  const text =
+    rows.length === 0
+      ? 'nothing runs'
+      : table([['run', 'what', 'since', 'state', ''], ...rows.map((each) => each.cells)]);
+  context.out.result({ json: rows.map((each) => each.json), text });
+  return EXIT.ok;
+}
+
+async function row(client: Client, info: WorkflowExecutionInfo) {
+  const parsed = parseWorkflowId(info.workflowId);
+  const running = info.status.name === 'RUNNING';
+  const questions = running ? await questionsOf(client.workflow.getHandle(info.workflowId)) : [];
+  const state = questions.length > 0 ? 'waits for you' : info.status.name.toLowerCase();
+  const [run, kind, group] = [parsed?.run ?? '', parsed?.kind ?? '', parsed?.group ?? ''];
+  const first = questions[0];
+  return {
+    cells: [
+      run,
+      `${kind} ${group}`,
+      `${duration(Date.now() - info.startTime.getTime())} ago`,
+      state,
+      first === undefined ? '' : `${first.step}: ${first.failure.message}`,
+    ],
+    json: {
+      run,
+      kind,
+      group,
+      workflowId: info.workflowId,
+      startedAt: info.startTime.toISOString(),
+      status: info.status.name,
+      questions: questions.map((each) => ({ step: each.step, message: each.failure.message, allowed: each.allowed })),
+    },
+  };
+}
+
+/** What a run asks now. A worker must be up to answer; without one the list shows the run all the same (S32). */
+async function questionsOf(handle: WorkflowHandle): Promise<OpenQuestion[]> {
+  const unanswered = new Promise<undefined>((resolve) => setTimeout(resolve, 3_000, undefined));
+  const asked = handle.query<OpenQuestion[]>('questions').catch(() => undefined);
+  return (await Promise.race([asked, unanswered])) ?? [];
+}
+
+/** The handle of the run that an operator named. @throws CliError when none or several fit */
+export async function handleOf(client: Client, id: string): Promise<WorkflowHandle> {
+  if (parseWorkflowId(id) !== undefined) return client.workflow.getHandle(id);
+  const fitting: string[] = [];
+  for await (const info of client.workflow.list({ pageSize: 200 })) {
+    const parsed = parseWorkflowId(info.workflowId);
+    // A reset leaves two executions under one id.
+    if (parsed?.run.startsWith(id) === true && !fitting.includes(info.workflowId)) fitting.push(info.workflowId);
+    if (fitting.length > 1) break;
+  }
+  const [only, ...more] = fitting;
+  if (only === undefined) throw new CliError(`there is no run ${id}; \`resurgo runs --all\` lists them`);
+  if (more.length > 0) throw new CliError(`several runs begin with ${id}: ${fitting.join(', ')}`);
+  return client.workflow.getHandle(only);
+}
+
+async function watch(context: CliContext, id: string): Promise<number> {
+  const { client } = await context.engine();
+  const handle = await handleOf(client, id);
+  const followed = await follow({ handle, out: context.out, comeBack: `resurgo watch ${id}` });
+  if (followed.ended === 'detached') return EXIT.cancelled;
+  if (followed.ended === 'failed') {
+    context.out.warn(`Failed: ${followed.message}`);
+    return EXIT.failed;
+  }
+  const report = (await handle.result()) as { state?: string; id?: string };
+  context.out.result({
+    json: { type: 'ended', state: report.state, id: report.id },
+    text: `${report.state ?? 'done'}${report.id === undefined ? '' : `: ${report.id}`}`,
+  });
+  return report.state === 'Partial' ? EXIT.incomplete : EXIT.ok;
+}
+
+async function decide(context: CliContext, { id, answer }: { id: string; answer: DecideInput }): Promise<number> {
+  const { client } = await context.engine();
+  const handle = await handleOf(client, id);
+  const said = await handle.executeUpdate<string, [DecideInput]>('decide', { args: [answer] });
+  context.out.result({ json: { answered: said }, text: said });
+  return EXIT.ok;
+}
+
+async function cancel(context: CliContext, id: string): Promise<number> {
+  const { client } = await context.engine();
+  const handle = await handleOf(client, id);
+  await handle.cancel();
+  context.out.result({
+    json: { cancelling: handle.workflowId },
+    text: `cancelling ${handle.workflowId}; follow it with: resurgo watch ${id}`,
+  });
+  return EXIT.ok;
+}

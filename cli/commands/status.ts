@@ -1,0 +1,226 @@
+/**
+ * `resurgo status`: is every group backed up as it should be? The store answers for the backups, so this works with the engine down;
+ * the engine adds the next run and the runs that wait for a person.
+ */
+import type { Command } from '@commander-js/extra-typings';
+import type { Client } from '@temporalio/client';
+import { readBackups } from '../../hosts/backups';
+import type { StoreEntry } from '../../hosts/backups';
+import { parseBackupId, parseWorkflowId } from '../../planning/ids';
+import type { GroupSetup } from '../../planning/run-input';
+import { connectClient } from '../../workers/connection';
+import { engineSettings, engineStatus } from '../../workers/engine';
+import { searchAttributeKeys } from '../../workers/search-attributes';
+import { run } from '../context';
+import type { CliContext } from '../context';
+import { EXIT } from '../exit';
+import { duration, printable, table } from '../output';
+import { standingSchedule } from './schedule-plan';
+
+/** How long the engine may take to answer; the store's part must not wait for it. */
+const ENGINE_MS = 5_000;
+
+export function registerStatus(program: Command): void {
+  program
+    .command('status')
+    .argument('[group]', 'the protection group; all of the runbook without it')
+    .description('the last good backup of each group, its age against the rpo, the next run, runs that wait')
+    .addHelpText(
+      'after',
+      '\nExit code 1 when a group has no whole backup, its last one is older than its rpo, or its store can not be read; partial\nbackups do not count. Runs that wait for you are shown, and do not change the code.\n\nExample:\n  $ resurgo status portal',
+    )
+    .action((group, _options, command) => run(command, (context) => status(context, group)));
+}
+
+/** `ok`, or why not. */
+type Verdict = 'ok' | 'late' | 'none' | 'unreadable' | 'clock';
+
+interface StoreSide {
+  verdict: Verdict;
+  /** Newest whole backup. */
+  id: string | undefined;
+  ageMs: number | undefined;
+  notes: string[];
+}
+
+interface EngineSide {
+  nextRun: Date | undefined;
+  paused: boolean;
+  /** Run ids that wait for a person. */
+  waiting: string[];
+  running: string[];
+}
+
+async function status(context: CliContext, asked: string | undefined): Promise<number> {
+  const { runbook } = await context.runbook();
+  const names = asked === undefined ? Object.keys(runbook.groups) : [asked];
+  const setups = await Promise.all(names.map(async (name) => (await context.group(name)).setup));
+  const hosts = await context.hosts();
+  const [stores, engine] = await Promise.all([
+    Promise.all(setups.map((setup) => storeSide({ hosts, setup }))),
+    engineSides({ stateDir: context.stateDir, groups: names }),
+  ]);
+  const rows = setups.map((setup, i) => ({
+    setup,
+    store: stores[i] ?? UNKNOWN,
+    engine: engine.sides?.get(setup.group.name),
+  }));
+  const bad = rows.some((each) => each.store.verdict !== 'ok');
+  const lines = rows.map(({ setup, store, engine: side }) => [
+    setup.group.name,
+    VERDICTS[store.verdict],
+    store.id ?? 'no whole backup',
+    store.ageMs === undefined ? '' : `${duration(store.ageMs)} old, rpo ${duration(setup.group.rpoS * 1000)}`,
+    next({ setup, side, problem: engine.problem }),
+    [...store.notes, ...waits(side)].join('; '),
+  ]);
+  context.out.result({
+    json: {
+      ok: !bad,
+      engine: engine.problem ?? 'serving',
+      groups: rows.map(({ setup, store, engine: side }) => ({
+        group: setup.group.name,
+        verdict: store.verdict,
+        lastGood: store.id,
+        ageS: store.ageMs === undefined ? undefined : Math.round(store.ageMs / 1000),
+        rpoS: setup.group.rpoS,
+        notes: store.notes,
+        nextRun: side?.nextRun?.toISOString(),
+        schedulePaused: side?.paused,
+        waiting: side?.waiting,
+        running: side?.running,
+      })),
+    },
+    text: [
+      table([['group', '', 'last good backup', 'age', 'next run', ''], ...lines]),
+      ...(engine.problem === undefined
+        ? []
+        : [printable(`${engine.problem}: next runs and runs that wait are not known`)]),
+    ].join('\n'),
+  });
+  return bad ? EXIT.failed : EXIT.ok;
+}
+
+const VERDICTS: Record<Verdict, string> = {
+  ok: 'ok',
+  late: 'BEYOND RPO',
+  none: 'NO BACKUP',
+  unreadable: 'UNREADABLE',
+  clock: 'CLOCK',
+};
+const UNKNOWN: StoreSide = { verdict: 'unreadable', id: undefined, ageMs: undefined, notes: [] };
+
+async function storeSide({
+  hosts,
+  setup,
+}: {
+  hosts: Awaited<ReturnType<CliContext['hosts']>>;
+  setup: GroupSetup;
+}): Promise<StoreSide> {
+  try {
+    const { storeHost, store, group } = setup;
+    const { backups, incomplete } = await readBackups({
+      hosts,
+      storeHost,
+      store: store.name,
+      group: group.name,
+      step: 'status',
+    });
+    return judged({ backups, incomplete, rpoS: group.rpoS, nowMs: Date.now() });
+  } catch (error) {
+    return { ...UNKNOWN, notes: [error instanceof Error ? error.message : String(error)] };
+  }
+}
+
+/** What a store's list says of a group: only whole, readable, signed backups count (S18). */
+export function judged(options: {
+  backups: readonly StoreEntry[];
+  incomplete: string | null;
+  rpoS: number;
+  nowMs: number;
+}): StoreSide {
+  const { backups, incomplete, rpoS, nowMs } = options;
+  const good = backups.filter((each) => each.problem === undefined && each.manifest?.state === 'Completed');
+  const last = good.at(-1)?.id;
+  const later = backups.filter((each) => last === undefined || each.id > last);
+  const partial = later.filter((each) => each.manifest?.state === 'Partial' && each.problem === undefined).length;
+  const broken = backups.filter((each) => each.problem !== undefined).map((each) => each.id);
+  const notes = [
+    partial > 0 ? `${partial} partial since` : '',
+    broken.length > 0 ? `unusable: ${broken.join(', ')}` : '',
+    incomplete === null ? '' : `run ${incomplete} is writing, or died while it was`,
+  ].filter((each) => each !== '');
+  if (last === undefined) return { verdict: 'none', id: undefined, ageMs: undefined, notes };
+  const ageMs = nowMs - parseBackupId(last);
+  // Newer than now: one of two clocks is wrong, and the age is worth nothing.
+  if (ageMs < 0)
+    return { verdict: 'clock', id: last, ageMs: undefined, notes: ['it lies in the future of this clock', ...notes] };
+  return { verdict: ageMs > rpoS * 1000 ? 'late' : 'ok', id: last, ageMs, notes };
+}
+
+/** What a running engine knows; it is not started for this, and its trouble is not the store's. */
+async function engineSides(options: {
+  stateDir: string;
+  groups: readonly string[];
+}): Promise<{ sides: Map<string, EngineSide> | undefined; problem: string | undefined }> {
+  const { stateDir, groups } = options;
+  try {
+    const now = await engineStatus({ stateDir });
+    const { address, namespace, uiUrl, external } = now;
+    if (!now.serving || address === undefined) {
+      return {
+        sides: undefined,
+        problem: external ? `the engine at ${address ?? '?'} does not answer` : 'the engine is not running',
+      };
+    }
+    const settings = engineSettings({ address, namespace, uiUrl, external });
+    const { client, connection } = await connectClient({ settings, waitMs: ENGINE_MS });
+    try {
+      const sides = await connection.withDeadline(Date.now() + ENGINE_MS, () =>
+        Promise.all(groups.map(async (group) => [group, await engineSide({ client, group })] as const)),
+      );
+      const problem = external || now.worker?.ready === true ? undefined : 'the engine runs without a worker';
+      return { sides: new Map(sides), problem };
+    } finally {
+      await connection.close();
+    }
+  } catch (error) {
+    return {
+      sides: undefined,
+      problem: `the engine can't be asked (${error instanceof Error ? error.message : String(error)})`,
+    };
+  }
+}
+
+async function engineSide({ client, group }: { client: Client; group: string }): Promise<EngineSide> {
+  const found = await standingSchedule({ client, group });
+  const side: EngineSide = {
+    nextRun: found?.info.nextActionTimes[0],
+    paused: found?.state.paused === true,
+    waiting: [],
+    running: [],
+  };
+  const query = `ExecutionStatus = 'Running' AND ${searchAttributeKeys.group.name} = '${group}'`;
+  for await (const { workflowId, typedSearchAttributes } of client.workflow.list({ query, pageSize: 50 })) {
+    const parsed = parseWorkflowId(workflowId);
+    if (parsed === undefined) continue;
+    const waits = typedSearchAttributes.get(searchAttributeKeys.needsOperator) === true;
+    (waits ? side.waiting : side.running).push(parsed.run);
+  }
+  return side;
+}
+
+function next(options: { setup: GroupSetup; side: EngineSide | undefined; problem: string | undefined }): string {
+  const { setup, side } = options;
+  if (side === undefined) return setup.group.schedule === null ? 'no schedule' : '?';
+  if (side.paused) return 'paused';
+  if (side.nextRun !== undefined) return `in ${duration(side.nextRun.getTime() - Date.now())}`;
+  return setup.group.schedule === null ? 'no schedule' : `not applied: resurgo schedule apply ${setup.group.name}`;
+}
+
+function waits(side: EngineSide | undefined): string[] {
+  return [
+    ...(side?.waiting ?? []).map((each) => `run ${each} WAITS FOR YOU`),
+    ...(side?.running ?? []).map((each) => `run ${each} is under way`),
+  ];
+}

@@ -1,0 +1,196 @@
+/**
+ * Shows a run until it ends: steps from Temporal's own record of pending activities (so it works while no worker is up, S32), copies
+ * from their heartbeats. Ctrl-C only detaches: the run goes on. A second Ctrl-C asks whether to cancel it.
+ */
+import { createInterface } from 'node:readline/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { defaultPayloadConverter } from '@temporalio/common';
+import type { WorkflowHandle } from '@temporalio/client';
+import { WorkflowFailedError } from '@temporalio/client';
+import { z } from 'zod';
+import type { OpenQuestion } from '../workflows/gate';
+import { EXIT } from './exit';
+import { LiveLines } from './live-lines';
+import { bytes, duration, printable } from './output';
+import type { Output } from './output';
+
+const POLL_MS = 700;
+
+const progressShape = z.looseObject({
+  source: z.string().optional(),
+  step: z.string().optional(),
+  bytes: z.number().optional(),
+  totalBytes: z.number().optional(),
+  files: z.number().optional(),
+  bytesPerS: z.number().optional(),
+  etaS: z.number().optional(),
+});
+type Progress = z.infer<typeof progressShape>;
+
+/** One step that is under way now. */
+interface Pending {
+  activity: string;
+  attempt: number;
+  failure: string | undefined;
+  progress: Progress | undefined;
+}
+
+/** How watching a run ended. */
+export type Followed =
+  | { ended: 'done' }
+  | { ended: 'failed'; message: string; code: string }
+  | { ended: 'detached' }
+  /** Nobody sits at a terminal, and the run waits for a person: it goes on once answered. */
+  | { ended: 'waits' };
+
+/** Follows a run to its end, or until the person at the terminal goes away. */
+export async function follow(options: {
+  handle: WorkflowHandle;
+  out: Output;
+  comeBack: string;
+  /** Leave a run that waits for a person, where there is none: a script must not hang until somebody comes. */
+  leaveWaiting?: boolean;
+}): Promise<Followed> {
+  const { handle, out, comeBack } = options;
+  const interrupt = new Interrupt({ out, comeBack, cancel: () => handle.cancel() });
+  const lines = new LiveLines(out);
+  let asked = false;
+  try {
+    for (;;) {
+      const { status, pending, needsOperator } = await look(handle);
+      if (status !== 'RUNNING') break;
+      lines.show(pending.map(describe));
+      for (const each of pending)
+        out.event({ type: 'progress', activity: each.activity, attempt: each.attempt, ...plain(each.progress) });
+      if (needsOperator && !asked) {
+        await tellQuestions({ handle, out, comeBack });
+        if (options.leaveWaiting === true && !process.stdin.isTTY) return { ended: 'waits' };
+      }
+      asked = needsOperator;
+      await Promise.race([sleep(POLL_MS), interrupt.detached]);
+      if (interrupt.isDetached) return { ended: 'detached' };
+    }
+  } finally {
+    lines.end();
+    interrupt.close();
+  }
+  try {
+    await handle.result();
+    return { ended: 'done' };
+  } catch (error) {
+    if (!(error instanceof WorkflowFailedError)) throw error;
+    const cause = error.cause;
+    return {
+      ended: 'failed',
+      code: cause instanceof Error && 'type' in cause ? String(cause.type) : 'failed',
+      message: cause?.message ?? error.message,
+    };
+  }
+}
+
+/** What the run asks, and how to answer; the same on stderr for scripts. */
+async function tellQuestions({
+  handle,
+  out,
+  comeBack,
+}: {
+  handle: WorkflowHandle;
+  out: Output;
+  comeBack: string;
+}): Promise<void> {
+  const questions = await handle.query<OpenQuestion[]>('questions');
+  const run = comeBack.split(' ').at(-1) ?? '';
+  for (const { step, failure, allowed } of questions) {
+    out.event({ type: 'waits', step, code: failure.code, message: failure.message, allowed });
+    out.warn(`The run waits for you at step "${step}": ${printable(failure.message)}`);
+    for (const decision of allowed) out.warn(`  resurgo ${decision} ${run} '${step}'`);
+  }
+}
+
+async function look(handle: WorkflowHandle): Promise<{ status: string; pending: Pending[]; needsOperator: boolean }> {
+  const description = await handle.describe();
+  const pending = (description.raw.pendingActivities ?? []).map((each) => {
+    const payload = each.heartbeatDetails?.payloads?.[0];
+    const parsed =
+      payload === undefined ? undefined : progressShape.safeParse(defaultPayloadConverter.fromPayload(payload));
+    return {
+      activity: each.activityType?.name ?? '',
+      attempt: each.attempt ?? 1,
+      failure: each.lastFailure?.message ?? undefined,
+      progress: parsed?.success === true ? parsed.data : undefined,
+    };
+  });
+  const waits = description.raw.workflowExecutionInfo?.searchAttributes?.indexedFields?.ResurgoNeedsOperator;
+  const needs = waits !== undefined && defaultPayloadConverter.fromPayload(waits) === true;
+  return { status: description.status.name, pending, needsOperator: needs };
+}
+
+function describe({ activity, attempt, failure, progress }: Pending): string {
+  const parts = [progress?.source ?? activity];
+  if (progress?.step !== undefined) parts.push(progress.step);
+  if (progress?.bytes !== undefined) {
+    parts.push(
+      progress.totalBytes === undefined
+        ? bytes(progress.bytes)
+        : `${bytes(progress.bytes)} of ${bytes(progress.totalBytes)}`,
+    );
+  }
+  if (progress?.bytesPerS !== undefined && progress.bytesPerS > 0) parts.push(`${bytes(progress.bytesPerS)}/s`);
+  if (progress?.etaS !== undefined) parts.push(`${duration(progress.etaS * 1000)} left`);
+  if (attempt > 1) parts.push(`try ${attempt}${failure === undefined ? '' : ` after: ${failure.slice(0, 160)}`}`);
+  return printable(parts.join('  '));
+}
+
+function plain(progress: Progress | undefined) {
+  const { source, step, bytes: done, totalBytes, files, bytesPerS, etaS } = progress ?? {};
+  return { source, step, bytes: done, totalBytes, files, bytesPerS, etaS };
+}
+
+/** Ctrl-C once: detach. Once more within the question: cancel. */
+class Interrupt {
+  isDetached = false;
+  readonly detached: Promise<void>;
+  private resolve: () => void = () => undefined;
+  private readonly onSignal = (): void => {
+    void this.interrupted();
+  };
+
+  constructor(private readonly options: { out: Output; comeBack: string; cancel: () => Promise<unknown> }) {
+    this.detached = new Promise((resolve) => (this.resolve = resolve));
+    process.once('SIGINT', this.onSignal);
+  }
+
+  close(): void {
+    process.removeListener('SIGINT', this.onSignal);
+  }
+
+  private async interrupted(): Promise<void> {
+    const { out, comeBack, cancel } = this.options;
+    out.warn(`\nDetached: the run goes on. Come back with: ${comeBack}`);
+    process.exitCode = EXIT.cancelled;
+    if (process.stdin.isTTY) {
+      const ask = createInterface({ input: process.stdin, output: process.stderr });
+      const stop = new AbortController();
+      const leave = setTimeout(() => {
+        stop.abort();
+      }, 3_000);
+      // A second Ctrl-C within three seconds asks; silence only detaches.
+      const again = await new Promise<boolean>((resolve) => {
+        ask.once('SIGINT', () => {
+          resolve(true);
+        });
+        stop.signal.addEventListener('abort', () => {
+          resolve(false);
+        });
+      });
+      clearTimeout(leave);
+      if (again && /^y/i.test(await ask.question('Cancel the run? What it did is taken back. [y/N] '))) {
+        await cancel();
+        out.warn('Cancel requested.');
+      }
+      ask.close();
+    }
+    this.isDetached = true;
+    this.resolve();
+  }
+}

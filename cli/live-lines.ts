@@ -1,0 +1,38 @@
+/** Lines that are rewritten in place on a terminal, and written once per change elsewhere. */
+import { clearScreenDown, cursorTo, moveCursor } from 'node:readline';
+import type { Output } from './output';
+
+export class LiveLines {
+  private shown: string[] = [];
+  private lastSaid = '';
+
+  constructor(private readonly out: Output) {}
+
+  show(lines: readonly string[]): void {
+    if (!this.out.live) {
+      // Without a terminal a line is only worth saying when the steps have changed, not at every byte.
+      const key = lines.map((line) => line.split('  ').slice(0, 2).join('  ')).join('\n');
+      if (key !== this.lastSaid && key !== '') this.out.say(key);
+      this.lastSaid = key;
+      return;
+    }
+    this.wipe();
+    const width = process.stdout.columns;
+    this.shown = lines.slice(0, Math.max(1, process.stdout.rows - 2)).map((line) => line.slice(0, width - 1));
+    for (const line of this.shown) process.stdout.write(`${line}\n`);
+  }
+
+  /** Takes the live lines away: what follows is the result. */
+  end(): void {
+    if (this.out.live) this.wipe();
+    this.shown = [];
+  }
+
+  private wipe(): void {
+    if (this.shown.length === 0) return;
+    moveCursor(process.stdout, 0, -this.shown.length);
+    cursorTo(process.stdout, 0);
+    clearScreenDown(process.stdout);
+    this.shown = [];
+  }
+}

@@ -1,0 +1,80 @@
+/** How a command speaks: text for people on stdout, one JSON object a line with `--json`, trouble on stderr. */
+
+/** A value that survives JSON. */
+export type Json = string | number | boolean | null | undefined | readonly Json[] | { readonly [key: string]: Json };
+
+export class Output {
+  readonly json: boolean;
+  readonly quiet: boolean;
+  /** Whether lines may be rewritten in place. */
+  readonly live: boolean;
+
+  constructor(options: { json: boolean; quiet: boolean }) {
+    this.json = options.json;
+    this.quiet = options.quiet;
+    this.live = process.stdout.isTTY && !options.json && !options.quiet;
+  }
+
+  /** A line for people; nothing with `--json` or `--quiet`. */
+  say(text: string): void {
+    if (!this.json && !this.quiet) process.stdout.write(`${text}\n`);
+  }
+
+  /** A command's result: the object with `--json`, the text otherwise (also with `--quiet`). */
+  result(options: { json: Json; text: string }): void {
+    process.stdout.write(this.json ? `${JSON.stringify(options.json)}\n` : `${options.text}\n`);
+  }
+
+  /** One event of a stream: only with `--json`. */
+  event(event: Json): void {
+    if (this.json) process.stdout.write(`${JSON.stringify(event)}\n`);
+  }
+
+  /** Trouble, for people, on stderr. */
+  warn(text: string): void {
+    process.stderr.write(`${text}\n`);
+  }
+}
+
+/** Rows as columns, the first one the heads; every cell is made printable. */
+export function table(rows: readonly (readonly string[])[]): string {
+  const widths: number[] = [];
+  for (const row of rows) row.forEach((cell, i) => (widths[i] = Math.max(widths[i] ?? 0, printable(cell).length)));
+  return rows
+    .map((row) =>
+      row
+        .map((cell, i) => (i === row.length - 1 ? printable(cell) : printable(cell).padEnd(widths[i] ?? 0)))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
+
+/** Control characters shown as escapes: names come from hosts that may be hostile (S29). */
+export function printable(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}]/gu, (char) => `\\u${(char.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`);
+}
+
+const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
+
+/** Bytes as people read them: `1.4 GiB`. */
+export function bytes(count: number): string {
+  let value = count;
+  let unit = 0;
+  while (value >= 1024 && unit < UNITS.length - 1) {
+    value /= 1024;
+    unit += 1;
+  }
+  return unit === 0 ? `${value} B` : `${value.toFixed(1)} ${UNITS[unit] ?? ''}`;
+}
+
+/** Seconds as people read them: `2h 05m`, `3m 20s`, `4.2s`. */
+export function duration(ms: number): string {
+  const seconds = ms / 1000;
+  if (seconds < 60) return `${seconds.toFixed(1)}s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes}m ${String(Math.floor(seconds % 60)).padStart(2, '0')}s`;
+  const hours = Math.floor(minutes / 60);
+  if (hours < 48) return `${hours}h ${String(minutes % 60).padStart(2, '0')}m`;
+  return `${Math.floor(hours / 24)}d ${hours % 24}h`;
+}

@@ -1,0 +1,61 @@
+#!/bin/sh
+# Where the source can't reach the target (dial=in): this side, the receiver, dials the sender with a grant of purpose `send` and puts its
+# own jailed rsync daemon on the connection. Keeps `lanes` connections open until it is stopped. The sender's host key must be signed by
+# the sender's identity, or who has only the director's keys could have this host take data from himself (S27, S28).
+# keys: grant:grant peer:name peer_host:host peer_port:int peer_user:name peer_key:pubkey signature:b64 lanes:int=2
+# keys: scope:word(store|restore|folder) store:name? tree:tree? source:name? subpath:subpath? path:path?
+
+: "${arg_grant-}" "${arg_group-}" "${arg_run-}" "${arg_peer-}" "${arg_peer_host-}" "${arg_peer_port-}" "${arg_peer_user-}" "${arg_peer_key-}"
+: "${arg_signature-}" "${arg_lanes-}" "${arg_scope-}" "${arg_store-}" "${arg_tree-}" "${arg_source-}" "${arg_subpath-}" "${arg_path-}"
+
+# shellcheck source=/dev/null
+. "$RESURGO_LIB/lib/grants.sh"
+# shellcheck source=/dev/null
+. "$RESURGO_LIB/lib/scopes.sh"
+# shellcheck source=/dev/null
+. "$RESURGO_LIB/lib/jail.sh"
+
+job_main() {
+  dial_key=$RESURGO_VAR/runs/$arg_run/grants/$arg_grant/key
+  [ -f "$dial_key" ] || job_fail not-found "this run has no key for grant $arg_grant on this host; call grant.key first"
+  grant_verify "$arg_peer" "$arg_signature" "$(host_statement "$arg_run" "$arg_grant" "$arg_peer_key")" ||
+    job_fail not-allowed "the ssh host key of $arg_peer is not signed by the identity that this host knows; enrol both hosts again (resurgo enroll)"
+  scope_check receive
+  grant_group=$arg_group grant_run=$arg_run grant_scope=$arg_scope grant_store=$arg_store grant_tree=$arg_tree
+  grant_source=$arg_source grant_subpath=$arg_subpath grant_path=$arg_path
+  : "$grant_group" "$grant_run" "$grant_scope" "$grant_store" "$grant_tree" "$grant_source" "$grant_subpath" "$grant_path"
+  dial_here=$PWD
+  (
+    scope_path
+    jail_write "$dial_here"
+  )
+  printf 'resurgo-peer %s\n' "$arg_peer_key" >known_hosts
+  job_progress '"step":"dial"'
+  dial_lane=1
+  while [ "$dial_lane" -lt "$arg_lanes" ] && [ "$dial_lane" -lt 16 ]; do
+    dial_forever "$dial_lane" &
+    dial_lane=$((dial_lane + 1))
+  done
+  dial_forever 0
+}
+
+# dial_forever LANE: one connection after the other; a failed one waits a little.
+dial_forever() {
+  mkfifo "lane.$1"
+  while :; do
+    dial_began=$(date +%s)
+    dial_once "lane.$1" "lane.$1" || :
+    [ "$(date +%s)" -gt $((dial_began + 1)) ] || sleep 1
+  done
+}
+
+# dial_once FROM TO: the daemon reads what ssh writes; both are the same fifo.
+dial_once() {
+  rsync --server --daemon --config="$dial_here/rsyncd.conf" . <"$1" |
+    ssh -F /dev/null -T -x -a -p "$arg_peer_port" -l "$arg_peer_user" -i "$dial_key" \
+      -o BatchMode=yes -o IdentitiesOnly=yes -o IdentityAgent=none -o PreferredAuthentications=publickey \
+      -o StrictHostKeyChecking=yes -o UserKnownHostsFile="$dial_here/known_hosts" -o GlobalKnownHostsFile=/dev/null \
+      -o HostKeyAlias=resurgo-peer -o CheckHostIP=no -o UpdateHostKeys=no -o ClearAllForwardings=yes -o Compression=no \
+      -o LogLevel=ERROR -o ConnectTimeout=20 -o ServerAliveInterval=15 -o ServerAliveCountMax=4 \
+      -- "$arg_peer_host" send >"$2"
+}

@@ -1,0 +1,95 @@
+# From the read-only view of a sealed backup into the peer's jail. `excludes` (base64, one rsync pattern a line, relative to the
+# source) are left alone at the destination: what the backup never held, and mounts below it (S20).
+# keys: store:name id:id tree:tree subpath:subpath? grant:grant peer_host:host? peer_port:int=22 peer_user:name? peer_key:pubkey?
+# keys: dry_run:bool=0 delete:bool=0 max_delete:int? excludes:b64? checksum:bool=0 bandwidth_kib:int=0
+# keys: io:word(normal|low|idle)=normal dial:word(out|in)=out
+
+# Set or read elsewhere:
+: "${arg_checksum-}" "${arg_delete-}" "${arg_dry_run-}" "${arg_excludes-}" "${arg_group-}" "${arg_id-}" "${arg_store-}" \
+  "${arg_tree-}" "${json-}" "${listing_error-}" "${stat-}" "${store_error-}" "${store_view-}"
+
+# shellcheck source=/dev/null
+. "$RESURGO_LIB/lib/listing.sh"
+# shellcheck source=/dev/null
+. "$RESURGO_LIB/lib/stores.sh"
+# shellcheck source=/dev/null
+. "$RESURGO_LIB/lib/rsync-client.sh"
+# shellcheck source=/dev/null
+. "$RESURGO_LIB/lib/protect.sh"
+
+job_main() {
+  stores_load "$arg_store" "$arg_group"
+  stores_need_id "$arg_id"
+  client_connect
+  kind_view "$arg_id" "$PWD/view" || job_fail failed "$store_error"
+  # The view goes before the job says anything else, also when it fails: a clone left behind would keep the backup busy.
+  trap 'kind_unview "$arg_id" "$PWD/view"' EXIT
+  send_from=$store_view/$arg_tree${arg_subpath:+/$arg_subpath}
+  [ -d "$store_view/$arg_tree" ] || job_fail not-found "backup $arg_id holds no tree $arg_tree; see 'resurgo show $arg_id'"
+  send_inside || job_fail not-found "backup $arg_id holds no $arg_subpath in $arg_tree"
+  protect_rules "$arg_excludes" "$arg_subpath" filters || job_fail bad-request 'the excludes are not base64'
+  send_backup
+  [ "$arg_dry_run" = 1 ] || [ ! -d "$send_from" ] || send_listing
+  kind_unview "$arg_id" "$PWD/view" || job_fail busy "$store_error"
+  trap - EXIT
+  job_result "\"bytes\":$send_bytes,\"files\":$send_files,\"deletions\":$send_deleted,\"sentBytes\":$send_wire,\"deleting\":[$send_names],\"listing\":{$send_listed}"
+}
+
+# send_inside: the path asked for lies in the tree, and no part on the way to it is a link that leads elsewhere.
+send_inside() {
+  send_at=$store_view/$arg_tree
+  send_rest=$arg_subpath
+  while [ -n "$send_rest" ]; do
+    [ -d "$send_at" ] && [ ! -h "$send_at" ] || return 1
+    send_at=$send_at/${send_rest%%/*}
+    case $send_rest in */*) send_rest=${send_rest#*/} ;; *) send_rest= ;; esac
+  done
+  [ -e "$send_at" ] || [ -h "$send_at" ]
+}
+
+send_backup() {
+  set -- -H --filter='merge filters' --itemize-changes
+  [ "$arg_checksum" = 0 ] || set -- "$@" --checksum
+  [ "$arg_dry_run" = 0 ] || set -- "$@" --dry-run
+  if [ -d "$send_from" ] && [ ! -h "$send_from" ]; then
+    [ "$arg_delete" = 0 ] || set -- "$@" --delete-delay
+    [ -z "$arg_max_delete" ] || set -- "$@" --max-delete="$arg_max_delete"
+    set -- "$@" "$send_from/"
+  else
+    # A single file goes into its folder, which is what the grant's path then names.
+    set -- "$@" "$send_from"
+  fi
+  client_private_xattrs="$client_private_xattrs security.selinux"
+  client_run 0 restore "$@" peer::data/
+  client_verdict restore
+  client_stat restore.out 'Total transferred file size'
+  send_bytes=$stat
+  client_stat restore.out 'Number of regular files transferred'
+  send_files=$stat
+  client_stat restore.out 'Total bytes sent'
+  send_wire=$stat
+  send_deleted=$(grep -c '^\*deleting ' restore.out || :)
+  send_names=
+  sed -n 's/^\*deleting *//p' restore.out | head -n 20 >deleting
+  while IFS= read -r send_name; do
+    json_quote "$send_name"
+    send_names=$send_names${send_names:+,}$json
+  done <deleting
+  send_listed=
+}
+
+# send_listing: what the destination will be verified against: the listing that was sealed, or that of the part sent.
+send_listing() {
+  mkdir -p meta
+  send_sealed=$store_view/resurgo/listings/$arg_tree.gz
+  if [ -z "$arg_subpath" ] && [ -f "$send_sealed" ]; then
+    gzip -dc "$send_sealed" >listing || job_fail failed "the listing of $arg_tree in backup $arg_id is damaged"
+  else
+    listing_make "$send_from" "$PWD/work" "$PWD/listing" || job_fail failed "$listing_error"
+  fi
+  gzip -n -c -1 listing >meta/listing.gz || job_fail failed 'cannot write the listing'
+  client_run 0 meta "$PWD/meta/listing.gz" peer::meta/
+  client_verdict meta
+  listing_sha256=$(sha256sum <listing)
+  send_listed="\"sha256\":\"${listing_sha256%% *}\""
+}

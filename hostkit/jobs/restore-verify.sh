@@ -1,0 +1,48 @@
+# On the restored host: what lies there against the listing that came with the data. Only what the backup covers is compared: excluded
+# paths and mounts below are not (S20), and with `extra` other files that were left are not either.
+# keys: source:name? path:path? tree:tree subpath:subpath? excludes:b64? sha256:hex extra:bool=0
+
+# Set or read elsewhere:
+: "${LISTING_DROP-}" "${arg_excludes-}" "${arg_extra-}" "${arg_run-}" "${arg_sha256-}" "${arg_subpath-}" "${arg_tree-}" \
+  "${destination-}" "${json-}" "${listing_differences-}" "${listing_error-}"
+
+# shellcheck source=/dev/null
+. "$RESURGO_LIB/lib/listing.sh"
+# shellcheck source=/dev/null
+. "$RESURGO_LIB/lib/protect.sh"
+# shellcheck source=/dev/null
+. "$RESURGO_LIB/lib/destination.sh"
+
+job_main() {
+  destination_find
+  protect_rules "$arg_excludes" "$arg_subpath" filters || job_fail bad-request 'the excludes are not base64'
+  destination_mounts >>filters
+  gzip -dc "$RESURGO_VAR/runs/$arg_run/incoming/$arg_tree/listing.gz" >wanted 2>/dev/null \
+    || job_fail not-found "the listing of $arg_tree has not arrived; send it again"
+  verify_sum=$(sha256sum <wanted)
+  [ "${verify_sum%% *}" = "$arg_sha256" ] || job_fail failed "the listing of $arg_tree that arrived is not the one of the backup"
+  LISTING_DROP=
+  listing_has wanted security.selinux || LISTING_DROP=security.selinux
+  listing_make "$destination" "$PWD/work" "$PWD/found" "$PWD/filters" || job_fail failed "$listing_error"
+  verify_covered wanted >wanted.covered
+  verify_covered found >found.covered
+  # A protected path inside a folder doesn't change the folder's own line; what does is that it was there before.
+  listing_compare wanted.covered found.covered differences || :
+  verify_lines=
+  while IFS= read -r verify_line; do
+    json_quote "$verify_line"
+    verify_lines=$verify_lines${verify_lines:+,}$json
+  done <differences
+  job_result "\"equal\":$([ "$listing_differences" = 0 ] && echo true || echo false),\"count\":$listing_differences,\"differences\":[$verify_lines]"
+}
+
+# verify_covered FILE: the lines to be compared; with `extra`, of the found ones only paths that the backup has.
+verify_covered() {
+  if [ "$arg_extra" = 0 ] || [ "$1" = wanted ]; then cat "$1"; return; fi
+  LC_ALL=C awk -F '\t' '
+    NR == FNR { if (NF == 10) covered[$10] = 1; next }
+    NF == 10 { if ($10 in covered) print; next }
+    NF == 2 { if ($1 in covered) print; next }
+    { print }
+  ' wanted "$1"
+}

@@ -1,0 +1,33 @@
+# Opens `current` for a run: what the last sealed backup holds, whatever was done to `current` since (S15).
+# keys: store:name
+
+# Set or read elsewhere:
+: "${arg_group-}" "${arg_run-}" "${arg_store-}" "${store_current-}" "${store_error-}" "${store_free-}" "${store_last-}" \
+  "${store_open_run-}" "${store_root-}" "${store_total-}"
+
+# shellcheck source=/dev/null
+. "$RESURGO_LIB/lib/listing.sh"
+# shellcheck source=/dev/null
+. "$RESURGO_LIB/lib/stores.sh"
+
+job_main() {
+  stores_load "$arg_store" "$arg_group"
+  config_accepts "$arg_store" "$arg_group" '' \
+    || job_fail not-allowed "store '$arg_store' takes nothing of group $arg_group; enrol its host with this group"
+  with_lock "$(stores_lock_name)"
+  kind_prepare || job_fail failed "$store_error"
+  kind_swept || job_fail failed "$store_error"
+  stores_need_space
+  stores_last
+  # The same run again, after a broken answer or a crash: what it received so far stays.
+  if ! { stores_marked && [ "$store_open_run" = "$arg_run" ] && [ -d "$store_current" ]; }; then
+    # The mark comes first, so that no moment shows a half rolled back `current` as whole; it names no run until it is done.
+    stores_mark opening || job_fail failed "cannot write in $store_root"
+    kind_rollback "$store_last" || job_fail failed "$store_error"
+    store_cut_links "$store_current" || job_fail failed "cannot separate hard links in $store_current"
+    rm -rf -- "$RESURGO_VAR/runs/$arg_run/compared"
+    stores_mark "$arg_run" || job_fail failed "cannot write in $store_root"
+  fi
+  stores_space
+  job_result "\"last\":\"$store_last\",\"usedBytes\":$((store_total - store_free)),\"freeBytes\":$store_free,\"warnings\":$(stores_warnings)"
+}

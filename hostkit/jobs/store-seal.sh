@@ -1,0 +1,136 @@
+# Seals what was received (S17): clock → grants closed → receivers gone → flushed → all trees compared → published in one step.
+# `trees` (base64, one a line) names what this backup holds; anything else in `current` goes. Without it, every tree in
+# `current` must have been compared.
+# keys: store:name id:id manifest:b64 manifest_sig:b64 runbook:b64? trees:b64?
+
+# Set or read elsewhere:
+: "${arg_group-}" "${arg_id-}" "${arg_manifest-}" "${arg_manifest_sig-}" "${arg_run-}" "${arg_runbook-}" "${arg_store-}" \
+  "${listing_find-}" "${listing_missing-}" "${signature_error-}" "${store_current-}" "${store_error-}" "${store_kind-}" \
+  "${store_open_run-}" "${store_root-}" "${store_view-}"
+
+# shellcheck source=/dev/null
+. "$RESURGO_LIB/lib/listing.sh"
+# shellcheck source=/dev/null
+. "$RESURGO_LIB/lib/stores.sh"
+# shellcheck source=/dev/null
+. "$RESURGO_LIB/lib/grants.sh"
+# shellcheck source=/dev/null
+. "$RESURGO_LIB/lib/signature.sh"
+
+job_main() {
+  stores_load "$arg_store" "$arg_group"
+  seal_inputs
+  grants_close_run "$arg_run"
+  with_lock "$(stores_lock_name)"
+  kind_swept || job_fail failed "$store_error"
+  if stores_has "$arg_id"; then seal_again; return; fi
+  if ! stores_marked || [ "$store_open_run" != "$arg_run" ]; then
+    job_fail fenced "store '$arg_store' is not open for run $arg_run: another run took it over; open it again and repeat the copy"
+  fi
+  # Ids from the future would push real backups out of what `keep` protects (S27); the director's clock may be a little ahead.
+  seal_latest=$(date -u -d "@$(($(date +%s) + 900))" +%Y%m%d%H%M%S)
+  if [ "$(stores_number "$arg_id")" -gt "$seal_latest" ]; then
+    job_fail failed "clock: the id $arg_id lies in the future of this target's clock; set the clocks right and freeze again"
+  fi
+  stores_last
+  if [ -n "$store_last" ] && [ "$(stores_number "$arg_id")" -le "$(stores_number "$store_last")" ]; then
+    job_fail failed "clock: the new id $arg_id is not newer than $store_last, which is sealed here; set the clocks right and freeze again"
+  fi
+  stores_need_space
+  seal_trees
+  seal_resurgo
+  job_progress '"step":"flush"'
+  sync -f "$store_current" || job_fail failed "cannot flush $store_current to disk; look at the store's disk"
+  seal_unwritten
+  job_progress '"step":"publish"'
+  if ! kind_publish "$arg_id"; then
+    stores_mark "$arg_run"
+    job_fail failed "$store_error"
+  fi
+  seal_after
+}
+
+# seal_inputs: the manifest and its signature as files, checked before anything is touched.
+seal_inputs() {
+  printf '%s' "$arg_manifest" | base64 -d >manifest.json 2>/dev/null || job_fail bad-request 'the manifest is not base64'
+  [ -s manifest.json ] || job_fail bad-request 'the manifest is empty'
+  printf '%s' "$arg_manifest_sig" | base64 -d >manifest.sig 2>/dev/null || job_fail bad-request 'the signature is not base64'
+  printf '%s' "$arg_runbook" | base64 -d >runbook.yaml 2>/dev/null || job_fail bad-request 'the runbook is not base64'
+  signature_check manifest.json manifest.sig || job_fail not-allowed "$signature_error"
+  grep -qF "\"$arg_id\"" manifest.json || job_fail bad-request "the manifest does not name the id $arg_id"
+}
+
+# seal_again: the id exists. The same manifest means that an answer was lost; another one is a collision.
+seal_again() {
+  mkdir -p again
+  kind_view "$arg_id" "$PWD/again" || job_fail failed "$store_error"
+  seal_same=no
+  ! cmp -s "$store_view/resurgo/manifest.json" manifest.json || seal_same=yes
+  kind_unview "$arg_id" "$PWD/again"
+  [ "$seal_same" = yes ] || job_fail exists "store '$arg_store' holds another backup with the id $arg_id; freeze again"
+  seal_after
+}
+
+# seal_trees: what is in `current` is what was compared, and what was compared is in `current`.
+seal_trees() {
+  seal_compared=$RESURGO_VAR/runs/$arg_run/compared
+  if [ -n "$arg_trees" ]; then
+    printf '%s' "$arg_trees" | base64 -d >trees 2>/dev/null || job_fail bad-request 'the trees are not base64'
+    echo >>trees
+    while IFS= read -r seal_tree; do
+      [ -n "$seal_tree" ] || continue
+      check_type tree "$seal_tree" || job_fail bad-request "a tree's name is none"
+      seal_one "$seal_tree"
+    done <trees
+  fi
+  seal_any=no
+  for seal_path in "$store_current"/* "$store_current"/.[!.]* "$store_current"/..?*; do
+    [ -e "$seal_path" ] || [ -h "$seal_path" ] || continue
+    seal_tree=${seal_path##*/}
+    [ "$seal_tree" != resurgo ] || continue
+    if [ -n "$arg_trees" ] && ! grep -qxF -- "$seal_tree" trees; then
+      # Left from the backup before: a source that is gone, or one that this partial backup lacks.
+      rm -rf --one-file-system -- "$seal_path" || job_fail failed "cannot remove $seal_path, which is no part of this backup"
+      continue
+    fi
+    seal_one "$seal_tree"
+    seal_any=yes
+  done
+  [ "$seal_any" = yes ] || job_fail failed 'there is no tree to seal: nothing was sent'
+}
+
+seal_one() {
+  if [ ! -d "$store_current/$1" ] || [ -h "$store_current/$1" ]; then job_fail not-found "the tree $1 has not arrived; send it again"; fi
+  config_accepts "$arg_store" "$arg_group" "$1" || job_fail not-allowed "store '$arg_store' does not take the tree $1"
+  [ -s "$seal_compared/$1" ] || job_fail failed "the tree $1 has not been compared with its source in this run; compare it (S9)"
+  # Receivers ran until the grants were closed above; what they did after the comparison was compared by nobody.
+  listing_tools || job_fail missing-tool "install $listing_missing on this host"
+  seal_later=$("$listing_find" "$store_current/$1" -newercc "$seal_compared/.begun.$1" -printf x -quit) \
+    || job_fail failed "cannot read $store_current/$1"
+  [ -z "$seal_later" ] || job_fail failed "the tree $1 was written after it was compared; compare it again"
+}
+
+# seal_resurgo: what makes the backup explain itself.
+seal_resurgo() {
+  rm -rf -- "$store_current/resurgo"
+  mkdir -m 0700 "$store_current/resurgo" "$store_current/resurgo/listings" || job_fail no-space "cannot write in $store_current"
+  cp manifest.json manifest.sig "$store_current/resurgo/" || job_fail no-space "cannot write in $store_current"
+  [ ! -s runbook.yaml ] || cp runbook.yaml "$store_current/resurgo/" || job_fail no-space "cannot write in $store_current"
+  for seal_mark in "$seal_compared"/*; do
+    seal_tree=${seal_mark##*/}
+    [ -d "$store_current/$seal_tree" ] || continue
+    cp "$RESURGO_VAR/runs/$arg_run/listings/$seal_tree.gz" "$store_current/resurgo/listings/" || job_fail no-space "cannot write in $store_current"
+  done
+}
+
+# seal_unwritten: a file of a kind whose mark lies inside what is published takes it away first.
+seal_unwritten() {
+  [ "$store_kind" != zfs ] || rm -f "$store_root/INCOMPLETE"
+}
+
+seal_after() {
+  rm -f "$store_root/INCOMPLETE"
+  stores_catalogue_files manifest.json manifest.sig "$arg_id"
+  sync -f "$store_root"
+  job_result "\"id\":\"$arg_id\""
+}

@@ -1,0 +1,186 @@
+# Stores: where backups lie, behind one interface. A store is a place on a file system; each group has a folder there
+# (a dataset, on zfs) that no other group can reach (S15, S16):
+#
+#   PLACE/GROUP/current/TREE/…            what is being received; between runs, a copy of the last sealed backup
+#   PLACE/GROUP/current/resurgo/…         manifest.json manifest.sig runbook.yaml listings/TREE.gz
+#   PLACE/GROUP/INCOMPLETE                there while `current` is being written; names the run
+#   PLACE/GROUP/catalog/manifests/ID.json a cache; `store.list` checks it against what is there
+#   PLACE/GROUP/catalog/holds/ID/NAME     a held backup is never removed
+#
+# A kind is one file stores/KIND.sh that defines these functions. Each works on $store_root (PLACE/GROUP),
+# $store_current ($store_root/current) and returns 1 with $store_error set.
+#
+#   kind_reach            sets kind_namespace, put before the paths of the store where another mount namespace holds them (zfs-fuse), and
+#                         store_coarse, yes where the file system keeps times in whole seconds only
+#   kind_prepare          the group's place exists, 0700, and is what it should be; sets nothing else
+#   kind_ids              prints the ids of all sealed backups, oldest first; a half-made one is never among them
+#   kind_rollback LAST    makes `current` the writable content of sealed backup LAST (empty: an empty folder)
+#   kind_publish ID       makes `current` the sealed backup ID in one atomic step; nothing of ID is visible before
+#   kind_swept            removes what a crashed publish or view of any run left; safe at any time under the store's lock
+#   kind_view ID DIR      sets store_view, where ID's content can be read (at DIR where that can be); ends with kind_unview
+#   kind_unview ID DIR    ends the view; bounded retries where the file system says busy
+#   kind_manifest ID      sets manifest_base, so that $manifest_base.json and .sig are ID's manifest, if it has one
+#   kind_busy ID          0 when something uses ID now (a clone)
+#   kind_remove ID        removes ID in one atomic step
+#   kind_used ID          prints the bytes that ID alone holds, or nothing where the file system can't tell
+
+# Set or read elsewhere:
+: "${json-}" "${kind_pid-}" "${store_current-}" "${store_kind-}" "${store_last-}" "${store_open_run-}" "${store_place-}"
+
+# The size from which a file is received in place. `store_cut_links` and the sender must agree on it (S11).
+STORES_INPLACE_BYTES=16777216
+
+# stores_load STORE GROUP: sets store_name store_group store_root store_current store_catalog and the kind's functions.
+stores_load() {
+  store_name=$1
+  store_group=$2
+  store_error=
+  config_store "$1" || fail not-found "this host has no store '$1'; it is configured at enrolment"
+  case $store_kind in
+    btrfs | zfs | hardlink) ;;
+    *) fail internal "store '$1' has the unknown kind '$store_kind'; enrol this host again" ;;
+  esac
+  # shellcheck source=/dev/null
+  . "$RESURGO_LIB/stores/$store_kind.sh"
+  stores_place
+  kind_reach || fail not-mounted "$store_error"
+  store_folder=$kind_namespace$store_folder
+  store_root=$store_folder/$store_group
+  store_current=$store_root/current
+  store_catalog=$store_root/catalog
+}
+
+# stores_place: sets store_folder, the folder of the store. A zfs store may be given by its dataset's name.
+stores_place() {
+  store_folder=$store_place
+  case $store_place in
+    /*) ;;
+    *)
+      store_folder=$(zfs get -H -o value mountpoint "$store_place" 2>/dev/null) || store_folder=
+      case $store_folder in
+        /*) ;;
+        *) fail not-mounted "dataset $store_place of store '$store_name' has no mount point here; import its pool and mount it" ;;
+      esac
+      ;;
+  esac
+  [ -d "$store_folder" ] || [ "$store_kind" = zfs ] || fail not-mounted "the place of store '$store_name', $store_folder, is not there; mount it"
+}
+
+# stores_lock_name: the lock that every change of this group's folder holds.
+stores_lock_name() {
+  printf 'store.%s.%s\n' "$store_name" "$store_group"
+}
+
+# stores_last: sets store_last to the newest sealed id, or to nothing.
+stores_last() {
+  store_last=$(kind_ids | tail -n 1)
+}
+
+# stores_has ID: 0 when ID is sealed.
+stores_has() {
+  kind_ids | grep -qx -- "$1"
+}
+
+# stores_number ID: an id as a number, so that ids can be compared.
+stores_number() {
+  printf '%s%s\n' "${1%_*}" "${1#*_}"
+}
+
+# stores_space: sets store_total store_free store_floor, in bytes.
+stores_space() {
+  stores_space_of "$store_folder"
+  if [ -d "$store_root" ]; then stores_space_of "$store_root"; fi
+  store_floor=$((store_total * ${store_reserve:-0} / 100))
+}
+
+stores_space_of() {
+  stores_df=$(LC_ALL=C df -P -k -- "$1" 2>/dev/null | tail -n 1 | awk '{ print $2, $4 }')
+  read -r stores_total_kib stores_free_kib <<SPACE
+${stores_df:-0 0}
+SPACE
+  store_total=$((${stores_total_kib:-0} * 1024))
+  store_free=$((${stores_free_kib:-0} * 1024))
+}
+
+# stores_above_floor: 0 while the store has more free space than it keeps in reserve.
+stores_above_floor() {
+  stores_space
+  [ "$store_free" -gt "$store_floor" ]
+}
+
+# stores_need_space: fails with no-space below the floor: a full store must not break what is sealed.
+stores_need_space() {
+  stores_above_floor && return 0
+  fail no-space "store '$store_name' has $store_free bytes free and keeps $store_floor in reserve; prune, or make it larger"
+}
+
+# stores_warnings: a JSON array of what is unsafe about how the store is mounted (S29).
+stores_warnings() {
+  stores_shown=${store_folder#"$kind_namespace"}
+  if [ -n "$kind_namespace" ]; then
+    stores_options=$(findmnt -N "$kind_pid" -n -o OPTIONS -T "$stores_shown" 2>/dev/null) || stores_options=
+  else
+    stores_options=$(findmnt -n -o OPTIONS -T "$stores_shown" 2>/dev/null) || stores_options=
+  fi
+  stores_list=
+  for stores_option in nosuid nodev; do
+    case ,$stores_options, in
+      *,$stores_option,*) ;;
+      *)
+        json_quote "$stores_shown is not mounted $stores_option: mount the store so, since it holds other hosts' files"
+        stores_list=$stores_list${stores_list:+,}$json
+        ;;
+    esac
+  done
+  printf '[%s]' "$stores_list"
+}
+
+# stores_mark RUN: the visible sign that `current` is being written; its content names the run.
+stores_mark() {
+  printf 'run %s\nThis folder is being written; only what lies under a backup id is whole.\n' "$1" \
+    | atomic_write "$store_root/INCOMPLETE"
+}
+
+# stores_marked: sets store_open_run to the run that has `current` open, or to nothing.
+stores_marked() {
+  store_open_run=
+  [ -f "$store_root/INCOMPLETE" ] || return 1
+  read -r stores_word store_open_run <"$store_root/INCOMPLETE"
+  [ "$stores_word" = run ]
+}
+
+# store_cut_links DIR: gives every file from STORES_INPLACE_BYTES up an inode of its own. Such files are written in place, and a
+# write through one name would else change the other, whose link was cut at the source (S11). Linked ones are linked
+# again by the final pass, without their data being sent.
+store_cut_links() {
+  [ -d "$1" ] || return 0
+  listing_find=$(listing_bin find) || return 1
+  "$listing_find" "$1" -xdev -type f -links +1 -size "+$((STORES_INPLACE_BYTES / 1024 - 1))k" \
+    -exec cp -a --reflink=auto --sparse=auto --remove-destination -- '{}' '{}.resurgo-cut' \; -exec mv -f -- '{}.resurgo-cut' '{}' \;
+}
+
+# stores_need_id ID: fails unless ID is sealed here.
+stores_need_id() {
+  stores_has "$1" || fail not-found "store '$store_name' holds no backup $1 of group '$store_group'; see 'resurgo list'"
+}
+
+# stores_held ID: sets store_holds to the names of ID's holds.
+stores_held() {
+  store_holds=
+  for stores_hold in "$store_catalog/holds/$1"/*; do
+    [ -f "$stores_hold" ] || continue
+    store_holds=$store_holds${store_holds:+ }${stores_hold##*/}
+  done
+  [ -n "$store_holds" ]
+}
+
+# stores_catalogue_files MANIFEST SIG ID: caches the manifest of ID; `store.list` reads it where looking inside is dear.
+stores_catalogue_files() {
+  [ -d "$store_catalog/manifests" ] || mkdir -p "$store_catalog/manifests" || return 1
+  atomic_write "$store_catalog/manifests/$3.sig" <"$2" && atomic_write "$store_catalog/manifests/$3.json" <"$1"
+}
+
+# stores_uncatalogue ID: forgets it.
+stores_uncatalogue() {
+  rm -rf -- "$store_catalog/manifests/$1.json" "$store_catalog/manifests/$1.sig" "$store_catalog/holds/$1"
+}

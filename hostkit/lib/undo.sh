@@ -1,0 +1,38 @@
+# Safety snapshots: what a restore overwrites is snapshotted first, under the restore's own run, and can be put back.
+
+# Set or read elsewhere:
+: "${arg_freeze-}" "${arg_group-}" "${arg_run-}" "${arg_source-}" "${destination-}" "${real_path-}" "${snap_name-}" \
+  "${snap_problem-}" "${snap_record-}" "${source_names-}" "${src_kind-}" "${undo_deleted-}" "${undo_files-}"
+
+# safety_take: a snapshot of $arg_source as freeze $arg_freeze of $arg_run, once. Sets safety_name, empty where the kind has none.
+safety_take() {
+  safety_name=
+  config_source "$arg_group" "$arg_source" || fail not-allowed "this host has no source '$arg_source' in group $arg_group"
+  [ "$src_kind" != none ] || return 0
+  snapshot_record_path "$arg_group" "$arg_run" "$arg_freeze" "$arg_source"
+  if [ -f "$snap_record.done" ]; then read -r safety_name <"$snap_record.done"; return 0; fi
+  snapshot_source "$arg_group" "$arg_source"
+  "snapshot_${src_kind}_identity" || fail failed "source $arg_source: $snap_problem"
+  "snapshot_${src_kind}_prepare" || fail failed "source $arg_source: $snap_problem"
+  "snapshot_${src_kind}_nested" || fail failed "source $arg_source: $snap_problem"
+  # An answer that was lost leaves a snapshot without its mark; nothing was restored yet, so it is taken anew.
+  snapshots_drop_run "$arg_group" "$arg_run" "$arg_freeze" || fail busy "an earlier safety snapshot can't be removed: $snap_problem"
+  source_names=$arg_source
+  sync -f "$real_path"
+  snapshots_take "$arg_group" "$arg_run" "$arg_freeze" || fail failed "no safety snapshot of $arg_source: $snap_problem"
+  source_names=$arg_source
+  snapshots_ready "$arg_group" "$arg_run" "$arg_freeze" || fail failed "no safety snapshot of $arg_source: $snap_problem"
+  safety_name=$snap_name
+  snapshot_record_path "$arg_group" "$arg_run" "$arg_freeze" "$arg_source"
+  atomic_put "$snap_record.done" "$safety_name"
+}
+
+# undo_apply VIEW: makes the source what its safety snapshot, shown at VIEW, holds; mounts below it and the patterns in
+# ./filters are left alone. Sets undo_files undo_deleted.
+undo_apply() {
+  rsync -aHAXS --numeric-ids --modify-window=-1 --delete-delay --filter='-x btrfs.*' --filter='-x trusted.SGI_ACL_*' --filter="merge $PWD/filters" \
+    --info=stats2 --no-human-readable "$1/" "$destination/" >undo.out 2>undo.err \
+    || fail failed "the restore could not be undone whole (rsync: $(tail -n 3 undo.err)); repeat it, the safety snapshot is still there"
+  undo_files=$(sed -n 's/^Number of regular files transferred: //p' undo.out | tr -d ,)
+  undo_deleted=$(sed -n 's/^Number of deleted files: \([0-9,]*\).*/\1/p' undo.out | tr -d ,)
+}

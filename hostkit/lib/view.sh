@@ -1,0 +1,42 @@
+# A snapshot's read-only tree, composed in the private mount namespace of the job that reads it (it ends with the job).
+
+# Set or read elsewhere:
+: "${src_group-}" "${src_name-}"
+
+# view_bind FROM DIR: binds one part there, read-only. `bind` leaves out what is mounted below FROM.
+view_bind() {
+  snapshot_tool 20 mount --bind "$1" "$2" || return 1
+  snapshot_tool 20 mount -o remount,bind,ro,nosuid,nodev "$2"
+}
+
+# view_latest GROUP RUN SOURCE: sets snap_record to that run's record with the highest freeze number; 1 if there is none.
+view_latest() {
+  snap_record='' view_freeze=-1
+  for _vl_dir in "$RESURGO_VAR/snapshots/$1/$2".*; do
+    [ -f "$_vl_dir/$3" ] || continue
+    [ "${_vl_dir##*.}" -gt "$view_freeze" ] || continue
+    view_freeze=${_vl_dir##*.} snap_record=$_vl_dir/$3
+  done
+  [ -n "$snap_record" ]
+}
+
+# snapshot_view GROUP SOURCE RUN DIR: shows that run's snapshot of SOURCE at DIR; fails the request when it can't be shown whole.
+snapshot_view() {
+  view_latest "$1" "$3" "$2" || fail not-found "no snapshot of source $2 was taken by run $3 on this host: take the freeze again"
+  src_name=$2 src_group=$1 snap_problem=''
+  read -r _vw_word src_kind <"$snap_record"
+  case " $SNAPSHOT_KINDS " in
+    *" $src_kind "*) ;;
+    *) fail internal "the record $snap_record names the unknown kind $src_kind" ;;
+  esac
+  if [ "$src_kind" = btrfs ]; then
+    config_source "$1" "$2" || fail not-found "source $2 is no longer in this host's configuration: enrol the host again"
+    snapshot_resolve || fail not-mounted "source $2: $snap_problem"
+  fi
+  mkdir -p "$4" || fail failed "can't make the folder $4"
+  "snapshot_${src_kind}_view" "$snap_record" "$4" || fail failed "the snapshot of source $2 can't be shown: ${snap_problem:-a part of it is gone}: take the freeze again"
+}
+
+# view_excludes SOURCE: prints paths (relative to the view's root) that are the hostkit's own and belong to no listing: the folder of
+# snapshots, when the source is a btrfs top level.
+view_excludes() { printf '/.resurgo\n'; }

@@ -1,0 +1,74 @@
+# What a restore (or the operator's hand) stops and starts again. The record, $RESURGO_VAR/workloads/GROUP for a restore and GROUP.hand
+# for a hand tool, is on disk before anything stops; while it stands, nothing of it starts, a reboot included (S21).
+
+# Set or read elsewhere:
+: "${failed-}" "${json-}" "${line-}" "${thawed-}"
+
+# shellcheck source=lib/freeze.sh
+. "$RESURGO_LIB/lib/freeze.sh"
+# shellcheck source=workloads/engine.sh
+. "$RESURGO_LIB/workloads/engine.sh"
+
+# workload_families GROUP: sets families (words, in the order in which they stop) and families_back (the other way round).
+workload_families() {
+  families='' families_back=''
+  config_each workload "$1" workload_families_take
+}
+workload_families_take() {
+  case $2 in
+    containers | engine | units) families="$families $2" families_back="$2 $families_back" ;;
+    *) fail internal "host.conf names the workload '$2': enrol the host again" ;;
+  esac
+}
+
+# workloads_stop NAME GROUP RUN: stops and sees stopped; sets stopped_list (JSON members); fails the request with what still runs. What
+# was stopped until then stays recorded: workloads_start undoes it.
+workloads_stop() {
+  rec=$RESURGO_VAR/workloads/$1
+  own_dir "$RESURGO_VAR/workloads" "$rec"
+  if read_line "$rec/run"; then
+    [ "$line" = "$3" ] || fail busy "run $line has stopped the workloads of group $2 already: finish or undo that one first"
+  else
+    atomic_put "$rec/run" "$3"
+  fi
+  workload_families "$2"
+  for _ws_family in $families; do
+    "${_ws_family}_stop" "$2" "$rec" || fail failed "not stopped: $problem"
+  done
+  stopped_list=''
+  [ -s "$rec/stopped" ] && while read -r _ _ _ _ _ws_name; do workload_mention containers "$_ws_name"; done <"$rec/stopped"
+  [ -s "$rec/units" ] && while read -r _ _ws_name _; do workload_mention units "$_ws_name"; done <"$rec/units"
+  [ -s "$rec/engine.units" ] && while read -r _ws_name; do workload_mention engine "$_ws_name"; done <"$rec/engine.units"
+  return 0
+}
+
+workload_mention() {
+  json_quote "$2"
+  stopped_list="$stopped_list${stopped_list:+,}{\"family\":\"$1\",\"name\":$json}"
+}
+
+# workloads_start NAME GROUP: reverses what the record says, in reverse order, and sees it run; sets thawed and failed. The record goes
+# when all of it runs.
+workloads_start() {
+  thawed='' failed='' problem='' _wt_bad=0
+  rec=$RESURGO_VAR/workloads/$1
+  [ -e "$rec/run" ] || return 0
+  workload_families "$2"
+  for _wt_family in $families_back; do
+    "${_wt_family}_start" "$rec" || _wt_bad=1
+  done
+  [ "$_wt_bad" -ne 0 ] || rm -rf -- "$rec"
+  return "$_wt_bad"
+}
+
+# workloads_stopped GROUP: has a restore stopped them, and are they seen stopped at this moment? returns 1 with problem.
+workloads_stopped() {
+  rec=$RESURGO_VAR/workloads/$1
+  problem="the workloads of group $1 were not stopped on this host"
+  [ -e "$rec/run" ] || return 1
+  problem=''
+  workload_families "$1"
+  for _wd_family in $families; do
+    "${_wd_family}_stopped" "$rec" || return 1
+  done
+}

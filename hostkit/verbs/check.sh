@@ -1,0 +1,195 @@
+# keys: group:group
+# What a freeze and a copy of this group would meet on this host, and what they would not cover. Changes nothing.
+
+# Set or read elsewhere:
+: "${arg_group-}" "${real_path-}" "${scope-}" "${snap_problem-}" "${source_names-}" "${src_group-}" "${src_kind-}" \
+  "${src_path-}" "${tool_output-}" "${unescaped-}"
+
+# shellcheck source=lib/freeze.sh
+. "$RESURGO_LIB/lib/freeze.sh"
+
+verb_main() {
+  set +e
+  sources='' covered='' units='' containers='' unprotected=''
+  source_names "$arg_group"
+  for name in $source_names; do check_source "$name"; done
+  # What any group of this host covers counts as protected.
+  config_each source '' check_covered
+  check_file_systems
+  check_containers
+  config_each unit "$arg_group" check_unit
+  reply "\"sources\":[$sources],\"containers\":[$containers],\"units\":[$units],\"unprotected\":[$unprotected]"
+}
+
+problem_add() {
+  json_quote "$1"
+  problems="$problems${problems:+,}$json"
+}
+
+check_source() {
+  problems='' snap_uuid='' snap_identity='' snap_nested='' mounts_below='' mount_device='' mount_type=''
+  used=0 free=0 mounted=false
+  config_source "$arg_group" "$1"
+  src_group=$arg_group
+  if snapshot_resolve; then
+    mounted=true
+    if "snapshot_${src_kind}_identity" && "snapshot_${src_kind}_nested"; then
+      mounts_below
+      [ -z "$mounts_below" ] || problem_add 'mounts below it would be missing from its snapshot: make each a source, or exclude it by name'
+      "snapshot_${src_kind}_close"
+    else
+      problem_add "$snap_problem"
+    fi
+    check_space
+  else
+    problem_add "$snap_problem"
+  fi
+  json_quote "$1"
+  sources="$sources${sources:+,}{\"name\":$json"
+  json_quote "$src_path"
+  sources="$sources,\"path\":$json"
+  json_quote "$real_path"
+  sources="$sources,\"realPath\":$json,\"kind\":\"$src_kind\",\"fsType\":\"$mount_type\",\"fsUuid\":\"$snap_uuid\""
+  json_quote "$snap_identity"
+  case $src_kind in
+    btrfs) sources="$sources,\"subvolume\":$json" ;;
+    zfs) sources="$sources,\"dataset\":$json" ;;
+  esac
+  json_quote "$mount_device"
+  sources="$sources,\"device\":$json,\"mounted\":$mounted"
+  json_lines "$snap_nested"
+  sources="$sources,\"nested\":[$json]"
+  json_lines "$mounts_below"
+  sources="$sources,\"mountsBelow\":[$json],\"usedBytes\":$used,\"freeBytes\":$free,\"problems\":[$problems]}"
+}
+
+# json_lines TEXT: sets json to the members of an array, one for each line.
+json_lines() {
+  _jl_out='' _jl_rest=$1${1:+$LF}
+  while [ -n "$_jl_rest" ]; do
+    json_quote "${_jl_rest%%"$LF"*}"
+    _jl_out=$_jl_out${_jl_out:+,}$json
+    _jl_rest=${_jl_rest#*"$LF"}
+  done
+  json=$_jl_out
+}
+
+# Cheap: the file system's own counts, so an upper bound where several sources share one. zfs counts by dataset.
+check_space() {
+  if [ "$src_kind" = zfs ] && snapshot_tool 20 zfs get -H -p -o value used,available "$snap_identity"; then
+    used=${tool_output%%"$LF"*}
+    free=$(zfs get -H -p -o value available "$snap_identity" 2>/dev/null)
+    return
+  fi
+  read -r _ _ used free _ <<EOF
+$(df -Pk -- "$real_path" 2>/dev/null | tail -n 1)
+EOF
+  used=$((${used:-0} * 1024)) free=$((${free:-0} * 1024))
+}
+
+check_covered() {
+  _cc_path=$(readlink -f -- "$4" 2>/dev/null)
+  [ -z "$_cc_path" ] || covered=$covered$_cc_path$LF
+}
+
+# is_covered PATH: does it lie in a source, or hold one?
+is_covered() {
+  _ic_rest=$covered
+  while [ -n "$_ic_rest" ]; do
+    _ic_one=${_ic_rest%%"$LF"*}
+    _ic_rest=${_ic_rest#*"$LF"}
+    case $1/ in "${_ic_one%/}"/*) return 0 ;; esac
+  done
+  return 1
+}
+
+unprotected_add() {
+  json_quote "$1"
+  unprotected="$unprotected${unprotected:+,}$json"
+}
+
+check_file_systems() {
+  while read -r _ _ _ _ _fs_point _fs_rest <&7; do
+    _fs_rest=${_fs_rest#*- }
+    case ${_fs_rest%% *} in ext[234] | xfs | btrfs | zfs | fuse.zfs | f2fs | jfs | reiserfs | nfs | nfs4 | cifs | fuse.glusterfs) ;; *) continue ;; esac
+    unescape_mount "$_fs_point"
+    case $unescaped in / | /boot | /boot/* | /run/* | /snap/* | /etc/* | /var/lib/docker | /var/lib/docker/* | /var/lib/resurgo | "$RESURGO_LIB") continue ;; esac
+    is_covered "$unescaped" || unprotected_add "file system at $unescaped (${_fs_rest%% *})"
+  done 7</proc/self/mountinfo
+}
+
+CHECK_FORMAT="{{.Id}}{{\"\\t\"}}{{.Name}}{{\"\\t\"}}{{.Config.Image}}{{\"\\t\"}}{{.State.Status}}{{\"\\t\"}}{{range \$k,\$v := .Config.Labels}}{{printf \"%q\" \$k}}={{printf \"%q\" \$v}} {{end}}{{range .Mounts}}{{\"\\n\"}}{{\"\\t\"}}{{.Type}}{{\"\\t\"}}{{.Destination}}{{\"\\t\"}}{{.Source}}{{end}}"
+
+check_containers() {
+  containers_scope "$arg_group"
+  command -v docker >/dev/null && [ "$scope" != none ] || return 0
+  _kc_ids=$(docker_run 20 ps -q --no-trunc 2>/dev/null) || {
+    engine_find || ! engine_absent || return 0
+    unprotected_add 'docker does not answer: its containers are unknown'
+    return 0
+  }
+  [ -n "$_kc_ids" ] || return 0
+  _kc_text=$(docker_on 20 "$_kc_ids" inspect --type container --format "$CHECK_FORMAT" 2>/dev/null)
+  container_open='' in_scope=no container_mounts='' container_volumes=0 container_database=''
+  while IFS= read -r _kc_line <&7; do
+    case $_kc_line in
+      "$TAB"*) [ "$in_scope" != yes ] || check_mount "${_kc_line#"$TAB"}" ;;
+      *)
+        check_container_end
+        check_container "$_kc_line"
+        ;;
+    esac
+  done 7<<EOF
+$_kc_text
+EOF
+  check_container_end
+}
+
+check_container() {
+  _kk_id=${1%%"$TAB"*} _kk_rest=${1#*"$TAB"}
+  _kk_name=${_kk_rest%%"$TAB"*} _kk_rest=${_kk_rest#*"$TAB"}
+  _kk_image=${_kk_rest%%"$TAB"*} _kk_rest=${_kk_rest#*"$TAB"}
+  _kk_state=${_kk_rest%%"$TAB"*}
+  container_in_scope "$_kk_image" "${_kk_rest#*"$TAB"}"
+  container_mounts='' container_volumes=0 container_database=''
+  [ "$in_scope" = yes ] || return 0
+  _kk_name=${_kk_name#/}
+  case ${_kk_image##*/} in
+    postgres* | *postgis* | mysql* | mariadb* | percona* | mongo* | redis* | valkey* | elasticsearch* | opensearch* | solr* | influxdb* | cassandra* | couchdb* | neo4j* | clickhouse* | mssql* | timescale* | etcd*)
+      container_database=${_kk_image##*/}
+      ;;
+  esac
+  json_quote "$_kk_name"
+  container_open="{\"id\":\"$_kk_id\",\"name\":$json"
+  json_quote "$_kk_image"
+  container_open="$container_open,\"image\":$json,\"state\":\"$_kk_state\""
+}
+
+check_mount() {
+  _km_type=${1%%"$TAB"*} _km_rest=${1#*"$TAB"}
+  _km_to=${_km_rest%%"$TAB"*} _km_from=${_km_rest#*"$TAB"}
+  case $_km_from in '' | /var/run/docker.sock | /run/docker.sock | /proc | /sys | /dev | /dev/* | /etc/localtime | /etc/timezone) return 0 ;; esac
+  container_volumes=$((container_volumes + 1))
+  _km_real=$(readlink -f -- "$_km_from" 2>/dev/null)
+  _km_in=false
+  is_covered "${_km_real:-$_km_from}" && _km_in=true
+  [ "$_km_in" = true ] || unprotected_add "container $_kk_name: ${container_database:+database }$_km_type $_km_from (at $_km_to) lies in no source"
+  json_quote "$_km_from"
+  container_mounts="$container_mounts${container_mounts:+,}{\"type\":\"$_km_type\",\"from\":$json"
+  json_quote "$_km_to"
+  container_mounts="$container_mounts,\"to\":$json,\"covered\":$_km_in}"
+}
+
+check_container_end() {
+  [ -n "$container_open" ] || return 0
+  [ -z "$container_database" ] || [ "$container_volumes" -gt 0 ] || unprotected_add "container $_kk_name: database $container_database keeps its data in the container itself"
+  containers="$containers${containers:+,}$container_open,\"database\":\"$container_database\",\"mounts\":[$container_mounts]}"
+  container_open=''
+}
+
+check_unit() {
+  unit_active=unknown
+  ! units_here || unit_state "$3"
+  json_quote "$3"
+  units="$units${units:+,}{\"name\":$json,\"mode\":\"$2\",\"state\":\"$unit_active\"}"
+}

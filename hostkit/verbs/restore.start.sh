@@ -1,0 +1,15 @@
+# fenced: yes
+# Starts again exactly what restore.stop has stopped, in reverse order. Idempotent.
+
+# Set or read elsewhere:
+: "${arg_group-}" "${failed-}" "${thawed-}"
+
+# shellcheck source=lib/workloads.sh
+. "$RESURGO_LIB/lib/workloads.sh"
+
+verb_main() {
+  set +e
+  workloads_start "$arg_group" "$arg_group" ||
+    fail failed 'not everything starts again; what failed stays recorded: look at its log, then call this again' "\"started\":[$thawed],\"failed\":[$failed]"
+  reply "\"started\":[$thawed],\"failed\":[]"
+}

@@ -1,0 +1,169 @@
+/**
+ * The arguments of every verb of the hostkit (docs/hostkit.md), as the director writes them. Names are camelCase here
+ * and snake_case on the wire (`maxPause` → `max_pause`); a field that is `undefined` is not sent.
+ */
+
+/** The fence keys that every mutating verb carries (S3): a host refuses a term or an attempt lower than it has seen. */
+export interface Fence {
+  group: string;
+  run: string;
+  /** The lease's term, handed out by the store (S4). */
+  term: number;
+  /** The step's key within the run, stable over retries. */
+  step: string;
+  /** The attempt of this step, from 1. */
+  attempt: number;
+}
+
+/** How a source's (or a puller's) rsync reaches its peer, and which grant it uses there. */
+export interface Peer {
+  /** `out`: this job connects to the peer, which the other keys name; `in`: the peer has connected (job `dial`). */
+  dial: 'out' | 'in';
+  peerHost?: string;
+  peerPort?: number;
+  peerUser?: string;
+  /** The peer's ssh host key, `ssh-ed25519 BASE64`: it came with the grant and is pinned (S28). */
+  peerKey?: string;
+}
+
+export type GrantPurpose = 'receive' | 'send';
+
+/** What a grant opens: exactly one place, in one direction (S25). */
+export type GrantScope =
+  | { scope: 'store'; store: string; tree: string }
+  | { scope: 'backup'; store: string; id: string; tree: string; subpath?: string }
+  | { scope: 'snapshot'; source: string }
+  | { scope: 'restore'; source: string; subpath?: string }
+  | { scope: 'folder'; path: string; tree: string; subpath?: string };
+
+/** The kinds of durable jobs, each with its own keys. */
+export interface JobArgs {
+  listing: { source: string } | { store: string; tree: string; id?: string };
+  send: Peer & {
+    source: string;
+    grant: string;
+    /** How many rsync streams side by side. */
+    streams: number;
+    /** KiB per second; 0 is no limit. */
+    bandwidthKib: number;
+    /** I/O priority of the copy. */
+    io: 'normal' | 'low' | 'idle';
+    /** Compare by content instead of by size and time (the periodic run of S10). */
+    checksum?: boolean;
+  };
+  /** Held by the receiver: connects to the sender and puts its own jailed daemon on the line, until it is stopped. */
+  dial: GrantScope & {
+    grant: string;
+    peer: string;
+    peerHost: string;
+    peerPort: number;
+    peerUser: string;
+    peerKey: string;
+    signature: string;
+    lanes: number;
+  };
+  'store-open': { store: string };
+  'store-compare': {
+    store: string;
+    tree: string;
+    sha256: string;
+    /** A live copy: differences are told, not fatal. */
+    live?: boolean;
+  };
+  'store-seal': {
+    store: string;
+    id: string;
+    /** The manifest's bytes, base64. */
+    manifest: string;
+    /** 64 raw bytes, base64. */
+    manifestSig: string;
+    /** The runbook's text, base64. */
+    runbook?: string;
+    /** The trees that this backup holds, base64 of one a line; anything else in `current` goes. */
+    trees?: string;
+  };
+  'restore-send': Peer & {
+    store: string;
+    id: string;
+    tree: string;
+    subpath?: string;
+    grant: string;
+    dryRun: boolean;
+    delete: boolean;
+    /** rsync patterns, base64 of one a line. */
+    excludes?: string;
+    maxDelete?: number;
+    checksum?: boolean;
+    bandwidthKib?: number;
+    io?: 'normal' | 'low' | 'idle';
+    dial?: 'out' | 'in';
+  };
+  /** The destination's own listing against the one that came with the data; `extra`: other files may lie there too. */
+  'restore-verify': {
+    source?: string;
+    path?: string;
+    tree: string;
+    subpath?: string;
+    sha256: string;
+    extra: boolean;
+    excludes?: string;
+  };
+  'store-remove': { store: string; id: string };
+}
+export type JobKind = keyof JobArgs;
+
+type Loose = Record<string, string | number | boolean | undefined>;
+type NoArgs = Record<string, never>;
+interface InGroup {
+  group: string;
+}
+interface InStore extends InGroup {
+  store: string;
+}
+
+/** Verb → its arguments. */
+export interface VerbArgs {
+  probe: NoArgs;
+  check: InGroup;
+  status: InGroup;
+  snapshots: InGroup;
+  'store.list': InStore;
+  'store.listing': InStore & { id: string; tree: string };
+  'store.space': InStore;
+  'lease.take': InGroup & { store?: string; run: string; owner: string; term: number; ttl: number };
+  'lease.renew': InGroup & { store?: string; run: string; owner: string; term: number; ttl: number };
+  'lease.release': InGroup & { store?: string; run: string; owner: string; term: number };
+  freeze: Fence & { freeze: number; maxPause: number };
+  thaw: Fence;
+  hook: Fence & { phase: 'before' | 'after'; name: string };
+  'snapshot.drop': Fence & { targetRun: string; freeze: number };
+  'job.start': Fence & { job: string; kind: JobKind } & Loose;
+  'job.poll': { job: string };
+  'job.stop': Fence & { job: string };
+  'job.forget': Fence & { targetRun: string };
+  'grant.key': Fence & { grant: string; purpose: GrantPurpose };
+  'grant.add': Fence & {
+    grant: string;
+    purpose: GrantPurpose;
+    pubkey: string;
+    /** The host whose identity signed the key. */
+    peer: string;
+    signature: string;
+    expiresS: number;
+  } & Loose;
+  'grant.close': Fence & { grant?: string };
+  'restore.check': InGroup & { run: string } & Loose;
+  'restore.stop': Fence & Loose;
+  'restore.start': Fence & Loose;
+  'restore.safety': Fence & Loose;
+  'restore.undo': Fence & Loose;
+  'restore.health': Fence & Loose;
+  'workload.pause': Fence & { maxPause: number };
+  'workload.unpause': Fence;
+  'workload.stop': Fence;
+  'workload.start': Fence;
+  sweep: { group: string; fix: boolean };
+}
+
+/** Every verb of the hostkit. */
+export type Verb = keyof VerbArgs;

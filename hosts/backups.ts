@@ -1,0 +1,77 @@
+/** What a store says it holds, read from the store itself (no engine needed) and checked: whole, readable, and signed by whom. */
+import type { Manifest } from '../planning/manifest';
+import { manifestSchema } from '../planning/manifest-schema';
+import { verifyManifest } from './director-keys';
+import type { HostRef, Hosts } from './hosts';
+
+/** One backup as it lies in the store. */
+export interface StoreEntry {
+  id: string;
+  /** Undefined when it can't be read; `problem` then says why. */
+  manifest: Manifest | undefined;
+  /** Why this is not a good backup: a damaged or missing manifest, a bad signature. */
+  problem: string | undefined;
+  /** The key that signed it (ed25519, hex); whose it is, the reader decides (S19). */
+  signedBy: string | undefined;
+  /** Bytes that removing it would free, where the store can tell. */
+  usedBytes: number | undefined;
+  holds: string[];
+}
+
+export interface StoreListing {
+  /** Oldest first. */
+  backups: StoreEntry[];
+  /** The run that writes `current` now (or died while it did), or null. */
+  incomplete: string | null;
+}
+
+/** Reads a group's backups. @throws HostError */
+export async function readBackups(options: {
+  hosts: Hosts;
+  storeHost: HostRef;
+  store: string;
+  group: string;
+  step?: string;
+}): Promise<StoreListing> {
+  const { hosts, storeHost, store, group, step = 'read store' } = options;
+  const args = { store, group };
+  const reply = await hosts.call({ host: storeHost, verb: 'store.list', step, args, timeoutMs: 120_000 });
+  const backups = reply.backups.map(readEntry).sort((a, b) => (a.id < b.id ? -1 : 1));
+  return { backups, incomplete: reply.incomplete ?? null };
+}
+
+type Stored = {
+  id: string;
+  state?: string;
+  manifest?: string;
+  manifestSig?: string;
+  usedBytes?: number;
+  holds?: string[];
+};
+
+/** Never throws: a damaged backup is shown as such, not left out. */
+function readEntry({ id, state, manifest, manifestSig, usedBytes, holds = [] }: Stored): StoreEntry {
+  const entry = { id, usedBytes, holds, manifest: undefined, signedBy: undefined };
+  if (manifest === undefined || manifest === '')
+    return { ...entry, problem: state === 'lost' ? 'the store has lost it' : 'its manifest is missing' };
+  const bytes = Buffer.from(manifest, 'base64');
+  const parsed = parseManifest(bytes);
+  if (typeof parsed === 'string') return { ...entry, problem: `its manifest is damaged: ${parsed}` };
+  if (parsed.id !== id) return { ...entry, problem: `its manifest is of another backup, ${parsed.id}` };
+  const publicHex = parsed.director.publicKeyHex;
+  const genuine = manifestSig !== undefined && verifyManifest({ bytes, signature: manifestSig, publicHex });
+  if (!genuine)
+    return { ...entry, manifest: parsed, problem: 'its manifest was changed after it was signed, or is not signed' };
+  return { ...entry, manifest: parsed, problem: undefined, signedBy: publicHex };
+}
+
+function parseManifest(bytes: Buffer): Manifest | string {
+  let json: unknown;
+  try {
+    json = JSON.parse(bytes.toString('utf8'));
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+  const parsed = manifestSchema.safeParse(json);
+  return parsed.success ? parsed.data : (parsed.error.issues[0]?.message ?? 'it has another form');
+}

@@ -1,0 +1,290 @@
+/**
+ * Enrolment: with the administrator's own access, once, everything that a host needs (docs/hostkit.md). Idempotent: what stands
+ * already is left, what was cut off is taken up.
+ */
+import type { Runbook } from '../../runbooks/types';
+import { ensureDirectorKeys, type DirectorKeys } from '../director-keys';
+import { HostError } from '../errors';
+import type { HostRef } from '../hosts';
+import { fingerprint, KnownHosts, type PublicKey } from '../known-hosts';
+import { SshPool } from '../pool';
+import { adminRef, hostRef } from '../refs';
+import type { Probe } from '../replies';
+import { SshHosts } from '../ssh-hosts';
+import { probe } from '../verbs/reading';
+import { AdminShell, type AdminLogin } from './admin';
+import { hostConfig, jumpFile, peersFile, peersOf, SUDOERS } from './config';
+import { readHostkit, readScript, type HostkitTree } from './hostkit-tree';
+import { Identities } from './identities';
+import { sumOf, survey, type Survey } from './survey';
+import { packTarGz } from './tar';
+import { installCommand, packagesFor } from './tools';
+import { trustIn, type TrustOptions } from './trust';
+
+export interface EnrollOptions extends Omit<TrustOptions, 'knownHosts'> {
+  stateDir: string;
+  runbook: Runbook;
+  /** Names of hosts of the runbook. */
+  hosts: readonly string[];
+  /** Per host, as hosts may have different administrators. */
+  admin: (host: string) => AdminLogin | Promise<AdminLogin>;
+  /** Only says what would change. */
+  dryRun?: boolean;
+  /** Installs missing tools by the host's package manager; else they are named in one error. */
+  installPackages?: boolean;
+  /** Replaces the keys of another director that this host lets in. */
+  takeOver?: boolean;
+  /** One line for a person; never holds a secret. */
+  log?: (line: { host: string; text: string }) => void;
+}
+
+export interface Enrolled {
+  host: string;
+  /** What was changed, or would be with `dryRun`; empty when all stood already. */
+  changes: string[];
+  /** How the sweep runs at boot: `systemd`, `openrc`, `cron` or `rc.local`; '' with `dryRun`. */
+  bootSweep: string;
+  /** `SHA256:…` of the pinned ssh host key. */
+  hostKey: string;
+  /** What the host said through the director's own key; undefined with `dryRun`. */
+  probe: Probe | undefined;
+}
+
+export interface EnrollResult {
+  enrolled: Enrolled[];
+  failed: { host: string; error: Error }[];
+  /** Hosts enrolled before that must be updated, as they do not know one enrolled now: its identity, or it as a host behind them. */
+  toUpdate: string[];
+}
+
+interface Job {
+  options: EnrollOptions;
+  keys: DirectorKeys;
+  knownHosts: KnownHosts;
+  identities: Identities;
+  hostkit: HostkitTree;
+}
+
+interface Visited {
+  host: string;
+  shell: AdminShell;
+  found: Survey;
+  seen: Map<HostRef, PublicKey[]>;
+}
+
+/** Installing packages and unpacking on a slow host, in ms. */
+const INSTALL_MS = 600_000;
+
+/** Enrols hosts, or updates them: the same. One host's failure does not hold up the others. */
+export async function enrollHosts(options: EnrollOptions): Promise<EnrollResult> {
+  const { stateDir, runbook, hosts } = options;
+  const job: Job = {
+    options,
+    keys: await ensureDirectorKeys({ stateDir }),
+    knownHosts: await KnownHosts.open({ stateDir }),
+    identities: await Identities.open({ stateDir }),
+    hostkit: await readHostkit(),
+  };
+  const known = new Set(hosts.filter((host) => job.identities.of(hostRef({ runbook, host })) !== undefined));
+  const failed: EnrollResult['failed'] = [];
+  const collect = async <T>(host: string, work: () => Promise<T>): Promise<T[]> => {
+    try {
+      return [await work()];
+    } catch (thrown) {
+      failed.push({ host, error: thrown instanceof Error ? thrown : new Error(String(thrown)) });
+      return [];
+    }
+  };
+  // All identities first: each host's `peers` names the others.
+  const visited: Visited[] = [];
+  try {
+    for (const host of hosts) visited.push(...(await collect(host, () => visit(job, host))));
+    if (options.dryRun !== true) await job.identities.save();
+    const enrolled: Enrolled[] = [];
+    // A jump must be there before what lies behind it can prove itself.
+    for (const wave of waves(runbook, visited)) {
+      enrolled.push(...(await Promise.all(wave.map((at) => collect(at.host, () => install(job, at))))).flat());
+    }
+    enrolled.sort((one, other) => hosts.indexOf(one.host) - hosts.indexOf(other.host));
+    const news = enrolled.map(({ host }) => host).filter((host) => !known.has(host));
+    return { enrolled, failed, toUpdate: stale({ job, news, hosts }) };
+  } finally {
+    for (const { shell } of visited) shell.close();
+  }
+}
+
+async function visit(job: Job, host: string): Promise<Visited> {
+  const { options, knownHosts } = job;
+  const { runbook, dryRun, installPackages } = options;
+  const seen = new Map<HostRef, PublicKey[]>();
+  const trust = trustIn({
+    ...options,
+    knownHosts,
+    seen: (place, key) => seen.set(place, [...(seen.get(place) ?? []), key]),
+  });
+  const shell = await AdminShell.open({ host: adminRef({ runbook, host }), admin: await options.admin(host), trust });
+  try {
+    let found = await survey({ shell, host });
+    refuseForeign(job, host, found);
+    if (found.missing.length > 0 && installPackages === true && dryRun !== true) {
+      const packages = packagesFor(found);
+      say(job, host, `installs ${packages.join(' ')}`);
+      await run(shell, host, 'packages', { args: [found.manager, ...packages], timeoutMs: INSTALL_MS });
+      found = await survey({ shell, host });
+    }
+    if (found.missing.length > 0 && dryRun !== true) {
+      const next = `run there: ${installCommand(found)}; or run \`resurgo enroll HOST --install-packages\``;
+      const message = `these tools are missing: ${found.missing.join(', ')}`;
+      throw new HostError({ host, verb: 'enroll', step: 'tools', code: 'missing-tool', message, next });
+    }
+    if (dryRun !== true) {
+      const made = await run(shell, host, 'identity', { args: [host] });
+      const identity = /^identity (ssh-ed25519 \S+)/m.exec(made)?.[1];
+      if (identity === undefined) throw enrolmentError(host, 'identity', 'the host made no identity key');
+      job.identities.set(hostRef({ runbook, host }), identity);
+    }
+    return { host, shell, found, seen };
+  } catch (error) {
+    shell.close();
+    throw error;
+  }
+}
+
+/** The hosts by the number of jumps on the way to them. */
+function waves(runbook: Runbook, visited: readonly Visited[]): Visited[][] {
+  const byDepth: Visited[][] = [];
+  for (const at of visited) {
+    let depth = 0;
+    for (let via = adminRef({ runbook, host: at.host }).via; via !== undefined; via = via.via) depth += 1;
+    byDepth[depth] = [...(byDepth[depth] ?? []), at];
+  }
+  return byDepth.filter((wave) => wave.length > 0);
+}
+
+async function install(job: Job, { host, shell, found, seen }: Visited): Promise<Enrolled> {
+  const { options, keys, knownHosts, hostkit } = job;
+  const { runbook, dryRun } = options;
+  const files = filesFor(job, host);
+  const ref = hostRef({ runbook, host });
+  const hostKey = [...([...seen].find(([place]) => place.name === host)?.[1] ?? knownHosts.keysOf(ref))];
+  const fingerprints = hostKey.map(fingerprint).join(', ');
+  if (dryRun === true) {
+    return {
+      host,
+      changes: planned({ found, files, hostkit }),
+      bootSweep: '',
+      hostKey: fingerprints,
+      probe: undefined,
+    };
+  }
+  const version = Buffer.from(`${hostkit.version} ${hostkit.hash}\n`);
+  const text = (path: string, content: string) => ({ path, mode: 0o600, content: Buffer.from(content) });
+  const stdin = packTarGz([
+    ...hostkit.files.map((file) => ({ ...file, path: `hostkit/${file.path}` })),
+    { path: 'hostkit/VERSION', mode: 0o644, content: version },
+    text('etc/host.conf', files.config),
+    text('etc/director.keys', files.directorKeys),
+    text('etc/peers', files.peers),
+    text('etc/restore-to', (runbook.hosts[host]?.restoreTo ?? []).map((path) => `${path}\n`).join('')),
+    text('sudoers', SUDOERS),
+    text('jump', jumpFile({ runbook, host, jumpKey: keys.jump.publicKey })),
+  ]);
+  const output = await run(shell, host, 'install', { stdin, timeoutMs: INSTALL_MS });
+  const changes = [...output.matchAll(/^change (.*)$/gm)].map(([, what]) => what ?? '');
+  const bootSweep = /^boot-sweep (.*)$/m.exec(output)?.[1] ?? '';
+  for (const [place, pins] of seen) await knownHosts.pin({ host: place, keys: pins });
+  const done = changes.length === 0 ? 'all stood already' : `${changes.length} files written`;
+  say(job, host, `${done}, ssh host key ${fingerprints}, sweep at boot by ${bootSweep}`);
+  return { host, changes, bootSweep, hostKey: fingerprints, probe: await confirmEnrolled(job, ref) };
+}
+
+/** The proof: the director's own key gets an answer from the hostkit that was just installed. */
+async function confirmEnrolled({ keys, knownHosts, hostkit }: Job, host: HostRef): Promise<Probe> {
+  const hosts = new SshHosts(new SshPool({ keys, knownHosts }));
+  try {
+    const answer = await probe({ hosts, host, step: 'verify enrolment' });
+    if (answer.hash === hostkit.hash && answer.host === host.name) return answer;
+    throw enrolmentError(
+      host.name,
+      'verify',
+      `it answers as ${answer.host} with hostkit ${answer.version} ${answer.hash}`,
+    );
+  } finally {
+    await hosts.close();
+  }
+}
+
+interface Files {
+  config: string;
+  directorKeys: string;
+  peers: string;
+}
+
+function filesFor({ options: { runbook }, keys, identities }: Job, host: string): Files {
+  const known = new Map<string, string>();
+  for (const peer of peersOf({ runbook, host })) {
+    const key = identities.of(hostRef({ runbook, host: peer }));
+    if (key !== undefined) known.set(peer, key);
+  }
+  const directors = [keys.director, ...(keys.directorNext === undefined ? [] : [keys.directorNext])];
+  return {
+    config: hostConfig({ runbook, host, signerHex: keys.signing.publicHex }),
+    directorKeys: directors.map((pair) => `${pair.publicKey}\n`).join(''),
+    peers: peersFile(known),
+  };
+}
+
+function planned({ found, files, hostkit }: { found: Survey; files: Files; hostkit: HostkitTree }): string[] {
+  const differs = (file: string, text: string) => found.sums.get(file) !== sumOf(text);
+  return [
+    ...(found.missing.length > 0 ? [`missing tools: ${found.missing.join(', ')} (${installCommand(found)})`] : []),
+    ...(found.user === undefined ? ['user resurgo'] : []),
+    ...(found.hash === hostkit.hash ? [] : [`hostkit ${found.version || 'none'} → ${hostkit.version}`]),
+    ...(found.identity === undefined ? ['/etc/resurgo/host.key'] : []),
+    ...(differs('host.conf', files.config) ? ['/etc/resurgo/host.conf'] : []),
+    ...(differs('peers', files.peers) ? ['/etc/resurgo/peers'] : []),
+    ...(differs('director.keys', files.directorKeys) ? ['/etc/resurgo/director.keys'] : []),
+    ...(differs('sudoers', SUDOERS) ? ['/etc/sudoers.d/resurgo'] : []),
+  ];
+}
+
+/** A host that another director uses is not taken from it by the way. */
+function refuseForeign({ keys, options }: Job, host: string, found: Survey): void {
+  const bare = (key: string) => key.split(' ').slice(0, 2).join(' ');
+  const ours = [keys.director, keys.directorNext].flatMap((pair) => (pair === undefined ? [] : [bare(pair.publicKey)]));
+  const foreign = found.directors.filter((key) => !ours.includes(bare(key)));
+  if (foreign.length === 0 || foreign.length < found.directors.length || options.takeOver === true) return;
+  const next = 'unenrol it from there (`resurgo unenroll HOST`), or take it over with --take-over';
+  const message = `another director is enrolled here (its key: ${foreign.join(', ')})`;
+  throw new HostError({ host, verb: 'enroll', step: 'survey', code: 'exists', message, next });
+}
+
+function stale({ job, news, hosts }: { job: Job; news: readonly string[]; hosts: readonly string[] }): string[] {
+  const { runbook } = job.options;
+  const others = Object.keys(runbook.hosts).filter((host) => !hosts.includes(host));
+  return others.filter(
+    (host) =>
+      job.identities.of(hostRef({ runbook, host })) !== undefined &&
+      (peersOf({ runbook, host }).some((peer) => news.includes(peer)) ||
+        news.some((fresh) => runbook.hosts[fresh]?.via === host)),
+  );
+}
+
+async function run(
+  shell: AdminShell,
+  host: string,
+  name: 'packages' | 'identity' | 'install',
+  options: { args?: readonly string[]; stdin?: Uint8Array; timeoutMs?: number },
+): Promise<string> {
+  const { stdout, stderr, exit } = await shell.root(await readScript(name), options);
+  if (exit !== 0) throw enrolmentError(host, name, stderr.trim() || `exit ${exit ?? 'unknown'}`);
+  return stdout;
+}
+
+function enrolmentError(host: string, step: string, message: string): HostError {
+  return new HostError({ host, verb: 'enroll', step, code: 'enrolment', message });
+}
+
+function say({ options }: Job, host: string, text: string): void {
+  options.log?.({ host, text });
+}

@@ -1,0 +1,191 @@
+#!/bin/sh
+# Installs or updates everything that docs/hostkit.md names, from a tar.gz on stdin. Run by the administrator's root; safe to repeat
+# and to cut off anywhere: each file is replaced by renaming, the keys come last. Prints `change WHAT` and `boot-sweep HOW`.
+set -eu
+umask 077
+LC_ALL=C
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export LC_ALL PATH
+lib=/usr/local/lib/resurgo
+etc=/etc/resurgo
+var=/var/lib/resurgo
+
+[ -O / ] || { echo 'not run as root' >&2; exit 1; }
+work=$(mktemp -d /var/tmp/resurgo-enroll.XXXXXX)
+trap 'rm -rf -- "$work"' EXIT
+trap 'exit 1' HUP INT TERM
+tar -xzf - -C "$work"
+for part in hostkit/hostkit hostkit/VERSION etc/host.conf etc/director.keys etc/peers sudoers; do
+  [ -f "$work/$part" ] || { echo "the payload lacks $part" >&2; exit 1; }
+done
+chown -R 0:0 "$work"
+
+# put FILE MODE TARGET: replaces the target by renaming when it differs; says so.
+put() {
+  if [ -f "$3" ] && [ ! -h "$3" ] && cmp -s "$1" "$3"; then
+    chmod "$2" "$3"
+    return 0
+  fi
+  cp "$1" "$3.resurgo-new"
+  chmod "$2" "$3.resurgo-new"
+  mv -f "$3.resurgo-new" "$3"
+  echo "change $3"
+}
+
+make_user() {
+  entry=$(awk -F: '$1 == "resurgo" { print $3 ":" $6 }' /etc/passwd)
+  case $entry in
+    '')
+      if command -v useradd >/dev/null 2>&1; then
+        useradd --system --user-group --home-dir $var/home --no-create-home --shell /bin/sh resurgo
+      elif command -v adduser >/dev/null 2>&1; then
+        addgroup -S resurgo 2>/dev/null || :
+        adduser -S -D -H -h $var/home -s /bin/sh -G resurgo resurgo
+      else
+        id=$(awk -F: 'BEGIN { id = 990 } { used[$3] = 1 } END { while (id in used) id--; print id }' /etc/passwd /etc/group)
+        echo "resurgo:x:$id:" >>/etc/group
+        echo "resurgo:x:$id:$id::$var/home:/bin/sh" >>/etc/passwd
+        echo 'resurgo:*:19000:0:99999:7:::' >>/etc/shadow
+      fi
+      echo 'change user resurgo'
+      ;;
+    0:*)
+      echo 'a user resurgo with id 0 exists; remove it first' >&2
+      exit 1
+      ;;
+    *:$var/home) ;;
+    *)
+      echo "a user resurgo that is not ours exists (home ${entry#*:}); remove or rename it first" >&2
+      exit 1
+      ;;
+  esac
+  # Not locked with `!`: sshd without PAM would refuse its key then (S26).
+  [ "$(awk -F: '$1 == "resurgo" { print $2 }' /etc/shadow)" = '*' ] || set_password_field
+}
+
+# By the system's own tool where there is one; else by renaming, so that a power cut leaves one whole file.
+set_password_field() {
+  if command -v usermod >/dev/null 2>&1; then
+    usermod --password '*' resurgo
+    return
+  fi
+  cp -p /etc/shadow /etc/shadow.resurgo-new
+  awk -F: 'BEGIN { OFS = ":" } $1 == "resurgo" { $2 = "*" } { print }' /etc/shadow >/etc/shadow.resurgo-new
+  [ "$(wc -l </etc/shadow.resurgo-new)" = "$(wc -l </etc/shadow)" ]
+  mv -f /etc/shadow.resurgo-new /etc/shadow
+}
+
+make_folders() {
+  for folder in $var $var/home $var/home/.ssh $lib $etc; do mkdir -p "$folder"; done
+  for folder in runs jobs grants fence leases deadman snapshots workloads log; do
+    mkdir -p "$var/$folder"
+    chmod 0700 "$var/$folder"
+  done
+  chown root: $var $var/* $var/home/.ssh $lib $etc
+  chmod 0711 $var
+  chmod 0755 $var/home $var/home/.ssh $lib $etc
+}
+
+# Parts first, the entry last, so that no entry ever looks for a part that is not there yet.
+put_hostkit() {
+  (cd "$work/hostkit" && find . -type f ! -path ./hostkit ! -path ./VERSION) | sed 's|^\./||' >"$work/parts"
+  while IFS= read -r part; do
+    case $part in */*) mkdir -p "$lib/${part%/*}" && chown root: "$lib/${part%/*}" && chmod 0755 "$lib/${part%/*}" ;; esac
+    put "$work/hostkit/$part" 0755 "$lib/$part"
+  done <"$work/parts"
+  put "$work/hostkit/hostkit" 0755 $lib/hostkit
+  put "$work/hostkit/VERSION" 0644 $lib/VERSION
+  (cd $lib && find . -type f ! -path ./hostkit ! -path ./VERSION) | sed 's|^\./||' >"$work/installed"
+  while IFS= read -r part; do
+    grep -Fqx -- "$part" "$work/parts" || { rm -f -- "$lib/$part" && echo "change $lib/$part (removed)"; }
+  done <"$work/installed"
+}
+
+put_configuration() {
+  # What this host's own root has armed stays (S23).
+  [ ! -r $etc/host.conf ] || grep '^arm-system ' $etc/host.conf >>"$work/etc/host.conf" || :
+  put "$work/etc/host.conf" 0600 $etc/host.conf
+  put "$work/etc/peers" 0600 $etc/peers
+  put "$work/etc/director.keys" 0600 $etc/director.keys
+}
+
+# The folders that a restore beside the data may write below: root's alone, since what lies there may be anybody's secret.
+make_restore_folders() {
+  while IFS= read -r folder; do
+    if [ -z "$folder" ] || [ -d "$folder" ]; then continue; fi
+    (umask 022 && mkdir -p -- "${folder%/*}/")
+    mkdir -- "$folder"
+    echo "change $folder"
+  done <"$work/etc/restore-to"
+}
+
+put_sudoers() {
+  visudo -cqf "$work/sudoers" || { echo 'visudo refuses the fragment' >&2; exit 1; }
+  mkdir -p /etc/sudoers.d
+  put "$work/sudoers" 0440 /etc/sudoers.d/resurgo
+  grep -Eq '^[#@]includedir /etc/sudoers\.d' /etc/sudoers || {
+    echo '/etc/sudoers does not include /etc/sudoers.d; add the line "@includedir /etc/sudoers.d" by visudo' >&2
+    exit 1
+  }
+}
+
+put_boot_sweep() {
+  if [ -d /run/systemd/system ]; then
+    cat >"$work/unit" <<UNIT
+[Unit]
+Description=Resurgo: reverse what a power cut left
+After=local-fs.target docker.service
+ConditionPathExists=$lib/sweep-boot
+
+[Service]
+Type=oneshot
+ExecStart=/bin/sh $lib/sweep-boot
+
+[Install]
+WantedBy=multi-user.target
+UNIT
+    put "$work/unit" 0644 /etc/systemd/system/resurgo-sweep.service
+    systemctl daemon-reload
+    systemctl --quiet enable resurgo-sweep.service
+    echo 'boot-sweep systemd'
+  elif [ -d /etc/local.d ] && command -v rc-update >/dev/null 2>&1; then
+    printf '#!/bin/sh\nexec /bin/sh %s/sweep-boot\n' $lib >"$work/start"
+    put "$work/start" 0755 /etc/local.d/resurgo.start
+    echo 'boot-sweep openrc'
+  elif [ -d /etc/cron.d ]; then
+    printf '@reboot root /bin/sh %s/sweep-boot\n' $lib >"$work/cron"
+    put "$work/cron" 0644 /etc/cron.d/resurgo
+    echo 'boot-sweep cron'
+  else
+    [ -f /etc/rc.local ] || printf '#!/bin/sh\n' >/etc/rc.local
+    grep -Fq "$lib/sweep-boot" /etc/rc.local || {
+      awk -v line="/bin/sh $lib/sweep-boot # resurgo" 'NR == 1 && !/^#!/ { print line; done = 1 } { print } NR == 1 && !done { print line }' \
+        /etc/rc.local >"$work/rc"
+      put "$work/rc" 0755 /etc/rc.local
+    }
+    chmod 0755 /etc/rc.local
+    echo 'boot-sweep rc.local'
+  fi
+}
+
+# Keys that may only forward to the hosts behind this one; sshd reads this file beside authorized_keys by default.
+put_jump() {
+  if [ -s "$work/jump" ]; then
+    put "$work/jump" 0644 $var/home/.ssh/authorized_keys2
+  else
+    rm -f $var/home/.ssh/authorized_keys2
+  fi
+}
+
+make_user
+make_folders
+put_hostkit
+put_configuration
+make_restore_folders
+put_sudoers
+put_boot_sweep
+put_jump
+# Publishes authorized_keys from director.keys and the grants that stand.
+/bin/sh $lib/sweep-boot >&2
+[ -s $var/home/.ssh/authorized_keys ] || { echo 'authorized_keys was not written' >&2; exit 1; }
+echo 'installed'

@@ -1,0 +1,80 @@
+#!/bin/sh
+# Undoes an enrolment whole. Run by the administrator's root. $1: `force` also thaws an armed freeze first. Backups stay.
+set -eu
+umask 077
+LC_ALL=C
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export LC_ALL PATH
+RESURGO_LIB=/usr/local/lib/resurgo
+readonly RESURGO_LIB
+var=/var/lib/resurgo
+cd /
+[ -O / ] || { echo 'not run as root' >&2; exit 1; }
+
+any() { for any_path in "$1"/*/; do [ ! -d "$any_path" ] || return 0; done; return 1; }
+
+refuse() {
+  echo "refused: $1" >&2
+  exit 3
+}
+
+# The hostkit's own functions end what it runs; each in a shell of its own, as they end it on an error.
+with_hostkit() {
+  [ -r "$RESURGO_LIB/lib/base.sh" ] || return 0
+  (
+    for part in base types request config procs grants jobs freeze; do
+      # shellcheck source=/dev/null
+      [ ! -r "$RESURGO_LIB/lib/$part.sh" ] || . "$RESURGO_LIB/lib/$part.sh"
+    done
+    "$1"
+  ) >&2
+}
+thaw_all() { set +e && records_each thaw_and_remove; }
+stop_jobs() { jobs_each stop_one; }
+stop_one() { with_lock "job-$1" && job_stop "$1" && unlock; }
+close_grants() { grants_each grants_close; }
+
+any $var/workloads && refuse 'a restore is not finished or undone (its workloads are blocked from starting): finish it, or resurgo start GROUP'
+if any $var/deadman; then
+  [ "${1-}" = force ] || refuse 'a freeze is armed: wait for it, or resurgo unpause GROUP; --force thaws it first'
+  with_hostkit thaw_all
+  if any $var/deadman; then refuse 'the freeze can not be thawed; look at docker and the units on this host'; fi
+fi
+for left in "$var"/snapshots/*/*/; do
+  [ ! -d "$left" ] || [ "${1-}" = force ] ||
+    refuse "snapshots of ours are left (${left%/}): resurgo doctor --fix drops them; --force leaves them"
+done
+
+with_hostkit stop_jobs
+[ ! -r /etc/resurgo/director.keys ] || with_hostkit close_grants
+rm -f /etc/sudoers.d/resurgo
+rm -rf -- $var/home/.ssh
+if [ -f /etc/systemd/system/resurgo-sweep.service ]; then
+  systemctl --quiet disable resurgo-sweep.service 2>/dev/null || :
+  rm -f /etc/systemd/system/resurgo-sweep.service
+  [ ! -d /run/systemd/system ] || systemctl daemon-reload
+fi
+rm -f /etc/local.d/resurgo.start /etc/cron.d/resurgo
+if [ -f /etc/rc.local ] && grep -q ' # resurgo$' /etc/rc.local; then
+  sed '/ # resurgo$/d' /etc/rc.local >/etc/rc.local.resurgo-new
+  chmod 0755 /etc/rc.local.resurgo-new
+  mv -f /etc/rc.local.resurgo-new /etc/rc.local
+fi
+if grep -q '^resurgo:' /etc/passwd; then
+  # Connections that still stand as this user.
+  pids=$(ps -o pid= -u resurgo 2>/dev/null) || pids=
+  for pid in $pids; do kill -9 "$pid" 2>/dev/null || :; done
+  if command -v userdel >/dev/null 2>&1; then
+    userdel resurgo 2>/dev/null || userdel -f resurgo
+  elif command -v deluser >/dev/null 2>&1; then
+    deluser resurgo
+  else
+    for file in passwd shadow group; do
+      grep -v '^resurgo:' "/etc/$file" >"/etc/$file.resurgo-new" || :
+      cat "/etc/$file.resurgo-new" >"/etc/$file"
+      rm -f "/etc/$file.resurgo-new"
+    done
+  fi
+fi
+rm -rf -- "$RESURGO_LIB" /etc/resurgo $var /run/resurgo
+echo 'removed'

@@ -1,0 +1,161 @@
+/** The built-in answers of a fake host, verb by verb, and the state they work on. */
+import type { Verb } from './args';
+
+export interface FakeJob {
+  kind: string;
+  startedMs: number;
+  endsMs: number;
+  stopped: boolean;
+  args: Readonly<Record<string, unknown>>;
+}
+
+export interface FakeHost {
+  name: string;
+  bootId: string;
+  jobs: Map<string, FakeJob>;
+  snapshots: Record<string, unknown>[];
+  /** What `store.list` answers: sealed by `store-seal`. */
+  backups: { group: string; id: string; run: string; manifest: string; manifestSig: string; state: string }[];
+  /** The highest term seen, per group. */
+  terms: Map<string, number>;
+  /** Freeze sessions that hold this host paused now. */
+  paused: number;
+}
+
+interface Asked {
+  host: FakeHost;
+  args: Readonly<Record<string, unknown>>;
+  jobMs: number;
+}
+type Answer = (asked: Asked) => Record<string, unknown>;
+
+/** A size that every fake source has, in bytes. */
+const SOURCE_BYTES = 1_048_576;
+const none: Answer = () => ({});
+
+export const fakeReplies: Record<Verb, Answer> = {
+  probe: ({ host }) => ({
+    version: '0.0.0-fake',
+    hash: 'fake',
+    host: host.name,
+    os: 'fake',
+    kernel: 'fake',
+    bootId: host.bootId,
+    timeMs: Date.now(),
+    uptimeMs: Math.round(performance.now()),
+    systemd: true,
+    cgroup: 'v2',
+    tools: {},
+    stores: [],
+    groups: [],
+    deadmen: [],
+  }),
+  check: () => ({
+    sources: [
+      {
+        name: 'data',
+        path: '/srv/data',
+        realPath: '/srv/data',
+        kind: 'none',
+        usedBytes: SOURCE_BYTES,
+        freeBytes: 2 ** 40,
+      },
+    ],
+  }),
+  status: none,
+  snapshots: ({ host, args }) => ({ snapshots: host.snapshots.filter(({ group }) => group === args['group']) }),
+  'store.list': ({ host, args }) => ({ backups: host.backups.filter(({ group }) => group === args['group']) }),
+  'store.listing': none,
+  'store.space': () => ({ freeBytes: 2 ** 42, usedBytes: 0, totalBytes: 2 ** 42 }),
+  'lease.take': ({ host, args }) => {
+    const group = text(args['group']);
+    const asked = Number(args['term']);
+    const term = asked > 0 ? asked : (host.terms.get(group) ?? 0) + 1;
+    host.terms.set(group, term);
+    return { term, untilMs: Date.now() + Number(args['ttl']) * 1000 };
+  },
+  'lease.renew': ({ args }) => ({ term: args['term'], untilMs: Date.now() + Number(args['ttl']) * 1000 }),
+  'lease.release': none,
+  freeze: none,
+  thaw: none,
+  hook: () => ({ exit: 0 }),
+  'snapshot.drop': ({ host, args }) => {
+    const gone = host.snapshots.filter(
+      ({ run, freeze }) => run === args['targetRun'] && (args['freeze'] === -1 || freeze === args['freeze']),
+    );
+    host.snapshots = host.snapshots.filter((snapshot) => !gone.includes(snapshot));
+    return { dropped: gone.map(({ name }) => name) };
+  },
+  'job.start': ({ host, args, jobMs }) => {
+    const job = text(args['job']);
+    const attached = host.jobs.has(job);
+    const startedMs = Date.now();
+    const fresh = { kind: text(args['kind']), startedMs, endsMs: startedMs + jobMs, stopped: false, args };
+    if (!attached) host.jobs.set(job, fresh);
+    return { job, attached };
+  },
+  'job.poll': ({ host, args }) => poll(host, host.jobs.get(text(args['job']))),
+  'job.stop': ({ host, args }) => {
+    const job = host.jobs.get(text(args['job']));
+    if (job !== undefined) Object.assign(job, { stopped: true, endsMs: Math.min(job.endsMs, Date.now()) });
+    return { state: 'stopped' };
+  },
+  'job.forget': ({ host, args }) => {
+    for (const [name, job] of host.jobs) if (job.args['run'] === args['targetRun']) host.jobs.delete(name);
+    return {};
+  },
+  'grant.key': ({ host }) => ({ pubkey: 'ssh-ed25519 AAAA', signature: `fake ${host.name}` }),
+  'grant.add': () => ({ hostKeys: ['ssh-ed25519 AAAA'] }),
+  'grant.close': none,
+  'restore.check': none,
+  'restore.stop': none,
+  'restore.start': none,
+  'restore.safety': none,
+  'restore.undo': none,
+  'restore.health': () => ({ healthy: true }),
+  'workload.pause': none,
+  'workload.unpause': none,
+  'workload.stop': none,
+  'workload.start': none,
+  sweep: () => ({ found: [], mended: [] }),
+};
+
+function poll(host: FakeHost, job: FakeJob | undefined): Record<string, unknown> {
+  if (job === undefined) return { state: 'unknown' };
+  const { startedMs, endsMs, stopped, args } = job;
+  const share = Math.min(1, (Date.now() - startedMs) / Math.max(1, endsMs - startedMs));
+  const progress = {
+    bytes: Math.round(SOURCE_BYTES * share),
+    totalBytes: SOURCE_BYTES,
+    files: Math.round(100 * share),
+  };
+  if (Date.now() < endsMs) return { state: 'running', progress, startedMs };
+  if (stopped) return { state: 'exited', exit: 143, progress, result: {}, tail: 'stopped', startedMs, endedMs: endsMs };
+  if (job.kind === 'store-seal') seal(host, args);
+  return { state: 'exited', exit: 0, progress, result: resultOf(job), tail: '', startedMs, endedMs: endsMs };
+}
+
+function resultOf({ kind, args }: FakeJob): Record<string, unknown> {
+  const results: Record<string, Record<string, unknown>> = {
+    listing: { entries: 101, files: 100, bytes: SOURCE_BYTES, sha256: '0'.repeat(64) },
+    send: { bytes: SOURCE_BYTES, sentBytes: SOURCE_BYTES, files: 100, entries: 101, sha256: '0'.repeat(64) },
+    'store-open': { last: '', usedBytes: 0 },
+    'store-compare': { entries: 101, differences: [] },
+    'store-seal': { id: args['id'] },
+    'restore-send': { files: 100, bytes: SOURCE_BYTES, deletions: 0 },
+  };
+  return results[kind] ?? {};
+}
+
+/** Sealing again is the same backup. */
+function seal(host: FakeHost, args: Readonly<Record<string, unknown>>): void {
+  const id = text(args['id']);
+  if (host.backups.some((backup) => backup.id === id && backup.group === args['group'])) return;
+  const { group, run, manifest, manifestSig } = args;
+  const texts = { group: text(group), run: text(run), manifest: text(manifest), manifestSig: text(manifestSig) };
+  host.backups.push({ id, ...texts, state: 'sealed' });
+}
+
+function text(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}

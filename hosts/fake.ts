@@ -1,0 +1,110 @@
+/**
+ * A fleet that exists in memory, for tests of scale and of timing that reality can't be made to show: each verb answers after
+ * a set latency, freezes and jobs keep their state, and any host can be told to fail.
+ */
+import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { gzipSync } from 'node:zlib';
+import type { Verb } from './args';
+import { HostError } from './errors';
+import { FakeFreezeSession, type FakeFreezeState } from './fake-freeze';
+import type { FreezeSession } from './freeze-session';
+import type { CallContext, CallOptions, FreezeOptions, HostRef, Hosts, Warmth } from './hosts';
+import { replySchemas, type Reply } from './replies';
+import { pause } from './slots';
+import { fakeReplies, type FakeHost } from './fake-replies';
+
+/** What a call looks like to an interceptor. */
+export interface FakeCall {
+  host: string;
+  verb: Verb | 'freeze:pause' | 'freeze:snapshot' | 'freeze:thaw' | 'warm';
+  args: Readonly<Record<string, unknown>>;
+}
+
+export interface FakeOptions {
+  /** Per verb and phase, in ms. Default 20. */
+  latencyMs?: number | ((call: FakeCall) => number);
+  /** Throws (a HostError) to fail a call, returns fields to lay over the built-in reply, or nothing. */
+  intercept?: (call: FakeCall) => Readonly<Record<string, unknown>> | undefined;
+  /** How long a job runs, in ms. Default 100. */
+  jobMs?: number;
+}
+
+export class FakeHosts implements Hosts {
+  /** How often each verb was called, over all hosts. */
+  readonly counts = new Map<string, number>();
+  private readonly hosts = new Map<string, FakeHost>();
+  private closed = false;
+
+  constructor(private readonly options: FakeOptions = {}) {}
+
+  async call<V extends Verb>({ host, verb, args, step, signal }: CallOptions<V>): Promise<Reply<V>> {
+    const call: FakeCall = { host: host.name, verb, args: { ...args } };
+    const over = await this.arrive(call, { step, signal });
+    const built = fakeReplies[verb]({ host: this.host(host.name), args: call.args, jobMs: this.options.jobMs ?? 100 });
+    const schema: { parse: (value: unknown) => Reply<V> } = schemas[verb];
+    return schema.parse({ ok: true, ...built, ...over });
+  }
+
+  async listing(options: CallContext & { store: string; group: string; id: string; tree: string }): Promise<Readable> {
+    const { host, step, signal, store, group, id, tree } = options;
+    const call: FakeCall = { host: host.name, verb: 'store.listing', args: { store, group, id, tree } };
+    await this.arrive(call, { step, signal });
+    return Readable.from([gzipSync(`# ${tree}\n`)]);
+  }
+
+  async openFreeze(options: FreezeOptions): Promise<FreezeSession> {
+    const { host, fence, freeze, step, signal } = options;
+    const state: FakeFreezeState = { host: this.host(host.name), fence, freeze };
+    const visit = (phase: 'pause' | 'snapshot' | 'thaw') =>
+      this.arrive({ host: host.name, verb: `freeze:${phase}`, args: { ...fence, freeze } }, { step });
+    const sentMs = performance.now();
+    const over = await this.arrive({ host: host.name, verb: 'freeze', args: { ...fence, freeze } }, { step, signal });
+    return new FakeFreezeSession({ state, visit, sentMs, armed: over });
+  }
+
+  warm({ hosts, signal }: { hosts: readonly HostRef[]; signal?: AbortSignal }): Promise<Warmth[]> {
+    return Promise.all(
+      hosts.map(async ({ name }): Promise<Warmth> => {
+        const from = performance.now();
+        try {
+          await this.arrive({ host: name, verb: 'warm', args: {} }, { signal });
+          return { host: name, ok: true, ms: performance.now() - from };
+        } catch (thrown) {
+          const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+          return { host: name, ok: false, ms: performance.now() - from, error };
+        }
+      }),
+    );
+  }
+
+  close(): Promise<void> {
+    this.closed = true;
+    return Promise.resolve();
+  }
+
+  /** The state of one host, to look at or to set up. */
+  host(name: string): FakeHost {
+    const known = this.hosts.get(name);
+    if (known !== undefined) return known;
+    const bootId = createHash('sha256').update(name).digest('hex').slice(0, 32);
+    const fresh: FakeHost = { name, bootId, jobs: new Map(), snapshots: [], backups: [], terms: new Map(), paused: 0 };
+    this.hosts.set(name, fresh);
+    return fresh;
+  }
+
+  private async arrive(
+    call: FakeCall,
+    { step, signal }: { step?: string; signal?: AbortSignal },
+  ): Promise<Readonly<Record<string, unknown>>> {
+    this.counts.set(call.verb, (this.counts.get(call.verb) ?? 0) + 1);
+    const { latencyMs = 20, intercept } = this.options;
+    await pause({ ms: typeof latencyMs === 'number' ? latencyMs : latencyMs(call), signal });
+    if (this.closed) {
+      throw new HostError({ host: call.host, verb: call.verb, step, code: 'closed', message: 'the fleet is closed' });
+    }
+    return intercept?.(call) ?? {};
+  }
+}
+
+const schemas: { [V in Verb]: { parse: (value: unknown) => Reply<V> } } = replySchemas;

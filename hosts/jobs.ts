@@ -1,0 +1,212 @@
+/**
+ * Drives a durable remote job: start (or attach) → poll → result. The job outlives this driver: only a requested cancel stops it.
+ */
+import type { Fence, JobArgs, JobKind } from './args';
+import { HostError, isHostkitCode } from './errors';
+import type { HostRef, Hosts } from './hosts';
+import type { JobPoll } from './replies';
+import { pause, reasonOf } from './slots';
+
+/** `signal.reason` when the driver goes away (worker shutdown): the job is left running. */
+export class DetachError extends Error {
+  constructor(message = 'detached: the job goes on at the host') {
+    super(message);
+    this.name = 'DetachError';
+  }
+}
+
+/** `signal.reason` when someone asked for the run to be cancelled: the job is stopped, and seen to be stopped. */
+export class CancelError extends Error {
+  constructor(message = 'cancelled') {
+    super(message);
+    this.name = 'CancelError';
+  }
+}
+
+export interface JobProgress {
+  bytes: number;
+  files: number;
+  /** What the job expects in all; undefined when it does not know. */
+  totalBytes: number | undefined;
+  totalFiles: number | undefined;
+  /** What the job is doing now, in its own word. */
+  step: string | undefined;
+  /** Smoothed over about ten seconds; 0 until two polls differ. */
+  bytesPerS: number;
+  /** Undefined when the rate or the total is not known. */
+  etaS: number | undefined;
+}
+
+export interface JobOutcome {
+  job: string;
+  /** What the job's program left as its result. */
+  result: Record<string, unknown>;
+  startedMs: number;
+  endedMs: number;
+  /** The end of the job's log, at most 2 KB. */
+  tail: string;
+  /** Whether the job was there already when we came. */
+  attached: boolean;
+}
+
+export interface RunJobOptions<K extends JobKind> {
+  hosts: Hosts;
+  host: HostRef;
+  /** The job's name: derived from the step's key, so that a retry attaches. */
+  job: string;
+  kind: K;
+  args: JobArgs[K];
+  fence: Fence;
+  /** Default: the fence's step. */
+  step?: string;
+  onProgress?: (progress: JobProgress) => void;
+  signal?: AbortSignal;
+  /** First and longest wait between polls, in ms. Default 200 and 2,000. */
+  pollMs?: { first: number; longest: number };
+  /** How long the host may be out of reach before the driver gives up (the job goes on), in ms. Default 120,000. */
+  unreachableMs?: number;
+}
+
+const POLL_MS = { first: 200, longest: 2_000 };
+const POLL_GROWTH = 1.5;
+const UNREACHABLE_MS = 120_000;
+const CALL_MS = 30_000;
+/** How long a stopped job may take to be gone, in ms. */
+const STOP_MS = 60_000;
+
+/**
+ * Runs a job to its end.
+ * @throws HostError `job-died` (retryable: reboot or kill), the job's own code or `job-failed`, `fenced`, or an error of the
+ *   connection once the host was out of reach for `unreachableMs`; the signal's reason (a DetachError or CancelError) when aborted.
+ */
+export async function runJob<K extends JobKind>(options: RunJobOptions<K>): Promise<JobOutcome> {
+  try {
+    return await drive(options);
+  } catch (error) {
+    const { signal } = options;
+    if (signal?.aborted !== true) throw error;
+    if (signal.reason instanceof CancelError) await stopJob(options);
+    throw reasonOf(signal);
+  }
+}
+
+async function drive<K extends JobKind>(options: RunJobOptions<K>): Promise<JobOutcome> {
+  const { hosts, host, job, kind, args, fence, signal, onProgress } = options;
+  const step = options.step ?? fence.step;
+  const patience = new Patience(options.unreachableMs ?? UNREACHABLE_MS);
+  const at = { host, step, timeoutMs: CALL_MS, signal };
+  const started = await patience.keep(signal, () =>
+    hosts.call({ ...at, verb: 'job.start', args: { ...fence, job, kind, ...args } }),
+  );
+  const { first, longest } = options.pollMs ?? POLL_MS;
+  const rate = new Rate();
+  for (let wait = first; ; wait = Math.min(longest, wait * POLL_GROWTH)) {
+    const poll = await patience.keep(signal, () => hosts.call({ ...at, verb: 'job.poll', args: { job } }));
+    if (poll.progress) onProgress?.(rate.measure(poll.progress));
+    if (poll.state !== 'running') return outcome({ poll, host, job, step, attached: started.attached ?? false });
+    await pause({ ms: wait, signal });
+  }
+}
+
+function outcome(ended: { poll: JobPoll; host: HostRef; job: string; step: string; attached: boolean }): JobOutcome {
+  const { poll, host, job, step, attached } = ended;
+  const tail = poll.tail ?? '';
+  const at = { host: host.name, verb: `job ${job}`, step };
+  if (poll.state !== 'exited') {
+    const why = poll.state === 'died' ? 'it ended without a result' : 'the host knows nothing of it any more';
+    throw new HostError({ ...at, code: 'job-died', message: why, detail: { tail } });
+  }
+  const result = poll.result ?? {};
+  if (poll.exit !== 0) throw failure({ at, exit: poll.exit ?? null, result, tail });
+  return { job, result, startedMs: poll.startedMs ?? 0, endedMs: poll.endedMs ?? 0, tail, attached };
+}
+
+/** The job's own refusal, when it left one: `{code, message}` in its result. */
+function failure({
+  at,
+  exit,
+  result,
+  tail,
+}: {
+  at: { host: string; verb: string; step: string };
+  exit: number | null;
+  result: Record<string, unknown>;
+  tail: string;
+}): HostError {
+  const { code, message } = result;
+  const detail = { ...result, exit, tail };
+  const text = typeof message === 'string' ? message : `exit ${exit ?? 'unknown'}: ${tail.slice(-512)}`;
+  if (code === 'interrupted') return new HostError({ ...at, code: 'connection-lost', message: text, detail });
+  const known = typeof code === 'string' && isHostkitCode(code) ? code : 'job-failed';
+  return new HostError({ ...at, code: known, message: text, detail });
+}
+
+/** Stops the job and waits until it is seen to be gone. @throws HostError when it can't be confirmed */
+export async function stopJob(options: {
+  hosts: Hosts;
+  host: HostRef;
+  job: string;
+  fence: Fence;
+  step?: string;
+  /** How long to try, in ms. Default 60,000. */
+  timeoutMs?: number;
+}): Promise<void> {
+  const { hosts, host, job, fence, step = fence.step, timeoutMs = STOP_MS } = options;
+  const patience = new Patience(timeoutMs);
+  // No caller's signal here: it is aborted already, and the stop must be confirmed.
+  const at = { host, step, timeoutMs: CALL_MS };
+  const deadline = Date.now() + timeoutMs;
+  await patience.keep(undefined, () => hosts.call({ ...at, verb: 'job.stop', args: { ...fence, job } }));
+  for (;;) {
+    const { state } = await patience.keep(undefined, () => hosts.call({ ...at, verb: 'job.poll', args: { job } }));
+    if (state !== 'running') return;
+    if (Date.now() > deadline) {
+      const message = `still running ${timeoutMs} ms after it was told to stop`;
+      throw new HostError({ host: host.name, verb: 'job.stop', step, code: 'busy', message });
+    }
+    await pause({ ms: POLL_MS.first });
+  }
+}
+
+/** Bridges short outages: the job goes on at the host while the connection is away. */
+class Patience {
+  private lastGoodMs = Date.now();
+
+  constructor(private readonly limitMs: number) {}
+
+  async keep<T>(signal: AbortSignal | undefined, action: () => Promise<T>): Promise<T> {
+    for (let wait = 250; ; wait = Math.min(5_000, wait * 2)) {
+      try {
+        const value = await action();
+        this.lastGoodMs = Date.now();
+        return value;
+      } catch (error) {
+        signal?.throwIfAborted();
+        const away = error instanceof HostError && ['unreachable', 'timeout', 'connection-lost'].includes(error.code);
+        if (!away || Date.now() - this.lastGoodMs > this.limitMs) throw error;
+        await pause({ ms: wait, signal });
+      }
+    }
+  }
+}
+
+/** Bytes per second, smoothed exponentially, and what follows from it. */
+class Rate {
+  private last: { bytes: number; ms: number } | undefined;
+  private bytesPerS = 0;
+
+  measure(progress: NonNullable<JobPoll['progress']>): JobProgress {
+    const { bytes = 0, files = 0, totalBytes, totalFiles, step } = progress;
+    const ms = performance.now();
+    if (this.last === undefined || bytes < this.last.bytes) this.bytesPerS = 0;
+    else if (ms > this.last.ms) {
+      const seconds = (ms - this.last.ms) / 1000;
+      const weight = this.bytesPerS === 0 ? 1 : 1 - Math.exp(-seconds / 10);
+      this.bytesPerS += weight * ((bytes - this.last.bytes) / seconds - this.bytesPerS);
+    }
+    this.last = { bytes, ms };
+    const left = totalBytes === undefined ? undefined : Math.max(0, totalBytes - bytes);
+    const etaS = left === undefined || this.bytesPerS <= 0 ? undefined : Math.round(left / this.bytesPerS);
+    return { bytes, files, totalBytes, totalFiles, step, bytesPerS: Math.round(this.bytesPerS), etaS };
+  }
+}

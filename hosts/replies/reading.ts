@@ -1,0 +1,96 @@
+/** Replies of the verbs that only read: `probe`, `check`, `status`, `snapshots`, `store.*`. */
+import { z } from 'zod';
+import { container, count, deadman, evidence, snapshot } from './common';
+
+export const probe = z.object({
+  version: z.string(),
+  /** Content hash of the installed hostkit. */
+  hash: z.string(),
+  host: z.string(),
+  os: z.string(),
+  kernel: z.string(),
+  bootId: z.string(),
+  /** The host's wall clock, ms since 1970. */
+  timeMs: count,
+  /** The host's monotonic clock, ms since boot. */
+  uptimeMs: count,
+  systemd: z.boolean(),
+  cgroup: z.union([z.string(), z.number()]).transform(String),
+  /** Tool → its version or path; `false`, `null` or '' when it is missing. */
+  tools: z.record(z.string(), z.union([z.string(), z.boolean(), z.null()])),
+  stores: z.array(z.union([z.string().transform((name) => ({ name })), z.looseObject({ name: z.string() })])),
+  groups: z.array(z.union([z.string(), z.looseObject({ group: z.string() }).transform((entry) => entry.group)])),
+  deadmen: z.array(z.union([z.string().transform((group) => ({ group })), deadman])),
+});
+
+export const checkedSource = z.object({
+  name: z.string(),
+  path: z.string(),
+  realPath: z.string().default(''),
+  kind: z.string(),
+  fsType: z.string().default(''),
+  fsUuid: z.string().default(''),
+  subvolume: z.string().optional(),
+  dataset: z.string().optional(),
+  device: z.string().default(''),
+  mounted: z.boolean().default(true),
+  /** Subvolumes or child datasets below the source (S13). */
+  nested: z.array(z.union([z.string(), evidence])).default([]),
+  mountsBelow: z.array(z.union([z.string(), evidence])).default([]),
+  usedBytes: count.default(0),
+  freeBytes: count.default(0),
+  problems: z.array(z.string()).default([]),
+});
+
+export const check = z.object({
+  sources: z.array(checkedSource),
+  containers: z.array(container).default([]),
+  units: z
+    .array(z.union([z.string().transform((name) => ({ name })), z.looseObject({ name: z.string() })]))
+    .default([]),
+  /** Container volumes, mounts and databases that lie outside any source, as text. */
+  unprotected: z.array(z.union([z.string(), evidence.transform((entry) => JSON.stringify(entry))])).default([]),
+});
+
+const mention = z.union([z.string().transform((name) => ({ name })), z.looseObject({})]);
+
+/** What exists of a group on one host now; each entry names its run where it has one. */
+export const status = z.object({
+  leases: z.array(mention).default([]),
+  grants: z.array(mention).default([]),
+  jobs: z.array(mention).default([]),
+  snapshots: z.array(mention).default([]),
+  deadmen: z.array(mention).default([]),
+  paused: z.array(mention).default([]),
+  runs: z.array(mention).default([]),
+});
+
+export const snapshots = z.object({ snapshots: z.array(snapshot) });
+
+/** One sealed (or unfinished) backup in a store. */
+export const storedBackup = z.looseObject({
+  id: z.string(),
+  run: z.string().optional(),
+  state: z.string().optional(),
+  /** The manifest's bytes as sealed, base64; its signature is over exactly these. */
+  manifest: z.string().optional(),
+  manifestSig: z.string().optional(),
+  usedBytes: count.optional(),
+  /** Names of what holds it. */
+  holds: z.array(z.string()).optional(),
+});
+export const storeList = z.object({
+  backups: z.array(storedBackup),
+  /** The run that `current` is open for. */
+  incomplete: z.string().nullish(),
+});
+
+/** The line before the gzip'd bytes of `store.listing`. */
+export const storeListing = z.object({ bytes: count.optional(), sha256: z.string().optional() });
+
+export const storeSpace = z.looseObject({
+  freeBytes: count,
+  usedBytes: count.optional(),
+  totalBytes: count.optional(),
+  reservePercent: z.number().optional(),
+});

@@ -1,0 +1,32 @@
+/** Verbs that only read what is on a host: all safe to repeat. Each throws HostError. */
+import type { Probe, Check, SnapshotOnHost, Status } from '../replies';
+import { context, type On } from './on';
+
+/** Check takes long where sources are large or engines slow, in ms. */
+const CHECK_MS = 120_000;
+
+/** Versions, clocks, tools, stores, groups and dead-men of a host. */
+export function probe(on: On): Promise<Probe> {
+  return on.hosts.call({ ...context(on), verb: 'probe', args: {} });
+}
+
+/** Everything that a backup of the group needs of this host, per source. */
+export function check(on: On & { group: string }): Promise<Check> {
+  return on.hosts.call({
+    ...context(on),
+    timeoutMs: on.timeoutMs ?? CHECK_MS,
+    verb: 'check',
+    args: { group: on.group },
+  });
+}
+
+/** What exists of a group on this host now, with the run of each thing. */
+export function status(on: On & { group: string }): Promise<Status> {
+  return on.hosts.call({ ...context(on), verb: 'status', args: { group: on.group } });
+}
+
+/** The snapshots of a group on this host. */
+export async function snapshots(on: On & { group: string }): Promise<SnapshotOnHost[]> {
+  const reply = await on.hosts.call({ ...context(on), verb: 'snapshots', args: { group: on.group } });
+  return reply.snapshots;
+}

@@ -1,0 +1,26 @@
+/** What a store tells of itself. Each throws HostError. */
+import type { Readable } from 'node:stream';
+import type { Reply } from '../replies';
+import { context, type On } from './on';
+
+type InStore = On & { store: string; group: string };
+/** A store of a hundred backups and its manifests, in ms. */
+const LIST_MS = 120_000;
+
+/** The group's backups in the store, with their manifests as sealed. */
+export function listStore(on: InStore): Promise<Reply<'store.list'>> {
+  const args = { store: on.store, group: on.group };
+  return on.hosts.call({ ...context(on), timeoutMs: on.timeoutMs ?? LIST_MS, verb: 'store.list', args });
+}
+
+/** The listing of one tree of a sealed backup, gzip'd. */
+export function storeListing(on: InStore & { id: string; tree: string }): Promise<Readable> {
+  const { store, group, id, tree } = on;
+  return on.hosts.listing({ ...context(on), store, group, id, tree });
+}
+
+/** Free and used space of the store. */
+export function storeSpace(on: InStore): Promise<Reply<'store.space'>> {
+  const args = { store: on.store, group: on.group };
+  return on.hosts.call({ ...context(on), verb: 'store.space', args });
+}

@@ -1,0 +1,91 @@
+/** In which order things happen: copies biggest first and within limits; hosts stopped and started for a restore. */
+
+export interface CopyItem {
+  /** Unique: the source's tree. */
+  key: string;
+  host: string;
+  /** Left out when unknown; such a source starts first, as it may be the longest. */
+  bytes?: number;
+}
+
+/** Biggest first, so that the longest copy doesn't start last; equal sizes by key. */
+export function copyOrder<T extends CopyItem>(items: readonly T[]): T[] {
+  const weight = (item: T): number => item.bytes ?? Number.POSITIVE_INFINITY;
+  return [...items].sort((a, b) => {
+    const [left, right] = [weight(a), weight(b)];
+    if (left !== right) return right > left ? 1 : -1;
+    return a.key < b.key ? -1 : 1;
+  });
+}
+
+export interface CopyLimits {
+  /** Copies at the same time, over all hosts. */
+  parallel: number;
+  /** Copies at the same time from one host. Default: no limit of its own. */
+  perHost?: number;
+}
+
+/**
+ * Which of the waiting copies start now. A host at its limit doesn't hold up the others; a limit below 1 counts as 1, so that a
+ * run can't come to a standstill.
+ */
+export function nextToStart<T extends CopyItem>({
+  waiting,
+  running,
+  limits,
+}: {
+  waiting: readonly T[];
+  running: readonly Pick<CopyItem, 'host'>[];
+  limits: CopyLimits;
+}): T[] {
+  const perHost = Math.max(1, limits.perHost ?? Number.POSITIVE_INFINITY);
+  let free = Math.max(1, limits.parallel) - running.length;
+  const busy = new Map<string, number>();
+  for (const { host } of running) busy.set(host, (busy.get(host) ?? 0) + 1);
+  const starting: T[] = [];
+  for (const item of copyOrder(waiting)) {
+    const onHost = busy.get(item.host) ?? 0;
+    if (free <= 0) break;
+    if (onHost >= perHost) continue;
+    starting.push(item);
+    busy.set(item.host, onHost + 1);
+    free -= 1;
+  }
+  return starting;
+}
+
+export interface OrderedHost {
+  name: string;
+  labels: readonly string[];
+}
+
+/** Labels that mark a swarm's managers (and whatever else must be stopped last, started first). */
+export const MANAGER_LABELS: readonly string[] = ['manager', 'swarm-manager'];
+
+/** Stopping: workers (and hosts without a role) together, then managers one by one: the last one keeps the quorum longest. */
+export function stopWaves({ hosts }: { hosts: readonly OrderedHost[] }): string[][] {
+  const isManager = (host: OrderedHost): boolean => host.labels.some((label) => MANAGER_LABELS.includes(label));
+  const workers = names(hosts.filter((host) => !isManager(host)));
+  const managers = names(hosts.filter(isManager));
+  return [...(workers.length > 0 ? [workers] : []), ...managers.map((manager) => [manager])];
+}
+
+/** The waves in which what was stopped is started: the other way round. */
+export function startWaves({ stopped }: { stopped: readonly (readonly string[])[] }): string[][] {
+  return stopped.map((wave) => [...wave].reverse()).reverse();
+}
+
+/** The hosts of some items, each once, sorted. */
+export function hostsOf(items: readonly { host: string }[]): string[] {
+  return [...new Set(items.map((item) => item.host))].sort();
+}
+
+/** Splits a long list into batches (one child workflow each, so that no history grows without bound). */
+export function batches<T>({ items, size }: { items: readonly T[]; size: number }): T[][] {
+  const step = Math.max(1, Math.floor(size));
+  return Array.from({ length: Math.ceil(items.length / step) }, (_, i) => items.slice(i * step, (i + 1) * step));
+}
+
+function names(hosts: readonly OrderedHost[]): string[] {
+  return hosts.map((host) => host.name).sort();
+}

@@ -1,0 +1,105 @@
+/** What a run starts with: plain data taken from the runbook once, so that a run of many hours never sees a changed file. */
+import type { Group, Host, Runbook, Store } from '../runbooks/types';
+import { PlanningError } from './errors';
+
+/** How a host is reached, and what backups call it. Fits `hosts/`' HostRef. */
+export interface FleetHost {
+  /** The runbook's name. */
+  name: string;
+  /** The name without the deployment's prefix. */
+  short: string;
+  address: string;
+  port: number;
+  user: string;
+  via?: FleetHost;
+}
+
+/** A group with everything that a run of it needs. */
+export interface GroupSetup {
+  deployment: string | null;
+  group: Group;
+  /** The group's hosts, in the order of `group.hosts`. */
+  hosts: FleetHost[];
+  store: Store;
+  storeHost: FleetHost;
+  /** The runbook as it was read: it is carried into the backup. */
+  runbookText: string;
+  /** Says which director this is, where two meet at one store (S4). */
+  directorId: string;
+}
+
+/** The input of the workflow `backup`. */
+export interface BackupInput extends GroupSetup {
+  run: string;
+  /** Version of the program that started it. */
+  version: string;
+  /** `operator@laptop`, `schedule`. */
+  requestedBy: string;
+  /** Compare by content, not by size and time. */
+  checksum: boolean;
+}
+
+/** Host by name, with its chain of jumps. @throws PlanningError for a name that the runbook doesn't have */
+export function fleetHost({ runbook, name }: { runbook: Pick<Runbook, 'hosts'>; name: string }): FleetHost {
+  const host: Host | undefined = runbook.hosts[name];
+  if (host === undefined) {
+    throw new PlanningError({
+      code: 'bad-plan',
+      message: `the runbook has no host "${name}"`,
+      next: `It knows ${Object.keys(runbook.hosts).join(', ')}`,
+    });
+  }
+  const { short, address, port, user, via } = host;
+  return { name, short, address, port, user, ...(via === null ? {} : { via: fleetHost({ runbook, name: via }) }) };
+}
+
+/** A group's setup. @throws PlanningError for an unknown group */
+export function groupSetup(options: {
+  runbook: Runbook;
+  group: string;
+  runbookText: string;
+  directorId: string;
+}): GroupSetup {
+  const { runbook, runbookText, directorId } = options;
+  const group = runbook.groups[options.group];
+  const store = group === undefined ? undefined : runbook.stores[group.target];
+  if (group === undefined || store === undefined) {
+    throw new PlanningError({
+      code: 'bad-plan',
+      message: `the runbook has no group "${options.group}"`,
+      next: `It knows ${Object.keys(runbook.groups).join(', ')}`,
+    });
+  }
+  return {
+    deployment: runbook.deployment,
+    group,
+    hosts: group.hosts.map((name) => fleetHost({ runbook, name })),
+    store,
+    storeHost: fleetHost({ runbook, name: store.host }),
+    runbookText,
+    directorId,
+  };
+}
+
+/** The input of the workflow `restore`. */
+export interface RestoreInput {
+  run: string;
+  requestedBy: string;
+  /** The group whose hosts get the data, with its own store, whose lease the run holds. */
+  into: GroupSetup;
+  /** Where the backup lies: the group's own store, or another fleet's. */
+  from: { group: string; store: string; storeHost: FleetHost };
+  /** The backup's id; `latest` was resolved before. */
+  id: string;
+  /** Which part of the backup; each narrows the others, none is everything. */
+  select: { host?: string; source?: string; path?: string };
+  mode: 'in-place' | 'folder' | 'into';
+  /** For `folder`: on which host (by the runbook's name; null: each on its own) and where. */
+  folder: { host: string | null; path: string } | null;
+  /** Whether what the backup doesn't hold is deleted at the destination. */
+  deletes: boolean;
+  /** The hash of a plan that was read before; the run goes on by itself only when it is the same plan. */
+  approve: string | null;
+  /** End with the plan: nothing is stopped or written. */
+  planOnly: boolean;
+}

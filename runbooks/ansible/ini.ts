@@ -1,0 +1,137 @@
+/** Reads an inventory in INI form. */
+import { define, emptyInventory, groupNamed, hostNamed, type Inventory } from './inventory';
+import { expandRange } from './ranges';
+
+interface Section {
+  name: string;
+  kind: 'hosts' | 'children' | 'vars' | 'unknown';
+}
+
+interface Line {
+  file: string;
+  line: number;
+  text: string;
+}
+
+/** The inventory in a text of INI form; what could not be understood is in its `notCarried`. */
+export function readIni({ text, file }: { text: string; file: string }): Inventory {
+  const inventory = emptyInventory();
+  let section: Section = { name: 'ungrouped', kind: 'hosts' };
+  for (const [index, raw] of text.split(/\r?\n/).entries()) {
+    const at: Line = { file, line: index + 1, text: raw.replace(/^\ufeff/, '').trim() };
+    if (at.text === '' || /^[#;]/.test(at.text)) continue;
+    const header = /^\[([^\]:]+)(?::([^\]]+))?\]\s*(?:[#;].*)?$/.exec(at.text);
+    if (header) {
+      section = sectionOf({ header, at, inventory });
+    } else if (section.kind === 'vars') {
+      readVariable({ at, section, inventory });
+    } else if (section.kind === 'unknown') {
+      inventory.notCarried.push({ ...at, reason: `stands in a section that is not understood` });
+    } else {
+      readMember({ at, section, inventory });
+    }
+  }
+  return inventory;
+}
+
+function sectionOf({ header, at, inventory }: { header: RegExpExecArray; at: Line; inventory: Inventory }): Section {
+  const name = (header[1] ?? '').trim();
+  const kind = header[2]?.trim() ?? 'hosts';
+  if (kind !== 'hosts' && kind !== 'children' && kind !== 'vars') {
+    inventory.notCarried.push({ ...at, reason: `\`:${kind}\` is not a kind of section` });
+    return { name, kind: 'unknown' };
+  }
+  groupNamed({ inventory, name });
+  return { name, kind };
+}
+
+function readVariable({ at, section, inventory }: { at: Line; section: Section; inventory: Inventory }): void {
+  const match = /^([^=\s]+)\s*=\s*(.*)$/.exec(at.text);
+  if (!match) {
+    inventory.notCarried.push({ ...at, reason: 'is no `name=value`' });
+    return;
+  }
+  const [, name = '', rest = ''] = match;
+  const value = literal(/^(["'])(?:(?!\1).)*\1$/.test(rest) ? rest : rest.replace(/\s+#.*$/, ''));
+  define({ inventory, owner: groupNamed({ inventory, name: section.name }), name, variable: { value, ...at } });
+}
+
+function readMember({ at, section, inventory }: { at: Line; section: Section; inventory: Inventory }): void {
+  const words = split(at.text);
+  const pattern = words?.[0];
+  if (!words || pattern === undefined) {
+    inventory.notCarried.push({ ...at, reason: 'has a quote that is not closed' });
+    return;
+  }
+  if (section.kind === 'children') {
+    groupNamed({ inventory, name: section.name }).children.add(pattern);
+    groupNamed({ inventory, name: pattern });
+    return;
+  }
+  const legacyPort = /^([^:]+|.*\]):(\d+)$/.exec(pattern);
+  const names = expandRange(legacyPort?.[1] ?? pattern);
+  if (!names) {
+    inventory.notCarried.push({ ...at, reason: 'has a range that makes no sense' });
+    return;
+  }
+  const pairs = words.slice(1).map((word) => /^([^=]+)=([^]*)$/.exec(word));
+  for (const [index, pair] of pairs.entries()) {
+    if (!pair) inventory.notCarried.push({ ...at, reason: `\`${words[index + 1] ?? ''}\` is no \`name=value\`` });
+  }
+  for (const name of names) {
+    const host = hostNamed({ inventory, name, file: at.file, line: at.line });
+    groupNamed({ inventory, name: section.name }).hosts.add(name);
+    const set = (key: string, value: unknown) => {
+      define({ inventory, owner: host, name: key, variable: { value, ...at } });
+    };
+    if (legacyPort) set('ansible_port', Number(legacyPort[2]));
+    for (const pair of pairs) if (pair) set(pair[1] ?? '', literal(pair[2] ?? ''));
+  }
+}
+
+/** Words as a shell splits them, without the quotes; ends at a comment. Null where a quote stays open. */
+function split(text: string): string[] | null {
+  const words: string[] = [];
+  let word = '';
+  let inWord = false;
+  let quote = '';
+  for (let i = 0; i < text.length; i++) {
+    const char = text[i] ?? '';
+    if (char === '\\' && quote !== "'" && i + 1 < text.length) {
+      word += text[++i] ?? '';
+      inWord = true;
+    } else if (quote !== '') {
+      if (char === quote) quote = '';
+      else word += char;
+    } else if (char === '"' || char === "'") {
+      quote = char;
+      inWord = true;
+    } else if (/\s/.test(char)) {
+      if (inWord) words.push(word);
+      word = '';
+      inWord = false;
+    } else if (char === '#' && !inWord) {
+      break;
+    } else {
+      word += char;
+      inWord = true;
+    }
+  }
+  if (quote !== '') return null;
+  if (inWord) words.push(word);
+  return words;
+}
+
+/** A value as Ansible reads it: a Python literal where it is one, else text. */
+function literal(text: string): unknown {
+  const quoted = /^(["'])(.*)\1$/.exec(text);
+  if (quoted) return quoted[2] ?? '';
+  if (text === 'True') return true;
+  if (text === 'False') return false;
+  const list = /^\[(.*)\]$/.exec(text);
+  if (list) {
+    const items = (list[1] ?? '').split(',').map((item) => item.trim());
+    return items.filter((item) => item !== '').map(literal);
+  }
+  return /^-?\d{1,15}$/.test(text) ? Number(text) : text;
+}

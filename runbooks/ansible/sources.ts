@@ -1,0 +1,68 @@
+/** The sources of one host of `[backup_sources]`. */
+import { type InventoryHost, type NotCarried } from './inventory';
+import { type Values } from './values';
+
+export interface ImportedSource {
+  host: string;
+  path: string;
+  snapshot: string;
+  exclude?: string[];
+}
+
+/** Kinds that an inventory switches on by `KIND_backup_source`, with the folder that SBDI keeps such data in. */
+const KINDS = [
+  { kind: 'gluster', usual: '/docker' },
+  { kind: 'lvm', usual: '/docker_local' },
+  { kind: 'btrfs', usual: '/srv' },
+  { kind: 'zfs', usual: '/srv' },
+];
+
+/** The sources that the host's variables switch on; what is assumed or can't be used is reported. */
+export function sourcesOf({
+  host,
+  value,
+  isSource,
+  report,
+}: {
+  host: InventoryHost;
+  value: Values;
+  isSource: boolean;
+  report: (entry: NotCarried) => void;
+}): ImportedSource[] {
+  const at = { file: host.file, line: host.line, text: host.name };
+  const switched = KINDS.filter(({ kind }) => value.truth(`${kind}_backup_source`));
+  const paths = value.list('backup_source_path', 'backup_source_paths');
+  if (!isSource) {
+    for (const { kind } of switched) {
+      const { file, line, text } = value.origin(`${kind}_backup_source`) ?? at;
+      report({ file, line, text, reason: `${host.name} is in no group [backup_sources]: it gives no source` });
+    }
+    return [];
+  }
+  const exclude = value.list('backup_source_exclude');
+  const more = exclude.length > 0 ? { exclude } : {};
+  const snapshot = value.text('backup_source_snapshot') ?? 'none';
+  const sources = [
+    ...switched.map(({ kind, usual }) => {
+      const path = value.text(`${kind}_backup_source_path`);
+      const { file, line, text } = value.origin(`${kind}_backup_source`) ?? at;
+      if (path === undefined) {
+        report({
+          file,
+          line,
+          text,
+          reason: `the inventory does not say where the data of ${host.name} lies: ${usual} is assumed, check it`,
+        });
+      }
+      return { host: host.name, path: path ?? usual, snapshot: kind, ...more };
+    }),
+    ...paths.map((path) => ({ host: host.name, path, snapshot, ...more })),
+  ];
+  if (sources.length === 0) {
+    report({
+      ...at,
+      reason: 'is a backup source, but no kind is switched on and no path is given: add its sources by hand',
+    });
+  }
+  return sources;
+}

@@ -1,0 +1,136 @@
+/** Reads an inventory in YAML form, and the variable files that lie beside one. */
+import { readDocument, type ReadDocument } from '../document';
+import { RunbookError } from '../issues';
+import {
+  define,
+  emptyInventory,
+  groupNamed,
+  hostNamed,
+  type Inventory,
+  type NotCarried,
+  type Variables,
+} from './inventory';
+import { expandRange } from './ranges';
+
+type Place = string[];
+
+interface Reading {
+  inventory: Inventory;
+  document: ReadDocument;
+  file: string;
+  lines: string[];
+}
+
+/**
+ * The inventory in a text of YAML form.
+ *
+ * @throws RunbookError where the text is no YAML at all
+ */
+export function readYaml({ text, file }: { text: string; file: string }): Inventory {
+  const document = readDocument({ text, foreignTags: true });
+  if (document.value === undefined) {
+    throw new RunbookError({ issues: document.issues.map((issue) => ({ file, ...issue, path: '' })) });
+  }
+  const reading: Reading = { inventory: emptyInventory(), document, file, lines: text.split('\n') };
+  for (const { line, message } of document.issues) drop({ reading, line, reason: message });
+  for (const [name, group] of entriesOf(document.value)) readGroup({ reading, name, group, path: [name] });
+  return reading.inventory;
+}
+
+/** The variables of one file below `group_vars` or `host_vars`; an encrypted or broken file is listed as not carried. */
+export function readVariables({ text, file }: { text: string; file: string }): {
+  vars: Variables;
+  notCarried: NotCarried[];
+} {
+  if (text.startsWith('$ANSIBLE_VAULT')) {
+    const reason = 'is encrypted by ansible-vault: nothing of it is carried, and secrets never stand in a runbook';
+    return { vars: new Map(), notCarried: [{ file, line: 1, text: '$ANSIBLE_VAULT', reason }] };
+  }
+  const document = readDocument({ text, foreignTags: true });
+  const reading: Reading = { inventory: emptyInventory(), document, file, lines: text.split('\n') };
+  for (const { line, message } of document.issues) drop({ reading, line, reason: message });
+  return { vars: variables({ reading, value: document.value, path: [] }), notCarried: reading.inventory.notCarried };
+}
+
+function readGroup({
+  reading,
+  name,
+  group,
+  path,
+}: {
+  reading: Reading;
+  name: string;
+  group: unknown;
+  path: Place;
+}): void {
+  const { inventory } = reading;
+  const target = groupNamed({ inventory, name });
+  for (const [field, value] of entriesOf(group)) {
+    const at = [...path, field];
+    if (field === 'hosts') {
+      for (const [pattern, vars] of entriesOf(value))
+        readHost({ reading, group: name, pattern, vars, path: [...at, pattern] });
+    } else if (field === 'children') {
+      for (const [child, inner] of entriesOf(value)) {
+        if (name !== 'all') target.children.add(child);
+        readGroup({ reading, name: child, group: inner, path: [...at, child] });
+      }
+    } else if (field === 'vars') {
+      for (const [key, variable] of variables({ reading, value, path: at })) {
+        define({ inventory, owner: target, name: key, variable });
+      }
+    } else {
+      const { line } = reading.document.locate({ path: at, key: true });
+      drop({ reading, line, reason: `\`${field}\` is no part of a group (hosts, children, vars)` });
+    }
+  }
+}
+
+function readHost({
+  reading,
+  group,
+  pattern,
+  vars,
+  path,
+}: {
+  reading: Reading;
+  group: string;
+  pattern: string;
+  vars: unknown;
+  path: Place;
+}): void {
+  const { line } = reading.document.locate({ path, key: true });
+  const names = expandRange(pattern);
+  if (!names) {
+    drop({ reading, line, reason: 'has a range that makes no sense' });
+    return;
+  }
+  for (const name of names) {
+    const host = hostNamed({ inventory: reading.inventory, name, file: reading.file, line });
+    groupNamed({ inventory: reading.inventory, name: group }).hosts.add(name);
+    for (const [key, variable] of variables({ reading, value: vars, path })) {
+      define({ inventory: reading.inventory, owner: host, name: key, variable });
+    }
+  }
+}
+
+function variables({ reading, value, path }: { reading: Reading; value: unknown; path: Place }): Variables {
+  return new Map(
+    entriesOf(value).map(([name, inner]) => {
+      const { line } = reading.document.locate({ path: [...path, name], key: true });
+      return [name, { value: inner, file: reading.file, line, text: lineText({ reading, line }) }];
+    }),
+  );
+}
+
+function drop({ reading, line, reason }: { reading: Reading; line: number; reason: string }): void {
+  reading.inventory.notCarried.push({ file: reading.file, line, text: lineText({ reading, line }), reason });
+}
+
+function lineText({ reading, line }: { reading: Reading; line: number }): string {
+  return (reading.lines[line - 1] ?? '').trim();
+}
+
+function entriesOf(value: unknown): [string, unknown][] {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.entries(value) : [];
+}

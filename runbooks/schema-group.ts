@@ -1,0 +1,190 @@
+/** The schema of a group: its sources, how it is quiesced, copied, kept, restored, and who hears of it. */
+import { z } from 'zod';
+import * as v from './schema-values';
+import { NOTIFY_EVENTS, SNAPSHOT_KINDS } from './types';
+
+export const source = z
+  .strictObject({
+    host: v.name.describe('The host that has the data.'),
+    path: v.path.describe('Absolute path of the folder.'),
+    name: v.name.optional().describe('Unique on its host within the group. By default the last part of the path.'),
+    snapshot: z
+      .enum(SNAPSHOT_KINDS)
+      .describe(
+        'How the instant is held: `btrfs` (the path lies in a subvolume), `zfs` (in a dataset), or `none`: a live copy, labelled ' +
+          'so, that is not of one instant. `lvm`, `lvm-thin` and `gluster` arrive with later work.',
+      ),
+    exclude: z
+      .array(v.pattern)
+      .default([])
+      .describe('rsync patterns of what is left out, relative to the path. A restore protects it from deletion.'),
+    shrink_limit: v.percent
+      .default('50%')
+      .describe('If the source lost more than this share since the last backup, the run waits for a person.'),
+  })
+  .describe('A folder on a host.');
+
+const command = z
+  .strictObject({
+    host: v.name.describe('Where it runs.'),
+    name: v.name.describe('Unique on its host among its kind.'),
+    command: v.program.describe('Absolute path of a program, root-owned there. It gets no arguments.'),
+    timeout: v
+      .duration({ min: '1s', max: '1d' })
+      .default('60s')
+      .describe('It is ended and counts as failed after this.'),
+  })
+  .describe('A program on a host, allowed there at enrolment.');
+
+const unit = z
+  .strictObject({
+    host: v.name.describe('Where it runs.'),
+    name: v.unitName.describe('With its suffix: `postgresql.service`.'),
+    by: z.enum(['stop', 'freeze']).describe('`stop` and start again, or `freeze` its processes (needs cgroup v2).'),
+  })
+  .describe('A systemd unit.');
+
+const labelled = z
+  .strictObject({ label: v.containerLabel.describe('`key=value`.') })
+  .describe('Containers with a label.');
+
+const quiesce = z
+  .strictObject({
+    max_pause: v
+      .duration({ min: '1s', max: '10m' })
+      .default('30s')
+      .describe("The dead-man's limit: whatever happens, each host lets everything run again after this."),
+    containers: z
+      .union([z.enum(['all', 'none']), labelled])
+      .default('all')
+      .describe('Which containers are paused: `all`, `none`, or `{ label: "key=value" }`.'),
+    exempt: z
+      .array(labelled)
+      .default([])
+      .describe('Containers never touched. Those with `resurgo.engine=true`, our own engine, never are.'),
+    hosts: z
+      .array(v.name)
+      .default([])
+      .describe('Hosts (by name or label) that are paused with the others although they have no source here.'),
+    units: z.array(unit).default([]).describe('systemd units that are quiesced with the containers.'),
+    hooks: z
+      .strictObject({
+        before: z.array(command).default([]).describe('Run before the freeze, such as a database dump.'),
+        after: z.array(command).default([]).describe('Run after it, also when the freeze failed.'),
+      })
+      .prefault({})
+      .describe('Programs around the freeze.'),
+  })
+  .describe('What stands still while the snapshots are taken.');
+
+const restore = z
+  .strictObject({
+    stop: z
+      .enum(['containers', 'engine', 'units'])
+      .default('containers')
+      .describe(
+        'What is stopped before data is written in place: the containers, the whole engine with its socket, or the units of `quiesce`.',
+      ),
+    order: z
+      .array(v.name)
+      .default([])
+      .describe(
+        'Hosts by name or label in the order in which they are stopped (workers before managers); the rest follow.',
+      ),
+    health: z.array(command).default([]).describe('Programs that succeed when the workload is well again.'),
+  })
+  .describe('How a restore in place treats the workload.');
+
+const transfer = z
+  .strictObject({
+    direction: z.enum(['push', 'pull']).default('push').describe('Who connects: the source, or the target.'),
+    bandwidth: v.bandwidth.default('none').describe('Limit of a whole run: `50MB/s`, `400Mbit/s`, `none` or 0.'),
+    io: z.enum(['normal', 'low', 'idle']).default('low').describe('I/O priority of the copy on the source.'),
+    parallel: v.int({ min: 1, max: 64 }).default(4).describe('Sources copied at the same time.'),
+    streams: v.int({ min: 1, max: 16 }).default(2).describe('Streams for one large source.'),
+  })
+  .describe('How the data travels.');
+
+const keep = z
+  .strictObject({
+    last: v.int({ min: 1, max: 10_000 }).default(3).describe('The newest, whatever their age.'),
+    daily: v.int({ min: 0, max: 10_000 }).default(7).describe('One of each of so many days.'),
+    weekly: v.int({ min: 0, max: 10_000 }).default(4).describe('One of each of so many weeks.'),
+    monthly: v.int({ min: 0, max: 10_000 }).default(12).describe('One of each of so many months.'),
+    yearly: v.int({ min: 0, max: 1000 }).default(0).describe('One of each of so many years.'),
+  })
+  .describe('What `prune` keeps, and what the target itself refuses to remove.');
+
+const schedule = z
+  .strictObject({
+    cron: v.line.describe('Five fields, UTC: minute, hour, day of the month, month, day of the week.'),
+    jitter: v.duration({ min: '0s', max: '1d' }).default('0s').describe('Start up to so much later, by chance.'),
+    catchup: v.duration({ min: '10s', max: '30d' }).default('6h').describe('How late a missed run may still start.'),
+    paused: z.boolean().default(false).describe('`true` keeps the schedule without starting runs.'),
+  })
+  .describe('When backups run by themselves.');
+
+const secret = z
+  .strictObject({
+    file: v.path.optional().describe('File on the director that holds it.'),
+    env: v.name.optional().describe("Variable of the worker's environment that holds it."),
+    command: v.program.optional().describe('Program on the director that prints it.'),
+  })
+  .describe('Where a secret is read from, one of the three; never the secret itself.');
+
+const notify = z
+  .strictObject({
+    webhook: v.url.optional().describe('Gets a JSON document by POST.'),
+    ping: v.url.optional().describe('Is called in the manner of healthchecks: `/start`, the URL itself, `/fail`.'),
+    on: z
+      .array(z.enum(NOTIFY_EVENTS))
+      .min(1, { error: 'at least one event' })
+      .default([...NOTIFY_EVENTS])
+      .describe('On which events. A partial backup is a `failure`.'),
+    secret: secret.optional().describe('Signs the webhook.'),
+  })
+  .describe('A receiver of news: `webhook` or `ping`.');
+
+const contact = z
+  .strictObject({
+    name: v.line.describe('Who.'),
+    role: v.line.optional().describe('What they decide or know.'),
+    phone: v.line.optional().describe('With country code.'),
+    mail: v.line.optional().describe('Address.'),
+  })
+  .describe('Somebody to call on the day of the disaster.');
+
+export const group = z
+  .strictObject({
+    sources: z.array(source).min(1, { error: 'at least one source' }).describe('The folders that belong together.'),
+    quiesce: quiesce.prefault({}),
+    target: v.name.describe('The store that takes the backups.'),
+    remote: v.name
+      .optional()
+      .describe('Store or host of the off-site copy; carried for replication, which arrives with later work.'),
+    transfer: transfer.prefault({}),
+    on_unreachable: z
+      .enum(['fail', 'partial'])
+      .default('fail')
+      .describe('When a host cannot be reached: no backup, or one of the others that is marked partial everywhere.'),
+    rpo: v
+      .duration({ min: '1m', max: '3650d' })
+      .default('24h')
+      .describe('Data loss that is allowed; `status` compares with it.'),
+    rto: v.duration({ min: '1m', max: '3650d' }).optional().describe('Downtime that is allowed.'),
+    keep: keep.prefault({}),
+    schedule: schedule.optional(),
+    restore: restore.prefault({}),
+    notify: z.array(notify).default([]).describe('Who hears of a run.'),
+    contacts: z.array(contact).default([]).describe('Carried into each backup.'),
+    notes: z
+      .string({ error: 'text' })
+      .max(20_000, { error: 'text of at most 20000 characters' })
+      .default('')
+      .describe('Free text, carried into each backup for the day of the disaster.'),
+  })
+  .describe('What is frozen at one instant, backed up and restored together.');
+
+export type WrittenGroup = z.output<typeof group>;
+export type WrittenCommand = z.output<typeof command>;
+export type WrittenNotify = z.output<typeof notify>;

@@ -1,0 +1,52 @@
+'use strict';
+
+/** What both demos share: running commands in the open, and reading their JSON. */
+const { spawn, spawnSync } = require('node:child_process');
+const path = require('node:path');
+
+const ROOT = path.join(__dirname, '..', '..');
+const RESURGO = path.join(ROOT, 'bin', 'resurgo.js');
+
+const started = Date.now();
+
+/** A headline with the seconds since the start. */
+function headline(text) {
+  console.log(`\n== ${text}  (${((Date.now() - started) / 1000).toFixed(0)} s)`);
+}
+
+/** Runs a program and returns its stdout; throws with its stderr when it fails. */
+function output(command, args, options = {}) {
+  const ran = spawnSync(command, args, { encoding: 'utf8', maxBuffer: 64 * 1024 * 1024, timeout: 300_000, ...options });
+  if (ran.error) throw ran.error;
+  if (ran.status !== 0) throw new Error(`${command} ${args.join(' ')}: exit ${ran.status}\n${ran.stderr}${ran.stdout}`);
+  return ran.stdout;
+}
+
+/** Runs `resurgo` as an operator would, showing the command and what it says. */
+function resurgo(args, { env, show = true, allow = [0], cwd }) {
+  if (show) console.log(`$ resurgo ${args.map((each) => (/^[\w./:@=-]+$/.test(each) ? each : `'${each}'`)).join(' ')}`);
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [RESURGO, ...args], { env, cwd, stdio: ['ignore', 'pipe', 'inherit'] });
+    let text = '';
+    child.stdout.setEncoding('utf8');
+    child.stdout.on('data', (chunk) => {
+      text += chunk;
+      if (show) process.stdout.write(chunk);
+    });
+    child.on('error', reject);
+    child.on('close', (code) => {
+      if (allow.includes(code)) resolve(text);
+      else reject(new Error(`resurgo ${args.join(' ')}: exit ${code}`));
+    });
+  });
+}
+
+/** The objects of a command's `--json` output. */
+function objects(text) {
+  return text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line));
+}
+
+module.exports = { ROOT, RESURGO, headline, output, resurgo, objects };

@@ -1,0 +1,30 @@
+# Shared by the scripts: headlines, and what this machine has and lacks. Sourced, not run.
+
+# The Debian packages that building and testing on this machine take, the simulated hosts' own packages apart.
+LAB_PACKAGES='debootstrap btrfs-progs xfsprogs e2fsprogs iproute2 iptables util-linux openssh-client openssh-server rsync sudo attr acl
+libcap2-bin busybox-static shellcheck systemd-container procps docker.io zfs-fuse'
+
+headline() { printf '\n== %s\n' "$*"; }
+
+is_root() { [ "$(id -u)" = 0 ]; }
+
+# Prints the packages that are not installed. Where dpkg does not exist all of them count as missing.
+missing_packages() {
+  for package in $LAB_PACKAGES; do
+    [ "$(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2> /dev/null)" = installed ] || printf '%s ' "$package"
+  done
+}
+
+# Prints why the lab can't run here; nothing when it can.
+lab_obstacle() {
+  if ! is_root; then
+    echo 'not root: simulated hosts need namespaces, loop devices and mounts'
+    return 0
+  fi
+  PATH=$PATH:/usr/sbin:/sbin
+  for program in debootstrap nsenter unshare mkfs.btrfs losetup ip ebtables-nft ssh; do
+    command -v "$program" > /dev/null || printf 'missing %s; ' "$program"
+  done
+}
+
+lab_suites() { find test/lab test/crash -name '*.test.ts' | sort; }

@@ -1,0 +1,53 @@
+/** Backups as a store lists them, with manifests that are really signed. */
+import { generateKeyPairSync, sign } from 'node:crypto';
+import { buildManifest } from '../../../planning/build-manifest';
+import { canonicalJson } from '../../../planning/canonical';
+import { parseBackupId } from '../../../planning/ids';
+import { APP_2, backedUp, manifestInput } from '../../planning/samples';
+
+const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+const publicKeyHex = Buffer.from(publicKey.export({ format: 'jwk' }).x ?? '', 'base64url').toString('hex');
+
+export interface StoredEntry {
+  group: string;
+  id: string;
+  run: string;
+  state: string;
+  manifest: string;
+  manifestSig: string;
+  holds?: string[];
+}
+
+/** One sealed backup of group `portal`: `app-1` and `app-2` under /srv/data; of a partial one `app-1` is missing. */
+export function entry(options: {
+  id: string;
+  state?: 'Completed' | 'Partial';
+  holds?: string[];
+  sha256?: string;
+}): StoredEntry {
+  const { id, state = 'Completed', holds, sha256 = 'a'.repeat(64) } = options;
+  const frozenAtMs = parseBackupId(id);
+  const app1 = backedUp({ listingSha256: sha256 });
+  const { host, hostName, name, path, tree, kind } = app1;
+  const manifest = buildManifest(
+    manifestInput({
+      frozenAtMs,
+      sealedAtMs: frozenAtMs + 60_000,
+      previous: null,
+      director: { id: 'director-test', publicKeyHex },
+      backedUp: [backedUp({ ...APP_2, listingSha256: sha256 }), ...(state === 'Partial' ? [] : [app1])],
+      onUnreachable: state === 'Partial' ? 'partial' : 'fail',
+      missing: state === 'Partial' ? [{ host, hostName, name, path, tree, kind, reason: 'it was off' }] : [],
+    }),
+  );
+  const bytes = Buffer.from(canonicalJson(manifest));
+  return {
+    group: 'portal',
+    id,
+    run: manifest.run,
+    state: 'sealed',
+    manifest: bytes.toString('base64'),
+    manifestSig: sign(null, bytes, privateKey).toString('base64'),
+    ...(holds === undefined ? {} : { holds }),
+  };
+}

@@ -1,0 +1,116 @@
+/** What a backup goes through besides its worker's death: the server's, cut cables, and a worker that only Temporal takes for dead. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { StoreEntry } from '../../hosts/backups';
+import type { BackupReport } from '../../workflows/backup';
+import { describeLab } from '../lab/support/describe-lab';
+import { until } from '../workers/fixtures/engine';
+import { chosen } from './support/choice';
+import { CrashLab, nextSecond } from './support/crash-lab';
+import { expectGoodBackup } from './support/expect-backup';
+import type { Run } from './support/run';
+
+jest.setTimeout(300_000);
+
+/** How long a cable is out, ms. */
+const OUT_MS = 20_000;
+
+interface Place {
+  name: string;
+  host: string;
+  point: string;
+}
+const places: Place[] = [
+  { name: 'S2 everything paused', host: 'app-1', point: 'freeze.paused' },
+  { name: 'a copy begins', host: 'app-1', point: 'job.send' },
+  { name: 'opening the store', host: 'target', point: 'job.store-open' },
+  { name: 'S17 sealing', host: 'target', point: 'job.store-seal' },
+  { name: 'snapshots going', host: 'app-1', point: 'snapshot.drop' },
+];
+
+describeLab('a backup in an outage', () => {
+  let lab: CrashLab;
+  beforeAll(async () => {
+    lab = await CrashLab.raise('crash-o');
+  }, 700_000);
+  afterEach(() => lab.settle(), 60_000);
+  afterAll(() => lab.end(), 120_000);
+
+  async function heldAt({ host, point }: Place): Promise<{ run: Run; before: StoreEntry[] }> {
+    await nextSecond();
+    const before = await lab.backups();
+    await lab.points.hold(host, point);
+    const run = await lab.startBackup();
+    await lab.points.reached(host, point);
+    return { run, before };
+  }
+
+  it.each(chosen(places))('the server killed, $name: the run goes on from its file', async (place) => {
+    lab.director.startWorker();
+    const { run, before } = await heldAt(place);
+    await lab.director.killServer();
+    await lab.points.release(place.host);
+    await sleep(3_000);
+    await lab.director.startServer();
+    await expectGoodBackup({ lab, run, report: await run.result<BackupReport>(), before });
+  });
+
+  it('server and worker killed together while a copy runs: the same copy goes on', async () => {
+    lab.director.startWorker();
+    const { run, before } = await heldAt({ name: '', host: 'app-2', point: 'job.send' });
+    await Promise.all([lab.director.killServer(), lab.director.killWorkers()]);
+    await lab.points.release('app-2');
+    await lab.director.startServer();
+    lab.director.startWorker();
+    await expectGoodBackup({ lab, run, report: await run.result<BackupReport>(), before });
+  });
+
+  it.each(chosen(places))('the cable between director and host out for 20 s, $name', async (place) => {
+    lab.director.startWorker();
+    const { run, before } = await heldAt(place);
+    await lab.fleet.cut('director', place.host);
+    await lab.points.release(place.host);
+    await sleep(OUT_MS);
+    await lab.fleet.heal('director', place.host);
+    await expectGoodBackup({ lab, run, report: await run.result<BackupReport>(), before });
+  });
+
+  it('the cable between source and target out for 20 s while a file is copied', async () => {
+    await nextSecond();
+    const before = await lab.backups();
+    await lab.addFile('app-1', 16);
+    lab.director.startWorker();
+    await lab.fleet.limitRate('app-1', 8_000);
+    const run = await lab.startBackup();
+    await run.inStep('copySource');
+    await lab.receiving('app-1', 2_000);
+    await lab.fleet.cut('app-1', 'target');
+    await sleep(OUT_MS);
+    await lab.fleet.heal('app-1', 'target');
+    await lab.fleet.limitRate('app-1', 0);
+    const report = await run.result<BackupReport>();
+    await expectGoodBackup({ lab, run, report, before, sendsAgain: true });
+  });
+
+  it('S3 a worker cut off from Temporal but not from the hosts does nothing under its successor', async () => {
+    const first = lab.director.startWorker();
+    const { run, before } = await heldAt({ name: '', host: 'app-1', point: 'freeze.paused' });
+    await run.inStep('freeze');
+    first.stop();
+    // It holds its sessions and the pause; for Temporal it dies of its heartbeats.
+    await lab.points.release('app-1');
+    await lab.points.hold('app-2', 'freeze.snapshotted');
+    lab.director.startWorker();
+    // Its open polls may be handed the next attempts too, so how many there are is not ours to say.
+    await lab.points.reached('app-2', 'freeze.snapshotted', 120_000);
+    // Between its successor's snapshots it wakes, finds its sessions lost, and wants to drop what it had.
+    first.goOn();
+    const refused = async (): Promise<boolean> =>
+      (await lab.points.trace('app-1', run.id)).some(
+        (each) => each.point === 'fail.snapshot.drop' && each.detail === 'fenced',
+      );
+    await until('its verb is refused as fenced', refused, 60_000);
+    await lab.points.release('app-2');
+    await expectGoodBackup({ lab, run, report: await run.result<BackupReport>(), before });
+    expect((await run.attempts()).get('freeze')).toBeGreaterThanOrEqual(2);
+  });
+});

@@ -1,0 +1,170 @@
+/** A worker killed in each step of a restore: another goes on, nothing starts on half-restored data, and it ends as without the kill. */
+import type { BackupReport } from '../../workflows/backup';
+import type { RestoreReport } from '../../workflows/restore';
+import { describeLab } from '../lab/support/describe-lab';
+import { chosen } from './support/choice';
+import { APPS, CrashLab } from './support/crash-lab';
+import { expectGoodRestore } from './support/expect-restore';
+import type { Run } from './support/run';
+
+jest.setTimeout(240_000);
+
+interface Case {
+  name: string;
+  activity: string;
+  host: string;
+  point: string;
+  /** Whether the approval was given before the point. */
+  approved: boolean;
+  /** Whether this host's workloads must stand still while nobody drives the run (S21). */
+  stopped?: true;
+}
+
+const early = { approved: false };
+const late = { approved: true };
+const still = { approved: true, stopped: true } as const;
+const cases: Case[] = [
+  { name: 'reading the backup', activity: 'readBackup', host: 'target', point: 'store.list', ...early },
+  { name: 'looking at a destination', activity: 'checkDestination', host: 'app-1', point: 'restore.check', ...early },
+  { name: 'counting', activity: 'countRestore', host: 'target', point: 'job.restore-send', ...early },
+  { name: 'before a stop', activity: 'stopWorkloads', host: 'app-1', point: 'restore.stop', ...late },
+  {
+    name: 'S21 stopped, not answered',
+    activity: 'stopWorkloads',
+    host: 'app-2',
+    point: 'restore.stop.reply',
+    ...still,
+  },
+  {
+    name: 'S21 before a safety snapshot',
+    activity: 'safetySnapshot',
+    host: 'app-1',
+    point: 'restore.safety',
+    ...still,
+  },
+  {
+    name: 'S21 safety taken, not answered',
+    activity: 'safetySnapshot',
+    host: 'app-2',
+    point: 'restore.safety.reply',
+    ...still,
+  },
+  { name: 'S21 before the data', activity: 'restoreSource', host: 'target', point: 'job.restore-send', ...late },
+  {
+    name: 'S21 the data back, not told',
+    activity: 'restoreSource',
+    host: 'target',
+    point: 'job.restore-send.end',
+    ...late,
+  },
+  { name: 'S21 verifying', activity: 'restoreSource', host: 'app-1', point: 'job.restore-verify', ...still },
+  { name: 'before a start', activity: 'startWorkloads', host: 'app-1', point: 'restore.start', ...still },
+  { name: 'started, not answered', activity: 'startWorkloads', host: 'app-2', point: 'restore.start.reply', ...late },
+  {
+    name: 'the run forgotten, not answered',
+    activity: 'forgetRun',
+    host: 'target',
+    point: 'job.forget.reply',
+    ...late,
+  },
+  {
+    name: 'the lease given back, not answered',
+    activity: 'releaseLease',
+    host: 'app-1',
+    point: 'lease.release.reply',
+    ...late,
+  },
+];
+
+describeLab('a restore whose worker is killed', () => {
+  let lab: CrashLab;
+  let id: string;
+  const restores: string[] = [];
+  beforeAll(async () => {
+    lab = await CrashLab.raise('crash-r');
+    await lab.addFile('app-1', 24);
+    lab.director.startWorker();
+    ({ id } = await (await lab.startBackup()).result<BackupReport>());
+    await lab.settle();
+  }, 700_000);
+  beforeEach(async () => {
+    for (const app of APPS)
+      await lab.fleet.exec(
+        app,
+        'cd /srv/files && rm -f big 1* 2* && echo overwritten >3 && echo junk >junk && chmod 600 4',
+      );
+  });
+  afterEach(() => lab.settle(), 60_000);
+  afterAll(() => lab.end(), 120_000);
+
+  it.each(chosen(cases))('in $activity: $name', async ({ activity, host, point, approved, stopped }) => {
+    const worker = lab.director.startWorker();
+    if (!approved) await lab.points.hold(host, point);
+    const run = await restoring();
+    const hash = approved ? await run.approvable() : undefined;
+    if (hash !== undefined) {
+      await lab.points.hold(host, point);
+      await run.approve(hash);
+    }
+    await lab.points.reached(host, point);
+    await run.inStep(activity);
+    await worker.kill();
+    await lab.points.release(host);
+    if (stopped) expect(await running(host)).toEqual([]);
+    lab.director.startWorker();
+    if (!approved) await run.approve(await run.approvable());
+    await expectGoodRestore({ lab, run, report: await run.result<RestoreReport>(), id, restores });
+    expect((await run.attempts()).get(activity)).toBe(2);
+  });
+
+  it('while it waits for the approval: it waits on, and only the approval lets it go on', async () => {
+    const worker = lab.director.startWorker();
+    const run = await restoring();
+    const hash = await run.approvable();
+    await worker.kill();
+    lab.director.startWorker();
+    expect(await run.approvable()).toBe(hash);
+    for (const app of APPS) expect(await running(app)).toEqual(['writer']);
+    await run.approve(hash);
+    await expectGoodRestore({ lab, run, report: await run.result<RestoreReport>(), id, restores });
+  });
+
+  it('S21 in restoreSource, in the middle of a file: the same restore goes on, and nothing starts before its end', async () => {
+    const worker = lab.director.startWorker();
+    const run = await restoring();
+    await lab.fleet.limitRate('app-1', 6_000);
+    await run.approve(await run.approvable());
+    await run.inStep('restoreSource');
+    const kib = async (): Promise<number> =>
+      Number((await lab.fleet.exec('app-1', 'du -k -s /srv/files | cut -f 1')).stdout);
+    const from = await kib();
+    while ((await kib()) < from + 2_000) await new Promise((resolve) => setTimeout(resolve, 100));
+    const sending = await sends(run.id);
+    expect(sending).toMatch(/^\d+ \d+ /);
+    await worker.kill();
+    expect(await running('app-1')).toEqual([]);
+    lab.director.startWorker();
+    await run.inStep('restoreSource', { attempt: 2 });
+    expect(await sends(run.id)).toContain(sending.split('\n')[0]);
+    expect(await running('app-1')).toEqual([]);
+    await lab.fleet.limitRate('app-1', 0);
+    await expectGoodRestore({ lab, run, report: await run.result<RestoreReport>(), id, restores });
+  });
+
+  async function restoring(): Promise<Run> {
+    const run = await lab.startRestore(id);
+    restores.push(run.id);
+    return run;
+  }
+
+  async function running(host: string): Promise<string[]> {
+    const { stdout } = await lab.fleet.exec(host, "docker ps --format '{{.Names}}'");
+    return stdout.split('\n').filter((line) => line !== '');
+  }
+
+  /** Pid, start time and boot of the sends that run on the target. */
+  async function sends(run: string): Promise<string> {
+    const jobs = `cd /var/lib/resurgo/jobs && for job in ${run}.*; do [ -e $job/exit ] || cat $job/pid; done`;
+    return (await lab.fleet.exec('target', jobs)).stdout;
+  }
+});

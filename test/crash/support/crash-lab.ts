@@ -1,0 +1,262 @@
+/** Two application hosts with a writing container each, a target, and a director: what every crash test hurts. */
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { readBackups, type StoreEntry } from '../../../hosts/backups';
+import { loadDirectorKeys } from '../../../hosts/director-keys';
+import { enrollHosts } from '../../../hosts/enroll/enroll';
+import { hostRef } from '../../../hosts/refs';
+import { SshHosts } from '../../../hosts/ssh-hosts';
+import { status } from '../../../hosts/verbs/reading';
+import { runId, workflowId } from '../../../planning/ids';
+import { CONTROL_QUEUE } from '../../../planning/queues';
+import { groupSetup, type BackupInput, type GroupSetup, type RestoreInput } from '../../../planning/run-input';
+import { parseRunbook } from '../../../runbooks/load';
+import type { Runbook } from '../../../runbooks/types';
+import { raiseFleet, type Fleet } from '../../lab/support/fleet';
+import { until } from '../../workers/fixtures/engine';
+import { ensureBuilt } from './build';
+import { Director } from './director';
+import { ledgerLead, startLedger } from './ledger';
+import { installPoints, Points } from './points';
+import { Run } from './run';
+
+export const APPS = ['app-1', 'app-2'] as const;
+const GROUP = 'portal';
+const STORE = 'main';
+
+function runbookText(fleet: Fleet): string {
+  const hosts = fleet.hosts.map(
+    ({ name, address }) => `  ${name}: { address: ${address}, restore_to: [/var/restore] }`,
+  );
+  const sources = APPS.map((app) => `      - { host: ${app}, path: /srv, name: data, snapshot: btrfs }`);
+  return `version: 1
+hosts:
+${hosts.join('\n')}
+stores:
+  ${STORE}: { host: target, kind: btrfs, place: /backup }
+groups:
+  ${GROUP}:
+    sources:
+${sources.join('\n')}
+    target: ${STORE}
+    rpo: 24h
+`;
+}
+
+/** Every file's name, kind, mode, owner, size, time and content, as one checksum. */
+const DIGEST =
+  "find . -printf '%P|%y|%m|%U|%G|%s|%T@|%l\\n' | sort | sha256sum; find . -type f -print0 | sort -z | xargs -0 -r sha256sum | sha256sum";
+
+export class CrashLab {
+  readonly points: Points;
+
+  private constructor(
+    readonly fleet: Fleet,
+    readonly director: Director,
+    private readonly hosts: SshHosts,
+    private readonly runbook: Runbook,
+    readonly setup: GroupSetup,
+  ) {
+    this.points = new Points(fleet);
+  }
+
+  /** Raises, enrols and starts all of it (about 15 s); no worker yet. */
+  static async raise(name: string, { storeSize }: { storeSize?: string } = {}): Promise<CrashLab> {
+    ensureBuilt();
+    const fleet = await raiseFleet({
+      name,
+      hosts: [
+        ...APPS.map((app) => ({ name: app, disk: 'btrfs', docker: true }) as const),
+        { name: 'target', disk: 'btrfs', docker: false, store: 'btrfs', storeSize },
+      ],
+    });
+    const director = new Director();
+    try {
+      await director.start();
+      const text = runbookText(fleet);
+      const runbook = parseRunbook({ text, file: 'crash.yaml' });
+      const { stateDir } = director;
+      const { failed } = await enrollHosts({
+        stateDir,
+        runbook,
+        hosts: fleet.hosts.map((host) => host.name),
+        admin: () => ({ login: { privateKey: readFileSync(fleet.adminKey, 'utf8') } }),
+        adminKnownHosts: readFileSync(fleet.knownHosts, 'utf8'),
+      });
+      for (const { error } of failed) throw error;
+      const keys = await loadDirectorKeys({ stateDir });
+      const directorId = `director-${keys.signing.publicHex.slice(0, 12)}`;
+      const setup = groupSetup({ runbook, group: GROUP, runbookText: text, directorId });
+      const lab = new CrashLab(fleet, director, await SshHosts.open({ stateDir }), runbook, setup);
+      await installPoints(fleet);
+      await startLedger(fleet, APPS);
+      await lab.fill();
+      return lab;
+    } catch (error) {
+      await director.end();
+      await fleet.down();
+      throw error;
+    }
+  }
+
+  async end(): Promise<void> {
+    await this.hosts.close();
+    await this.director.end();
+    await this.fleet.down();
+  }
+
+  /** After a test, whatever became of it: no hold, no cut, no worker. */
+  async settle(): Promise<void> {
+    await this.director.killWorkers();
+    await this.fleet.heal();
+    for (const { name } of this.fleet.hosts) {
+      await this.points.release(name);
+      await this.fleet.limitRate(name, 0);
+    }
+  }
+
+  async startBackup(): Promise<Run> {
+    const input: BackupInput = { ...this.setup, ...this.named(), version: 'test', checksum: false };
+    return this.start('backup', input);
+  }
+
+  async startRestore(id: string, approve: string | null = null): Promise<Run> {
+    const input: RestoreInput = {
+      ...this.named(),
+      into: this.setup,
+      from: { group: GROUP, store: STORE, storeHost: this.setup.storeHost },
+      id,
+      select: {},
+      mode: 'in-place',
+      folder: null,
+      deletes: true,
+      approve,
+      planOnly: false,
+    };
+    return this.start('restore', input);
+  }
+
+  /** The store's own list. */
+  async backups(): Promise<StoreEntry[]> {
+    const { storeHost } = this.setup;
+    return (await readBackups({ hosts: this.hosts, storeHost, store: STORE, group: GROUP })).backups;
+  }
+
+  /**
+   * Nothing of any run is left, as the hosts tell: empty where all is well. A restore's safety snapshots (freeze 0) stay until the
+   * group's next backup: those of `restores` are no leftovers.
+   */
+  async leftovers({ restores = [] }: { restores?: readonly string[] } = {}): Promise<string[]> {
+    const found: string[] = [];
+    for (const { name } of this.fleet.hosts) {
+      const host = hostRef({ runbook: this.runbook, host: name });
+      const { leases, snapshots, ...others } = await status({ hosts: this.hosts, host, group: GROUP });
+      const rest = { ...others, snapshots: snapshots.filter((each) => !isSafety(each, restores)) };
+      // A lease that was given back stays written, with its term; one that lives is held.
+      for (const lease of leases)
+        if ('live' in lease && lease.live === true) found.push(`${name} lease ${JSON.stringify(lease)}`);
+      for (const [kind, all] of Object.entries(rest))
+        found.push(...all.map((each) => `${name} ${kind} ${JSON.stringify(each)}`));
+    }
+    return found;
+  }
+
+  /** Both writers run and write on: empty where all is well. */
+  async silent(): Promise<string[]> {
+    const lines = async (app: string): Promise<number> =>
+      Number((await this.fleet.exec(app, 'wc -l </srv/ledger/ledger', { mayFail: true })).stdout);
+    const found: string[] = [];
+    for (const app of APPS) {
+      const paused = (await this.fleet.exec(app, "docker ps -a --format '{{.Names}} {{.Status}}'")).stdout.trim();
+      const before = await lines(app);
+      const grows = until(`the writer of ${app} writes`, async () => (await lines(app)) > before, 5_000);
+      await grows.catch(() => found.push(`${app}: ${paused}`));
+      if (/paused/i.test(paused)) found.push(`${app}: ${paused}`);
+    }
+    return found;
+  }
+
+  /** What a host's files are now. */
+  async digest(app: string): Promise<string> {
+    return (await this.fleet.exec(app, `cd /srv/files && ${DIGEST}`)).stdout;
+  }
+
+  /** What a backup holds of a host's files. */
+  async stored(id: string, app: string): Promise<string> {
+    return (await this.fleet.exec('target', `cd /backup/${GROUP}/backups/${id}/${app}@+srv/files && ${DIGEST}`)).stdout;
+  }
+
+  /** How far the ledger of app-1 leads in a sealed backup. */
+  lead(id: string): Promise<number> {
+    return ledgerLead(this.fleet, `/backup/${GROUP}/backups/${id}`, APPS);
+  }
+
+  /** Puts a new file of that size (MiB) on a host, that no backup holds yet. */
+  async addFile(app: string, mib: number): Promise<void> {
+    await this.fleet.exec(app, `head -c ${mib}M /dev/urandom >/srv/files/big && sync -f /srv`);
+  }
+
+  /** Changes, adds and removes files, other ones each round, and leaves a big one of that size. */
+  async churn(app: string, { round, mib }: { round: number; mib: number }): Promise<void> {
+    const files = `cd /srv/files && rm -f big $((${round} * 7 % 200 + 1)) && date +%N >new-${round} && echo ${round} >$((${round} * 13 % 200 + 1))`;
+    await this.fleet.exec(app, `${files} && chmod 640 new-${round}`);
+    await this.addFile(app, mib);
+  }
+
+  /** Pauses of containers since then (ms since 1970) that took longer, as each host's docker tells them. */
+  async pausedLongerThan(limitMs: number, sinceMs: number): Promise<string[]> {
+    const found: string[] = [];
+    for (const app of APPS) {
+      const window = `--since ${Math.floor(sinceMs / 1000)} --until $(date +%s)`;
+      const command = `docker events ${window} --filter event=pause --filter event=unpause --format '{{.TimeNano}} {{.Action}}'`;
+      const { stdout } = await this.fleet.exec(app, command);
+      let pausedAt: number | undefined;
+      for (const line of stdout.split('\n').filter((each) => each !== '')) {
+        const [nanos, action] = line.split(' ');
+        const ms = Number(nanos) / 1e6;
+        if (action === 'pause') pausedAt = ms;
+        else if (pausedAt !== undefined && ms - pausedAt > limitMs)
+          found.push(`${app} for ${Math.round(ms - pausedAt)} ms`);
+      }
+    }
+    return found;
+  }
+
+  /** Waits until a tree of a host has grown on the target by so many KiB since the call. */
+  async receiving(app: string, kib: number): Promise<void> {
+    const look = `du -k -s /backup/${GROUP}/current/${app}@+srv | cut -f 1`;
+    const received = async (): Promise<number> =>
+      Number((await this.fleet.exec('target', look, { mayFail: true })).stdout);
+    const from = await received();
+    await until(`${app} sends`, async () => (await received()) >= from + kib, 60_000);
+  }
+
+  private async fill(): Promise<void> {
+    for (const app of APPS) {
+      const files =
+        'mkdir -p /srv/ledger /srv/files && cd /srv/files && for i in $(seq 1 200); do head -c $((i * 97)) /dev/urandom >$i; done';
+      await this.fleet.exec(app, `${files}; ln 1 hard; ln -s 2 soft; setfattr -n user.note -v kept 3; touch -d @1 4`);
+    }
+  }
+
+  private named(): { run: string; requestedBy: string } {
+    return { run: runId({ nowMs: Date.now(), random: Math.random() }), requestedBy: 'test@lab' };
+  }
+
+  private async start(kind: 'backup' | 'restore', input: { run: string }): Promise<Run> {
+    const id = workflowId({ kind, group: GROUP, run: input.run });
+    const { client } = this.director;
+    await client.workflow.start(kind, { workflowId: id, taskQueue: CONTROL_QUEUE, args: [input] });
+    return new Run(client, input.run, id);
+  }
+}
+
+function isSafety(snapshot: object, restores: readonly string[]): boolean {
+  if (!('run' in snapshot) || !('freeze' in snapshot)) return false;
+  return snapshot.freeze === 0 && restores.some((run) => run === snapshot.run);
+}
+
+/** Backups are named by the second of their freeze: two runs must not meet in one. */
+export async function nextSecond(): Promise<void> {
+  await sleep(1_000 - (Date.now() % 1_000) + 20);
+}

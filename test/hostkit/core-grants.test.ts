@@ -1,0 +1,121 @@
+import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { describeAsRoot, fence } from './support';
+import { GROUP, RUN, SshBox, TARGET, TREE, insiders, makeKey } from './support-sshd';
+
+describeAsRoot('grants over a real sshd', () => {
+  let at: SshBox;
+  beforeAll(async () => {
+    at = new SshBox();
+    await at.start();
+  });
+  afterAll(() => {
+    at.box.close();
+  });
+
+  it('S26 the director reaches the hostkit, and nothing else', () => {
+    const asked = at.ssh(at.box.file('director'), ['cat /etc/shadow'], `resurgo 1 probe\n.\n`);
+    expect(JSON.parse(asked.stdout)).toMatchObject({ ok: true, host: 'app-1' });
+    expect(JSON.parse(at.ssh(at.box.file('director'), [], 'resurgo 1 receive\ngrant x\n.\n').stdout)).toMatchObject({
+      ok: false,
+      code: 'not-allowed',
+    });
+    expect(at.ssh(at.box.file('director'), ['-W', '127.0.0.1:1']).status).not.toBe(0);
+    expect(at.ssh(at.box.file('director'), ['-o', 'SendEnv=RESURGO_GRANT', 'x'], 'resurgo 1 probe\n.\n').status).toBe(
+      0,
+    );
+  });
+
+  it('S25 pushes whole files with hard links, devices, xattrs and large ids', () => {
+    const { key, added } = at.open();
+    expect(added).toMatchObject({ ok: true, hostKeys: [at.hostKey.split(' ').slice(0, 2).join(' ')] });
+    const from = at.box.file('from');
+    fs.mkdirSync(from);
+    fs.writeFileSync(path.join(from, 'a'), 'content');
+    fs.linkSync(path.join(from, 'a'), path.join(from, 'b'));
+    fs.symlinkSync('/etc/shadow', path.join(from, 'link'));
+    fs.chownSync(path.join(from, 'a'), 3_000_000, 3_000_001);
+    spawnSync('setfattr', ['-n', 'trusted.resurgo', '-v', '1', path.join(from, 'a')]);
+    spawnSync('mknod', [path.join(from, 'null'), 'c', '1', '3']);
+    const ran = at.rsync(key, [
+      '-aHAXS',
+      '--numeric-ids',
+      '--delete-delay',
+      '--info=progress2,stats2',
+      `${from}/`,
+      TARGET,
+    ]);
+    expect(ran).toMatchObject({ status: 0 });
+    const stat = fs.lstatSync(at.received('a'));
+    expect(stat).toMatchObject({ uid: 3_000_000, gid: 3_000_001, nlink: 2 });
+    expect(fs.readlinkSync(at.received('link'))).toBe('/etc/shadow');
+    expect(fs.lstatSync(at.received('null')).isCharacterDevice()).toBe(true);
+  });
+
+  it('S25 gives no reading, no list, no shell, no forwarding', () => {
+    const { key } = at.open();
+    fs.mkdirSync(path.dirname(at.received('x')), { recursive: true });
+    fs.writeFileSync(at.received('x'), 'read me');
+    expect(at.rsync(key, ['-a', `${TARGET}x`, at.box.file('stolen')]).status).not.toBe(0);
+    expect(fs.existsSync(at.box.file('stolen'))).toBe(false);
+    expect(at.rsync(key, ['127.0.0.1::']).stdout).toBe('');
+    const shell = at.ssh(key, ['id'], 'id\n');
+    expect(`${shell.stdout}${shell.stderr}`).not.toContain('uid=');
+    const other = at.ssh(key, [], 'resurgo 1 probe\n.\n');
+    expect(other.stdout).not.toContain('"ok":true');
+    const forwarded = at.ssh(key, ['-W', `127.0.0.1:${at.port}`]);
+    expect(forwarded.stdout).not.toContain('SSH-2.0');
+  });
+
+  it('S25 ends at its expiry, by the host and by sshd', () => {
+    const { key } = at.open({ expires_s: 1 });
+    fs.writeFileSync(at.box.file('one'), '1');
+    const until = Date.now() + 2100;
+    at.box.waitFor('the expiry', () => Date.now() > until);
+    expect(at.rsync(key, [at.box.file('one'), TARGET]).stderr).toMatch(/Permission denied|expired/);
+    // The host's own check, should sshd have let it in.
+    const asked = at.box.raw('', { RESURGO_GRANT: `receive ${RUN}.grant.${at.number}` });
+    expect(asked.stderr).toContain('has expired');
+  });
+
+  it('S25 a close ends whoever is inside and forgets the key', () => {
+    const { key, grant } = at.open();
+    const slow = path.join(at.box.root, 'slow');
+    fs.writeFileSync(slow, Buffer.alloc(4_000_000));
+    const client = at.startRsync(key, ['--bwlimit=100', slow, TARGET]);
+    at.box.waitFor('the receiver', () => insiders(grant).length > 0);
+    expect(at.box.ask('grant.close', { ...fence({ run: RUN }), grant })).toMatchObject({ ok: true });
+    expect(insiders(grant)).toEqual([]);
+    expect(at.authorizedKeys()).not.toContain(grant);
+    expect(at.rsync(key, [at.box.file('one'), TARGET]).stderr).toContain('Permission denied');
+    expect(at.box.ask('grant.close', { ...fence({ run: RUN }), grant })).toMatchObject({ ok: true });
+    client.kill();
+  });
+
+  it('S27 a key that no enrolled host has signed is refused, also with the director key in hand', () => {
+    const pubkey = makeKey(at.box.file('thief'));
+    expect(at.open({ pubkey }).added).toMatchObject({ ok: false, code: 'not-allowed' });
+    expect(at.open({ signature: 'AAAA' }).added).toMatchObject({ ok: false, code: 'not-allowed' });
+    expect(at.open({ peer: 'app-2' }).added).toMatchObject({ ok: false, code: 'not-allowed' });
+    expect(at.open({ grant: 'another.name' }).added).toMatchObject({ ok: false, code: 'not-allowed' });
+    expect(at.authorizedKeys()).not.toContain(pubkey);
+  });
+
+  it.each([
+    ['a folder that is not configured', { path: '/etc' }],
+    ['a neighbour by its prefix', { path: '/var/lib/srv/restored2' }],
+    ["a source of another group's", { scope: 'restore', source: 'other' }],
+    ['a store that is not here', { scope: 'store', store: 'vault', tree: TREE }],
+  ])('S23 does not open %s', (_name, scope) => {
+    expect(at.open(scope).added).toMatchObject({ ok: false, code: 'not-allowed' });
+  });
+
+  it('S4 a higher term closes the grants of older runs', () => {
+    const { grant } = at.open();
+    expect(at.authorizedKeys()).toContain(grant);
+    at.box.ask('lease.take', { group: GROUP, run: 'run-00000009', owner: 'o', term: 9, ttl: 60 });
+    expect(at.authorizedKeys()).not.toContain(`${RUN}.`);
+    expect(at.authorizedKeys()).toContain('resurgo-director');
+  });
+});

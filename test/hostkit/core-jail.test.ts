@@ -1,0 +1,148 @@
+import { execFile } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { describeAsRoot, fence } from './support';
+import { RUN, SshBox, TARGET, insiders } from './support-sshd';
+
+describeAsRoot('the jail over a real sshd', () => {
+  let at: SshBox;
+  beforeAll(async () => {
+    at = new SshBox();
+    await at.start();
+  });
+  afterAll(() => {
+    at.box.close();
+  });
+
+  it('S22 does not follow a link below the allowed root', () => {
+    const { key } = at.open({ scope: 'restore', source: 'data', subpath: 'inner/way' });
+    fs.rmSync(at.box.file('var/srv/data/inner'), { recursive: true });
+    fs.symlinkSync('/etc', at.box.file('var/srv/data/inner'));
+    const ran = at.rsync(key, [at.box.file('one'), TARGET]);
+    expect(ran.stderr).toContain('symbolic link');
+    expect(fs.existsSync(at.box.file('etc/way'))).toBe(false);
+    fs.unlinkSync(at.box.file('var/srv/data/inner'));
+  });
+
+  it('S29 a hostile client gets nothing out of any of these', async () => {
+    const { key } = at.open();
+    const before = at.outside();
+    const shell = at.shell(key);
+    const said = await Promise.all(
+      HOSTILE.map(([, args]) => output('rsync', ['-e', shell, '-rt', ...args], at.box.root)),
+    );
+    expect(at.outside()).toEqual(before);
+    said.forEach((text, at) => {
+      expect([HOSTILE[at]?.[0], text]).toEqual([HOSTILE[at]?.[0], expect.not.stringContaining('root:')]);
+    });
+  }, 30_000);
+
+  it('S29 the receiver stands in a root of its own while data comes', () => {
+    const { key, grant } = at.open();
+    fs.writeFileSync(at.box.file('slow'), Buffer.alloc(4_000_000));
+    const client = at.startRsync(key, ['--bwlimit=100', at.box.file('slow'), TARGET]);
+    const tree = path.basename(path.dirname(at.received('x')));
+    const roots = () => insiders(grant).map(rootOf);
+    at.box.waitFor('a chrooted receiver', () => roots().some((root) => root.endsWith(`/${tree}`)));
+    client.kill();
+    expect(at.box.ask('grant.close', { ...fence({ run: RUN }), grant })).toMatchObject({ ok: true });
+  });
+
+  it('S29 a link in the module that leads out is not walked through', () => {
+    const { key } = at.open();
+    fs.mkdirSync(at.box.file('hostile'), { recursive: true });
+    fs.symlinkSync('/var/lib/srv', at.box.file('hostile/way'));
+    fs.symlinkSync('../../../srv', at.box.file('hostile/up'));
+    expect(at.rsync(key, ['-rl', `${at.box.file('hostile')}/`, TARGET]).status).toBe(0);
+    const before = at.outside();
+    for (const way of ['way/', 'up/']) {
+      at.rsync(key, ['-rt', at.box.file('one'), `127.0.0.1::data/${way}`]);
+      at.rsync(key, ['-rtK', at.box.file('one'), `127.0.0.1::data/${way}`]);
+    }
+    expect(at.outside()).toEqual(before);
+  });
+
+  /** The receiver dials: its job keeps connections open, and the sender's rsync takes one. */
+  const dial = (signed: (signature: string) => string) => {
+    const grant = `${RUN}.dial.${++at.number}`;
+    const made = at.box.ask('grant.key', { ...fence({ run: RUN }), grant, purpose: 'send' });
+    const keys = {
+      grant,
+      purpose: 'send',
+      pubkey: String(made.pubkey),
+      signature: String(made.signature),
+      peer: 'app-1',
+      expires_s: 60,
+    };
+    const added = at.box.ask('grant.add', { ...fence({ run: RUN }), ...keys, scope: 'snapshot', source: 'data' });
+    const peer = {
+      peer: 'app-1',
+      peer_host: '127.0.0.1',
+      peer_port: at.port,
+      peer_user: 'resurgo',
+      signature: signed(String(added.signature)),
+    };
+    const scope = { scope: 'folder', path: '/var/lib/srv/restored', tree: `app-1@+t${at.number}` };
+    const peerKey = at.hostKey.split(' ').slice(0, 2).join(' ');
+    const job = `${grant}.job`;
+    at.box.ask('job.start', { ...fence({ run: RUN }), job, kind: 'dial', grant, ...peer, peer_key: peerKey, ...scope });
+    return { grant, job };
+  };
+
+  it('a source that can not reach the target is dialled by it, through the same jail', () => {
+    const { grant, job } = dial((signature) => signature);
+    const send = (from: string, to: string) =>
+      at.box.runs('rsync', ['-aH', '--timeout=20', '-e', `/usr/local/lib/resurgo/bridge ${RUN} ${grant}`, from, to]);
+    fs.writeFileSync(at.box.file('var/srv/data/big'), Buffer.alloc(3_000_000, 'resurgo'));
+    for (let round = 0; round < 4; round++)
+      expect(send('/var/lib/srv/data/', 'peer::data/')).toMatchObject({ status: 0 });
+    expect(fs.readFileSync(at.received('big')).equals(fs.readFileSync(at.box.file('var/srv/data/big')))).toBe(true);
+    expect(send('/var/lib/srv/data/old', 'peer::etc/').status).not.toBe(0);
+    expect(send('peer::data/big', '/var/lib/srv/read').status).not.toBe(0);
+    expect(fs.existsSync(at.box.file('var/srv/read'))).toBe(false);
+    expect(at.box.ask('job.stop', { ...fence({ run: RUN }), job })).toMatchObject({ ok: true });
+    expect(at.box.ask('grant.close', { ...fence({ run: RUN }), grant })).toMatchObject({ ok: true });
+  });
+
+  it("S27 a host is not dialled whose key its enrolled identity hasn't signed", () => {
+    const { job } = dial(() => 'AAAA');
+    let now = at.box.ask('job.poll', { job });
+    at.box.waitFor('its end', () => (now = at.box.ask('job.poll', { job })).state !== 'running');
+    expect(now).toMatchObject({ exit: 1, result: { code: 'not-allowed' } });
+  });
+});
+
+/** Where a process sees `/`; the box's /var/lib is a folder of the test. */
+function rootOf(pid: string): string {
+  try {
+    return fs.readlinkSync(`/proc/${pid}/root`);
+  } catch {
+    return '';
+  }
+}
+
+/** What a client of our own would never ask for. */
+const HOSTILE: [string, string[]][] = [
+  ['a path that climbs', ['one', '127.0.0.1::data/../../../escaped']],
+  ['a path that climbs in the module', ['one', '127.0.0.1::data/a/../../escaped']],
+  ['another module', ['one', '127.0.0.1::etc/']],
+  ['a device written to', ['--write-devices', 'one', '127.0.0.1::data/null']],
+  ['a backup folder outside', ['--backup', '--backup-dir=/escaped', 'one', '127.0.0.1::data/']],
+  ['a temporary folder outside', ['--temp-dir=/escaped', 'one', '127.0.0.1::data/']],
+  ['a partial folder outside', ['--partial-dir=/escaped', 'one', '127.0.0.1::data/']],
+  ['a link to another tree as a base', ['--link-dest=/secret', 'one', '127.0.0.1::data/']],
+  ['its sources taken away', ['--remote-option=--remove-source-files', 'one', '127.0.0.1::data/']],
+  ['a log elsewhere', ['--remote-option=--log-file=/escaped', 'one', '127.0.0.1::data/']],
+  ['another configuration', ['--remote-option=--config=/etc/passwd', 'one', '127.0.0.1::data/']],
+  ['a daemon parameter', ['--remote-option=--dparam=use chroot=no', 'one', '127.0.0.1::data/']],
+  ['a file list from the host', ['--files-from=:/etc/passwd', '.', '127.0.0.1::data/']],
+];
+
+/** All that a program says, both ways. */
+function output(command: string, args: string[], cwd: string): Promise<string> {
+  return new Promise((resolve) => {
+    execFile(command, args, { cwd, timeout: 20_000 }, (_error, stdout, stderr) => {
+      resolve(stdout + stderr);
+    });
+  });
+}

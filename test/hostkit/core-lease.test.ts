@@ -1,0 +1,106 @@
+import fs from 'node:fs';
+import { Box, SHELLS, UNIQUE, describeAsRoot, fence } from './support';
+import type { Shell } from './support';
+
+const A = { group: 'portal', run: 'run-0000000a', owner: 'director-1/a' };
+const B = { group: 'portal', run: 'run-0000000b', owner: 'director-2/b' };
+const OLD = `${UNIQUE}.old`;
+const MINE = `${UNIQUE}.mine`;
+const KIND = `#!/bin/sh
+# keys:
+job_main() { sleep 600; }
+`;
+
+describeAsRoot('leases and the fence', () => {
+  describe.each(SHELLS)('under %s', (shell: Shell) => {
+    let box: Box;
+    beforeEach(() => {
+      box = new Box({ shell, conf: ['store vault hardlink /srv/vault none 5', 'accept vault portal app-1@+srv'] });
+      fs.writeFileSync(box.file('lib/resurgo/jobs/test.sh'), KIND);
+    });
+    afterEach(() => {
+      box.close();
+    });
+    const forget = (keys: Record<string, string | number>) =>
+      box.ask('job.forget', { target_run: 'run-unheard', ...keys });
+
+    it('S4 the second is told who holds it; the same run keeps its term; a lease given back is free', () => {
+      expect(box.ask('lease.take', { ...A, store: 'vault', term: 0, ttl: 60 })).toMatchObject({ ok: true, term: 1 });
+      const refused = box.ask('lease.take', { ...B, store: 'vault', term: 0, ttl: 60 });
+      expect(refused).toMatchObject({ ok: false, code: 'lease-held', holder: { run: A.run, owner: A.owner } });
+      expect(box.ask('lease.take', { ...A, store: 'vault', term: 0, ttl: 60 })).toMatchObject({ term: 1 });
+      expect(box.ask('lease.release', { ...A, store: 'vault', term: 1 })).toMatchObject({ ok: true, released: true });
+      expect(box.ask('lease.take', { ...B, store: 'vault', term: 0, ttl: 60 })).toMatchObject({ term: 2 });
+      expect(box.ask('lease.renew', { ...A, term: 1, ttl: 60 })).toMatchObject({ ok: false, code: 'fenced' });
+      expect(box.ask('lease.release', { ...A, term: 1 })).toMatchObject({ ok: true, released: false });
+      expect(box.ask('lease.renew', { ...B, term: 2, ttl: 60 })).toMatchObject({ ok: true, term: 2 });
+    });
+
+    it('S4 two at once: one gets it', async () => {
+      const take = (who: typeof A): [string, Record<string, string | number>] => [
+        'lease.take',
+        { ...who, term: 0, ttl: 60 },
+      ];
+      const replies = await box.askAll([
+        take(A),
+        take(B),
+        take({ ...A, run: 'run-0000000c' }),
+        take({ ...A, run: 'run-0000000d' }),
+      ]);
+      expect(replies.filter(({ ok }) => ok)).toHaveLength(1);
+    });
+
+    it('S4 a dead holder is taken over by a higher term, and its jobs are ended first', () => {
+      expect(box.ask('lease.take', { ...A, term: 0, ttl: 1 })).toMatchObject({ term: 1 });
+      box.ask('job.start', { ...fence({ run: A.run }), job: OLD, kind: 'test' });
+      expect(box.ask('job.poll', { job: OLD })).toMatchObject({ state: 'running' });
+      let taken = box.ask('lease.take', { ...B, term: 0, ttl: 60 });
+      box.waitFor('the lease to run out', () => (taken = box.ask('lease.take', { ...B, term: 0, ttl: 60 })).ok);
+      expect(taken).toMatchObject({ term: 2 });
+      expect(box.ask('job.poll', { job: OLD })).toMatchObject({ state: 'exited', exit: 143 });
+      expect(forget(fence({ run: A.run }))).toMatchObject({ code: 'fenced' });
+    });
+
+    it('S4 a store that takes nothing of the group has no lease to give', () => {
+      const asked = box.ask('lease.take', { ...A, group: 'other', store: 'vault', term: 0, ttl: 60 });
+      expect(asked).toMatchObject({ ok: false, code: 'not-allowed' });
+    });
+
+    it('S3 refuses a lower term, another run under the same term, and a lower attempt of the step; records the higher', () => {
+      expect(forget(fence({ term: 5, step: 's', attempt: 2 }))).toMatchObject({ ok: true });
+      expect(forget(fence({ term: 4, step: 's', attempt: 9 }))).toMatchObject({ code: 'fenced' });
+      expect(forget(fence({ term: 5, run: 'run-00000002' }))).toMatchObject({ code: 'fenced' });
+      expect(forget(fence({ term: 5, step: 's', attempt: 1 }))).toMatchObject({ code: 'fenced' });
+      expect(forget(fence({ term: 5, step: 's', attempt: 2 }))).toMatchObject({ ok: true });
+      expect(forget(fence({ term: 5, step: 'copy app:data', attempt: 1 }))).toMatchObject({ ok: true });
+      expect(forget(fence({ term: 5, step: 's', attempt: 10 }))).toMatchObject({ ok: true });
+      expect(forget(fence({ term: 5, step: 's', attempt: 9 }))).toMatchObject({ code: 'fenced' });
+      expect(forget(fence({ term: 6, run: 'run-00000002' }))).toMatchObject({ ok: true });
+      expect(forget(fence({ term: 5, step: 's', attempt: 11 }))).toMatchObject({ code: 'fenced' });
+      expect(forget(fence({ group: 'other', term: 1 }))).toMatchObject({ ok: true });
+    });
+
+    it('S3 a fence that can not be read lets nothing through', () => {
+      expect(forget(fence({ term: 5 }))).toMatchObject({ ok: true });
+      fs.writeFileSync(box.state('fence/portal/term'), '');
+      expect(forget(fence({ term: 9 }))).toMatchObject({ ok: false, code: 'internal' });
+    });
+
+    it('S8 the sweep ends what a dead run left, and leaves a living one alone', () => {
+      box.ask('lease.take', { ...A, term: 0, ttl: 60 });
+      box.ask('job.start', { ...fence({ run: A.run }), job: MINE, kind: 'test' });
+      expect(box.ask('status', { group: 'portal' })).toMatchObject({
+        leases: [{ run: A.run, term: 1, live: true }],
+        jobs: [{ name: MINE, run: A.run, state: 'running' }],
+      });
+      expect(box.ask('sweep', { group: 'portal', fix: 1 })).toMatchObject({ found: [], mended: [] });
+      box.ask('lease.release', { ...A, term: 1 });
+      const left = [{ kind: 'job', name: MINE }];
+      expect(box.ask('sweep', { group: 'portal', fix: 0 })).toMatchObject({ found: left, mended: [] });
+      expect(box.ask('job.poll', { job: MINE })).toMatchObject({ state: 'running' });
+      expect(box.ask('sweep', { group: 'portal', fix: 1 })).toMatchObject({ found: left, mended: left });
+      expect(box.ask('job.poll', { job: MINE })).toMatchObject({ state: 'unknown' });
+      expect(box.ask('sweep', { group: 'portal', fix: 1 })).toMatchObject({ found: [] });
+    });
+  });
+});

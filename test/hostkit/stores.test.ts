@@ -1,0 +1,182 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { awkwardTree } from './listing-tree';
+import { sh, storeKit, tree, type StoreKit } from './stores-kit';
+import { describeAsRoot } from './support';
+
+jest.setTimeout(60_000);
+const kinds = [
+  { kind: 'btrfs', fs: 'btrfs' },
+  { kind: 'hardlink', fs: 'ext4' },
+] as const;
+
+for (const options of kinds)
+  describeAsRoot(`${options.kind} store on ${options.fs}`, () => {
+    let kit: StoreKit;
+    const sealed = (id: string, path: string): string => join(kit.place, 'web/backups', id, tree, path);
+    beforeAll(async () => {
+      kit = await storeKit(options);
+      awkwardTree(kit.source);
+    });
+    afterAll(() => {
+      kit.close();
+    });
+
+    it('S9 the awkward tree arrives whole, is sealed, listed and restored whole', async () => {
+      const { open, send, compare } = await kit.copy('run-0001', { streams: '2' });
+      expect(open).toMatchObject({ ok: true, last: '' });
+      expect(send).toMatchObject({ ok: true });
+      expect(compare).toMatchObject({ ok: true, equal: true, differences: [] });
+      expect(existsSync(join(kit.place, 'web/INCOMPLETE'))).toBe(true);
+      expect(kit.verb('store.list')).toMatchObject({ backups: [], incomplete: 'run-0001' });
+      expect(kit.seal('run-0001', '20261121_013000')).toMatchObject({ ok: true, id: '20261121_013000' });
+      expect(readFileSync(join(kit.root, 'var/closed'), 'utf8')).toBe('run-0001\n');
+      expect(existsSync(join(kit.place, 'web/INCOMPLETE'))).toBe(false);
+      expect(kit.verb('store.list')).toMatchObject({
+        backups: [{ id: '20261121_013000', state: 'sealed' }],
+        incomplete: null,
+      });
+      expect(statSync(sealed('20261121_013000', 'hole')).blocks).toBe(0);
+
+      const destination = join(kit.root, 'restored');
+      await kit.serve(destination, join(kit.root, 'var/runs/rest-0001/incoming', tree));
+      writeFileSync(join(destination, 'extra'), '');
+      const args = { store: 'main', id: '20261121_013000', tree, delete: '1', ...kit.peer() };
+      expect(kit.job('restore-send', { ...args, dry_run: '1', job: 'dry' }, 'rest-0001')).toMatchObject({
+        ok: true,
+        deletions: 1,
+        deleting: ['extra'],
+      });
+      const restored = kit.job('restore-send', args, 'rest-0001');
+      expect(restored).toMatchObject({ ok: true, deletions: 1 });
+      const verify = {
+        path: kit.root,
+        tree: 'x@restored',
+        sha256: (restored['listing'] as { sha256: string }).sha256,
+      };
+      sh(
+        'mkdir -p "$1/var/runs/rest-0001/incoming" && ln -sfn "$2" "$1/var/runs/rest-0001/incoming/x@restored" && mv "$1/restored" "$1/x@restored"',
+        kit.root,
+        tree,
+      );
+      writeFileSync(
+        join(kit.root, 'etc/host.conf'),
+        `${readFileSync(join(kit.root, 'etc/host.conf'), 'utf8')}restore-to ${kit.root}\n`,
+      );
+      expect(kit.job('restore-verify', verify, 'rest-0001')).toMatchObject({ ok: true, equal: true });
+    });
+
+    it('S10 a change of the same size within the same second is copied', async () => {
+      utimesSync(join(kit.source, '#c'), 1000, 1000.25);
+      await kit.copy('run-0002');
+      expect(kit.seal('run-0002', '20261121_013100')).toMatchObject({ ok: true });
+      writeFileSync(join(kit.source, '#c'), 'y');
+      utimesSync(join(kit.source, '#c'), 1000, 1000.75);
+      const { compare } = await kit.copy('run-0003');
+      expect(compare).toMatchObject({ equal: true });
+      expect(readFileSync(join(kit.received, '#c'), 'utf8')).toBe('y');
+      expect(kit.seal('run-0003', '20261121_013200')).toMatchObject({ ok: true });
+      expect(readFileSync(sealed('20261121_013100', '#c'), 'utf8')).toBe('x');
+    });
+
+    it('S10 a run by content finds what keeps size and times', async () => {
+      const { mtime, atime } = statSync(join(kit.source, ';c'));
+      writeFileSync(join(kit.source, ';c'), 'Z');
+      sh('touch -d "2020-09-13 12:26:40.123456789" "$1"', join(kit.source, ';c'));
+      expect([mtime, atime]).toHaveLength(2);
+      await kit.copy('run-0004');
+      expect(readFileSync(join(kit.received, ';c'), 'utf8')).toBe('x');
+      kit.job('send', { source: 'data', ...kit.peer(), checksum: '1', job: 'again' }, 'run-0004');
+      expect(readFileSync(join(kit.received, ';c'), 'utf8')).toBe('Z');
+    });
+
+    it('S11 a large file whose link was cut at the source is cut at the target, and its twin keeps its bytes', async () => {
+      sh('head -c 17000000 /dev/zero | tr "\\0" a >"$1/big"; ln "$1/big" "$1/twin"', kit.source);
+      await kit.copy('run-0005');
+      expect(kit.seal('run-0005', '20261121_013400')).toMatchObject({ ok: true });
+      expect(statSync(join(kit.received, 'big')).ino).toBe(statSync(join(kit.received, 'twin')).ino);
+      sh(
+        'cp "$1/big" "$1/new"; mv "$1/new" "$1/big"; printf changed | dd of="$1/big" conv=notrunc bs=1 seek=5000000 2>/dev/null',
+        kit.source,
+      );
+      const { compare } = await kit.copy('run-0006', { streams: '2' });
+      expect(compare).toMatchObject({ equal: true });
+      execFileSync('cmp', [join(kit.source, 'big'), join(kit.received, 'big')]);
+      execFileSync('cmp', [join(kit.source, 'twin'), join(kit.received, 'twin')]);
+    });
+
+    it('S12 nothing that is done through current reaches a sealed backup', () => {
+      const mode = statSync(sealed('20261121_013000', '~')).mode;
+      sh('chmod 777 "$1/~"; printf z >>"$1/~"; setfattr -n user.z -v 1 "$1/~"', kit.received);
+      expect(statSync(sealed('20261121_013000', '~')).mode).toBe(mode);
+      const inodes = (dir: string): string[] =>
+        sh('cd "$1" && find . ! -type d -printf "%D:%i\\n" | sort -u', dir).trim().split('\n');
+      const mine = new Set(inodes(join(kit.place, 'web/current')));
+      const shared = inodes(join(kit.place, 'web/backups')).filter((inode) => mine.has(inode));
+      if (options.kind === 'hardlink') expect(shared).toEqual([]);
+    });
+
+    it('S15 a new run starts from the last sealed tree, whatever was done to current', () => {
+      sh('rm -rf "$1/d"; printf q >"$1/added"; printf evil >"$1/! "', kit.received);
+      expect(kit.job('store-open', { store: 'main' }, 'run-0007')).toMatchObject({ ok: true, last: '20261121_013400' });
+      const compared = sh(
+        'rsync -aAXSnci --modify-window=-1 --delete "$1/" "$2/"',
+        sealed('20261121_013400', ''),
+        kit.received,
+      );
+      expect(compared.split('\n').filter((each) => each !== '' && !each.startsWith('.d..t'))).toEqual([]);
+      // The same run again keeps what it received.
+      writeFileSync(join(kit.received, 'received'), 'x');
+      expect(kit.job('store-open', { store: 'main', job: 'open2' }, 'run-0007')).toMatchObject({ ok: true });
+      expect(existsSync(join(kit.received, 'received'))).toBe(true);
+    });
+
+    it('S17 seals only what was compared, only with a newer id, once; a crashed seal leaves nothing', async () => {
+      await kit.copy('run-0008');
+      expect(kit.seal('run-0008', '20261121_013400')).toMatchObject({ ok: false, code: 'exists' });
+      expect(kit.seal('run-0008', '20261121_013399')).toMatchObject({ ok: false });
+      expect(kit.seal('run-0008', '20261120_000000').message).toMatch(/clock/);
+      writeFileSync(join(kit.received, 'late'), 'x');
+      expect(kit.seal('run-0008', '20261121_020000').message).toMatch(/after it was compared/);
+      rmSync(join(kit.root, 'var/runs/run-0008/compared'), { recursive: true });
+      expect(kit.seal('run-0008', '20261121_020000').message).toMatch(/not been compared/);
+      expect(kit.seal('run-0009', '20261121_020000')).toMatchObject({ ok: false, code: 'fenced' });
+      await kit.copy('run-0008', { job: 'send2' });
+      sh('mkdir -p "$1/web/backups/.sealing-run-0001/x"', kit.place);
+      expect(kit.seal('run-0008', '20261121_020000')).toMatchObject({ ok: true });
+      expect(kit.seal('run-0008', '20261121_020000')).toMatchObject({ ok: true });
+      if (options.kind === 'hardlink') expect(existsSync(join(kit.place, 'web/backups/.sealing-run-0001'))).toBe(false);
+    });
+
+    it('S16 a folder that a seal did not make is no backup, and a lost manifest is said', () => {
+      sh('mkdir -p "$1/web/backups/latest" "$1/web/backups/2026"', kit.place);
+      if (options.kind === 'hardlink') rmSync(join(kit.place, 'web/backups/20261121_013100/resurgo/manifest.json'));
+      else
+        sh(
+          'btrfs property set -ts "$1" ro false; rm "$1/resurgo/manifest.json"; btrfs property set -ts "$1" ro true',
+          join(kit.place, 'web/backups/20261121_013100'),
+        );
+      const { backups } = kit.verb('store.list') as unknown as { backups: { id: string; state: string }[] };
+      expect(backups.map(({ id }) => id)).toEqual([
+        '20261121_013000',
+        '20261121_013100',
+        '20261121_013200',
+        '20261121_013400',
+        '20261121_020000',
+      ]);
+      expect(backups[1]).toMatchObject({ state: 'missing-manifest' });
+    });
+
+    it('S27 a removal below the host’s own floor is refused, whoever asks', () => {
+      const conf = join(kit.root, 'etc/host.conf');
+      writeFileSync(conf, `${readFileSync(conf, 'utf8')}keep main web 2 0 0 0 0\n`);
+      const remove = (id: string): unknown =>
+        kit.job('store-remove', { store: 'main', id, job: `remove-${id.replace('_', '-')}` });
+      expect(remove('20261121_020000')).toMatchObject({ ok: false, code: 'not-allowed' });
+      expect(remove('20261121_013400')).toMatchObject({ ok: false, code: 'not-allowed' });
+      expect(remove('20261121_013200')).toMatchObject({ ok: true, removed: true });
+      expect(remove('20261121_013200')).toMatchObject({ ok: true, removed: false });
+      expect(existsSync(sealed('20261121_013000', '~'))).toBe(true);
+    });
+  });

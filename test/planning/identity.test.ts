@@ -1,0 +1,80 @@
+import type { PresentSource } from '../../planning/identity';
+import { identityProblems, pinsOf } from '../../planning/identity';
+import { APP_2, backedUp, FROZEN, sampleManifest } from './samples';
+
+const pinned = pinsOf({ manifests: [sampleManifest({ backedUp: [backedUp()] })] });
+const now: PresentSource = {
+  host: 'app-1',
+  name: 'data',
+  kind: 'btrfs',
+  realPath: '/srv/data',
+  fsType: 'btrfs',
+  fsUuid: 'aaaa',
+  subvolume: 'data',
+  mounted: true,
+  usedBytes: 1000,
+  files: 10,
+  shrinkLimitPercent: 50,
+};
+
+function kinds(change: Partial<PresentSource>): string[] {
+  return identityProblems({ pinned, present: [{ ...now, ...change }] }).map((each) => each.kind);
+}
+
+describe('identityProblems', () => {
+  it.each<[string, Partial<PresentSource>, string[]]>([
+    ['nothing changed', {}, []],
+    ['it grew', { usedBytes: 9999, files: 999 }, []],
+    ['a symlink leads elsewhere', { realPath: '/mnt/other' }, ['path']],
+    ['another file system', { fsUuid: 'bbbb' }, ['filesystem']],
+    ['another kind of file system', { fsType: 'ext4' }, ['filesystem']],
+    ['another subvolume', { subvolume: 'data.old' }, ['subvolume']],
+    ['no subvolume any more', { subvolume: undefined }, ['subvolume']],
+    [
+      'a dataset instead',
+      { subvolume: undefined, dataset: 'tank/data', kind: 'zfs' },
+      ['subvolume', 'dataset', 'kind'],
+    ],
+    ['the disk is not mounted', { mounted: false, fsUuid: 'root' }, ['unmounted', 'filesystem']],
+    ['exactly the limit', { usedBytes: 500, files: 5 }, []],
+    ['more than the limit lost', { usedBytes: 499 }, ['shrunk']],
+    ['more files than the limit lost', { files: 4 }, ['shrunk']],
+    ['emptied', { usedBytes: 0, files: 0 }, ['emptied']],
+    ['emptied, files alone known', { usedBytes: undefined, files: 0 }, ['emptied']],
+    ['sizes are not known', { usedBytes: undefined, files: undefined }, []],
+  ])('S14 %s', (_, change, expected) => {
+    expect(kinds(change)).toEqual(expected);
+  });
+
+  it('S14 a source that is gone is named, with the backup it is compared with', () => {
+    const problems = identityProblems({ pinned, present: [], expected: ['app-1:data'] });
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).toMatchObject({ source: 'app-1:data', kind: 'gone' });
+    expect(problems[0]?.message).toContain('20261121_013000');
+  });
+
+  it('S14 a source that left the runbook, or is new to it, is no problem', () => {
+    expect(identityProblems({ pinned, present: [] })).toEqual([]);
+    expect(identityProblems({ pinned: [], present: [now] })).toEqual([]);
+  });
+});
+
+describe('pinsOf', () => {
+  it('S14 takes each source from the newest backup that holds it', () => {
+    const older = sampleManifest({
+      previous: null,
+      frozenAtMs: FROZEN - 86_400_000,
+      backedUp: [backedUp({ bytes: 1 }), backedUp({ ...APP_2, bytes: 2 })],
+    });
+    const newer = sampleManifest({
+      backedUp: [backedUp({ bytes: 3 })],
+      missing: [{ ...APP_2, reason: 'gone' }],
+      onUnreachable: 'partial',
+    });
+    expect(pinsOf({ manifests: [older, newer] }).map(({ host, bytes, backup }) => ({ host, bytes, backup }))).toEqual([
+      { host: 'app-1', bytes: 3, backup: '20261121_013000' },
+      { host: 'app-2', bytes: 2, backup: '20261120_013000' },
+    ]);
+    expect(pinsOf({ manifests: [] })).toEqual([]);
+  });
+});

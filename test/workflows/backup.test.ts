@@ -1,0 +1,161 @@
+import type { WorkflowHandle } from '@temporalio/client';
+import { HostError } from '../../hosts/errors';
+import type { FakeCall } from '../../hosts/fake';
+import { CONTROL_QUEUE } from '../../planning/queues';
+import type { BackupInput } from '../../planning/run-input';
+import type { backup } from '../../workflows/backup';
+import type { Engine } from './support/engine';
+import { backupInput, fleetRunbook, startEngine, withFleet } from './support/engine';
+
+jest.setTimeout(120_000);
+
+let engine: Engine;
+beforeAll(async () => {
+  engine = await startEngine();
+});
+afterAll(async () => {
+  await engine.env.teardown();
+});
+
+type Handle = WorkflowHandle<typeof backup>;
+
+async function start(input: BackupInput): Promise<Handle> {
+  return engine.env.client.workflow.start<typeof backup>('backup', {
+    workflowId: `backup/portal/${input.run}`,
+    taskQueue: CONTROL_QUEUE,
+    args: [input],
+  });
+}
+
+async function untilAsked(handle: Handle): Promise<{ step: string; failure: { message: string } }> {
+  for (let tries = 0; tries < 200; tries += 1) {
+    const questions = await handle.query<{ step: string; failure: { message: string } }[]>('questions');
+    const first = questions[0];
+    if (first !== undefined) return first;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw new Error('nobody was asked');
+}
+
+function refuse(call: FakeCall, code: 'unreachable' | 'failed' | 'not-allowed'): never {
+  throw new HostError({ host: call.host, verb: call.verb, code, message: 'said the test' });
+}
+
+test('a backup of three hosts is sealed with every source and leaves nothing behind', async () => {
+  await withFleet({ engine }, async (fleet) => {
+    const report = await (await start(backupInput(fleetRunbook(3)))).result();
+    expect(report).toMatchObject({ state: 'Completed', label: expect.any(String) as string });
+    expect(report.sources.map((each) => [each.tree, each.state])).toEqual(
+      [1, 2, 3].map((i) => [`app-${i}@+srv+data`, 'ok']),
+    );
+    expect(fleet.host('target').backups.map((each) => each.id)).toEqual([report.id]);
+    for (const i of [1, 2, 3]) expect(fleet.host(`app-${i}`)).toMatchObject({ snapshots: [], paused: 0 });
+  });
+});
+
+test('S1 nobody is thawed before the last snapshot is confirmed', async () => {
+  const seen: string[] = [];
+  const intercept = (call: FakeCall): undefined => {
+    if (call.verb.startsWith('freeze:')) seen.push(call.verb);
+  };
+  const latencyMs = (call: FakeCall): number => (call.host === 'app-2' && call.verb === 'freeze:snapshot' ? 300 : 2);
+  await withFleet({ engine, fake: { intercept, latencyMs } }, async () => {
+    await (await start(backupInput(fleetRunbook(3)))).result();
+  });
+  expect(seen).toEqual([
+    ...Array<string>(3).fill('freeze:pause'),
+    ...Array<string>(3).fill('freeze:snapshot'),
+    ...Array<string>(3).fill('freeze:thaw'),
+  ]);
+});
+
+test('S1 a torn instant is repeated whole, and its snapshots are dropped', async () => {
+  let thaws = 0;
+  const drops: unknown[] = [];
+  const intercept = (call: FakeCall): Record<string, unknown> | undefined => {
+    if (call.verb === 'snapshot.drop') drops.push(call.args.freeze);
+    if (call.verb === 'freeze:thaw' && call.host === 'app-1' && (thaws += 1) === 1)
+      return { torn: 'container web was restarted' };
+    return undefined;
+  };
+  await withFleet({ engine, fake: { intercept } }, async (fleet) => {
+    const report = await (await start(backupInput(fleetRunbook(2)))).result();
+    expect(report.state).toBe('Completed');
+    expect(fleet.counts.get('freeze:snapshot')).toBe(4);
+    expect(drops.filter((each) => each !== -1)).toHaveLength(2);
+  });
+});
+
+test('a step that keeps failing asks the operator, and a retry lets the run go on', async () => {
+  let broken = true;
+  const intercept = (call: FakeCall): undefined => {
+    if (broken && call.verb === 'grant.key' && call.host === 'app-1') refuse(call, 'not-allowed');
+  };
+  await withFleet({ engine, fake: { intercept } }, async () => {
+    const handle = await start(backupInput(fleetRunbook(2)));
+    const question = await untilAsked(handle);
+    expect(question.step).toBe('copy app-1:data');
+    expect(question.failure.message).toContain('said the test');
+    await expect(handle.executeUpdate('decide', { args: [{ decision: 'approve', by: 'test' }] })).rejects.toThrow();
+    broken = false;
+    await handle.executeUpdate('decide', { args: [{ decision: 'retry', by: 'test' }] });
+    expect((await handle.result()).state).toBe('Completed');
+  });
+});
+
+test('S18 a source that the operator leaves out makes the backup partial', async () => {
+  const intercept = (call: FakeCall): undefined => {
+    if (call.verb === 'grant.key' && call.host === 'app-1') refuse(call, 'not-allowed');
+  };
+  await withFleet({ engine, fake: { intercept } }, async () => {
+    const handle = await start(backupInput(fleetRunbook(2)));
+    await untilAsked(handle);
+    await handle.executeUpdate('decide', { args: [{ decision: 'skip', by: 'test' }] });
+    const report = await handle.result();
+    expect(report.state).toBe('Partial');
+    expect(report.sources[0]).toMatchObject({
+      state: 'missing',
+      reason: expect.stringContaining('left out by test') as string,
+    });
+  });
+});
+
+test('S18 an unreachable host makes a partial backup where the runbook allows it', async () => {
+  const intercept = (call: FakeCall): undefined => {
+    if (call.host === 'app-2') refuse(call, 'unreachable');
+  };
+  await withFleet({ engine, fake: { intercept } }, async () => {
+    const report = await (await start(backupInput(fleetRunbook(3, { on_unreachable: 'partial' })))).result();
+    expect(report.state).toBe('Partial');
+    expect(report.sources.map((each) => each.state)).toEqual(['ok', 'missing', 'ok']);
+  });
+});
+
+test('an abort at the gate takes everything back and ends as failed', async () => {
+  const intercept = (call: FakeCall): undefined => {
+    if (call.verb === 'grant.key') refuse(call, 'not-allowed');
+  };
+  await withFleet({ engine, fake: { intercept } }, async (fleet) => {
+    const handle = await start(backupInput(fleetRunbook(1)));
+    await untilAsked(handle);
+    await handle.executeUpdate('decide', { args: [{ decision: 'abort', by: 'test', reason: 'enough' }] });
+    await expect(handle.result()).rejects.toMatchObject({
+      cause: { message: expect.stringContaining('aborted by test') as string },
+    });
+    expect(fleet.host('app-1').snapshots).toEqual([]);
+    expect(fleet.host('target').backups).toEqual([]);
+    expect(fleet.counts.get('lease.release')).toBeGreaterThan(0);
+  });
+});
+
+test('a cancelled run thaws, drops its snapshots and gives the lease back', async () => {
+  await withFleet({ engine, fake: { jobMs: 60_000 } }, async (fleet) => {
+    const handle = await start(backupInput(fleetRunbook(1)));
+    while ((fleet.counts.get('job.poll') ?? 0) < 3) await new Promise((resolve) => setTimeout(resolve, 50));
+    await handle.cancel();
+    await expect(handle.result()).rejects.toThrow();
+    expect(fleet.counts.get('job.stop')).toBeGreaterThan(0);
+    expect(fleet.host('app-1').snapshots).toEqual([]);
+    expect(fleet.counts.get('lease.release')).toBeGreaterThan(0);
+  });
+});

@@ -1,0 +1,109 @@
+/** A real Temporal server and the real workflows and activities, over a fake fleet. */
+import { generateKeyPairSync, sign } from 'node:crypto';
+import path from 'node:path';
+import { TestWorkflowEnvironment } from '@temporalio/testing';
+import { bundleWorkflowCode, DefaultLogger, Runtime, Worker } from '@temporalio/worker';
+import { pino } from 'pino';
+import { activitiesFrom } from '../../../activities';
+import { FakeHosts } from '../../../hosts/fake';
+import type { FakeOptions } from '../../../hosts/fake';
+import { BULK_QUEUE, CONTROL_QUEUE } from '../../../planning/queues';
+import { groupSetup } from '../../../planning/run-input';
+import type { BackupInput } from '../../../planning/run-input';
+import { SEARCH_ATTRIBUTES } from '../../../planning/search-attributes';
+import { parseRunbook } from '../../../runbooks/load';
+import { packageVersion } from '../../../workers/bundle';
+import { findTemporalCli } from '../../../workers/temporal-cli';
+import { SearchAttributeType } from '@temporalio/common';
+
+Runtime.install({ logger: new DefaultLogger('ERROR') });
+
+export interface Engine {
+  env: TestWorkflowEnvironment;
+  bundle: { code: string };
+}
+
+/** Starts a server of its own and bundles the workflows once. */
+export async function startEngine(): Promise<Engine> {
+  const cli = await findTemporalCli();
+  const env = await TestWorkflowEnvironment.createLocal({
+    server: {
+      executable: { type: 'existing-path', path: cli.path },
+      searchAttributes: Object.values(SEARCH_ATTRIBUTES).map(({ name, type }) => ({
+        name,
+        type: SearchAttributeType[type],
+      })),
+    },
+  });
+  const bundle = await bundleWorkflowCode({
+    workflowsPath: path.resolve(__dirname, '../../../workflows/index.ts'),
+    logger: new DefaultLogger('ERROR'),
+  });
+  return { env, bundle };
+}
+
+/** Runs `body` while two workers (control and bulk) serve the fake fleet. */
+export async function withFleet<T>(
+  options: { engine: Engine; fake?: FakeOptions },
+  body: (fleet: FakeHosts) => Promise<T>,
+): Promise<T> {
+  const { engine, fake } = options;
+  const fleet = new FakeHosts({ latencyMs: 2, jobMs: 30, ...fake });
+  const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+  const jwk = publicKey.export({ format: 'jwk' });
+  const activities = activitiesFrom({
+    hosts: fleet,
+    logger: pino({ level: 'silent' }),
+    openSigner: () =>
+      Promise.resolve({
+        publicKeyHex: Buffer.from(jwk.x ?? '', 'base64url').toString('hex'),
+        sign: (bytes) => sign(null, bytes, privateKey).toString('base64'),
+      }),
+  });
+  const workers = await Promise.all(
+    [CONTROL_QUEUE, BULK_QUEUE].map((taskQueue) =>
+      Worker.create({
+        connection: engine.env.nativeConnection,
+        taskQueue,
+        workflowBundle: engine.bundle,
+        activities,
+        maxHeartbeatThrottleInterval: '1s',
+      }),
+    ),
+  );
+  const [first, second] = workers;
+  if (first === undefined || second === undefined) throw new Error('no workers');
+  return first.runUntil(() => second.runUntil(() => body(fleet)));
+}
+
+/** A group of `count` hosts with a source each, and a store. */
+export function fleetRunbook(count: number, group: object = {}): string {
+  const names = Array.from({ length: count }, (_, i) => `app-${i + 1}`);
+  return JSON.stringify({
+    version: 1,
+    hosts: Object.fromEntries([...names, 'target'].map((name, i) => [name, { address: `192.0.2.${(i % 250) + 1}` }])),
+    stores: { main: { host: 'target', kind: 'btrfs', place: '/backup' } },
+    groups: {
+      portal: {
+        sources: names.map((host) => ({ host, path: '/srv/data', name: 'data', snapshot: 'btrfs' })),
+        target: 'main',
+        ...group,
+      },
+    },
+  });
+}
+
+let runs = 0;
+
+/** The input of a backup of that runbook. */
+export function backupInput(text: string): BackupInput {
+  const runbook = parseRunbook({ text, file: 'test.yaml' });
+  runs += 1;
+  return {
+    ...groupSetup({ runbook, group: 'portal', runbookText: text, directorId: 'director-test' }),
+    run: `r-test-${process.pid}-${runs}`,
+    requestedBy: 'test',
+    checksum: false,
+    version: packageVersion(),
+  };
+}

@@ -1,0 +1,319 @@
+/**
+ * One backup of one group: lease → checks → hooks → freeze → copy → seal → snapshots away → report.
+ *
+ * Nothing is called a backup before the seal; whatever happens before leaves the store at its last sealed state and the hosts as they
+ * were. A step that fails for good asks the operator; a cancelled or failed run takes back everything it did.
+ */
+import { ApplicationFailure, isCancellation } from '@temporalio/workflow';
+import type { ChecksResult } from '../activities/checks';
+import type { FreezeResult } from '../activities/freeze';
+import type { StoreState } from '../activities/store';
+import type { BackupInput } from '../planning/run-input';
+import { copyAll } from './copies';
+import type { SourceOutcome } from './copies';
+import { describeFailure } from './failures';
+import { always } from './gate';
+import { compareIdentities, compareSizes } from './identity-gate';
+import { manifestOf } from './manifest-of-run';
+import { bulk, freezing, quick, tidying, undoing } from './options';
+import { RunParts } from './run-parts';
+import { Tidy } from './tidy';
+
+/** How a backup ended. A failed one throws instead, with the same report in its details. */
+export interface BackupReport {
+  state: 'Completed' | 'Partial';
+  id: string;
+  /** From the first host's pause to the last host's thaw, ms. */
+  pauseMs: number;
+  label: string;
+  sources: {
+    tree: string;
+    state: 'ok' | 'missing';
+    bytes: number;
+    files: number;
+    sentBytes: number;
+    reason?: string;
+  }[];
+  warnings: string[];
+}
+
+/** How many torn instants are repeated before a person is asked (S1). */
+const INSTANTS = 3;
+
+export async function backup(input: BackupInput): Promise<BackupReport> {
+  return new BackupRun(input).run();
+}
+
+class BackupRun extends RunParts {
+  /** Host name → why it is not part of this backup. */
+  private readonly missing = new Map<string, string>();
+  private touched = false;
+  /** Set while the hooks "after" are owed. */
+  private hooksRan = false;
+  private readonly hooksBefore = new Map<string, string[]>();
+
+  constructor(private readonly input: BackupInput) {
+    super({ setup: input, run: input.run, kind: 'backup', title: `backup of ${input.group.name}, run ${input.run}` });
+  }
+
+  async run(): Promise<BackupReport> {
+    try {
+      await this.teller.tell('start', `backup of ${this.input.group.name} begins`);
+      const report = await this.steps();
+      // The backup is sealed: whatever happens from here on, it is one, so this part is neither cancelled nor does it fail the run.
+      await always(() => this.finish(report));
+      this.board.outcome(report.state);
+      const partial = report.state === 'Partial';
+      await this.teller.tell(partial ? 'failure' : 'success', `backup ${report.id} is ${report.state}`, {
+        backupId: report.id,
+      });
+      return report;
+    } catch (error) {
+      await always(() => this.takeBack());
+      const cancelled = isCancellation(error);
+      this.board.outcome(cancelled ? 'Cancelled' : 'Failed');
+      const failure = describeFailure(error);
+      const left = this.warnings.length === 0 ? '' : `. Also: ${this.warnings.join('; ')}`;
+      await always(() =>
+        this.teller.tell('failure', cancelled ? 'the backup was cancelled' : `the backup failed: ${failure.message}`),
+      );
+      if (cancelled) throw error;
+      throw ApplicationFailure.create({
+        type: failure.code,
+        nonRetryable: true,
+        message: `${failure.message}${left}`,
+        details: [failure],
+        cause: error instanceof Error ? error : undefined,
+      });
+    }
+  }
+
+  private async steps(): Promise<BackupReport> {
+    const unreachable = await this.board.step('lease', () => this.lease.take());
+    await this.without(unreachable);
+    const [checks, store] = await this.board.step('checks', () => this.check());
+    await this.touch(() =>
+      this.gate.must('open store', (round) =>
+        bulk.openStore.executeWithOptions({ summary: `roll back to ${store.last?.id ?? 'empty'}` }, [
+          this.storeInput(round),
+        ]),
+      ),
+    );
+    const frozen = await this.freeze();
+    for (const host of frozen.missing) this.missing.set(host.host, host.message);
+    const outcomes = await this.copy({ checks });
+    await compareSizes({ gate: this.gate, input: this.input, checks, store, warnings: this.warnings, outcomes });
+    const manifest = manifestOf({
+      input: this.input,
+      frozen,
+      checks,
+      outcomes,
+      store,
+      warnings: this.warnings,
+      hooksBefore: this.hooksBefore,
+      nowMs: Date.now(),
+    });
+    this.board.backupId(manifest.id);
+    await this.board.step(
+      'seal',
+      () =>
+        this.gate.must('seal', (round) =>
+          bulk.sealBackup.executeWithOptions({ summary: `seal ${manifest.id}` }, [
+            { ...this.storeInput(round), manifest, runbookText: this.input.runbookText },
+          ]),
+        ),
+      () => manifest.id,
+    );
+    return {
+      state: manifest.state,
+      id: manifest.id,
+      pauseMs: manifest.pauseMs,
+      label: manifest.label,
+      sources: manifest.sources.map((each) =>
+        each.state === 'ok'
+          ? { tree: each.tree, state: each.state, bytes: each.bytes, files: each.files, sentBytes: each.sentBytes }
+          : { tree: each.tree, state: each.state, bytes: 0, files: 0, sentBytes: 0, reason: each.reason },
+      ),
+      warnings: manifest.warnings,
+    };
+  }
+
+  /** Hosts that can't be reached: left out where the runbook allows a partial backup, a question for the operator otherwise (S18). */
+  private async without(unreachable: { host: string; message: string }[]): Promise<void> {
+    const first = unreachable.find((each) => !this.missing.has(each.host));
+    if (first === undefined) return;
+    if (this.input.group.onUnreachable === 'fail') {
+      const names = unreachable.map((each) => each.host).join(', ');
+      const answer = await this.gate.ask({
+        step: 'reach hosts',
+        failure: { code: 'unreachable', host: first.host, message: `${names} can't be reached: ${first.message}` },
+        allowed: ['retry', 'skip', 'abort'],
+      });
+      if (answer.decision === 'abort')
+        throw ApplicationFailure.nonRetryable(`aborted by ${answer.by}: ${names} can't be reached`, 'unreachable');
+      if (answer.decision === 'retry') return this.without(await this.lease.take());
+    }
+    for (const each of unreachable) {
+      this.missing.set(each.host, each.message);
+      this.warnings.push(`${each.host} could not be reached and is not in this backup`);
+    }
+  }
+
+  private async check(): Promise<[ChecksResult, StoreState]> {
+    const { group } = this.input;
+    const store = { name: this.input.store.name, host: this.input.storeHost };
+    const both = await this.gate.must('checks', () =>
+      Promise.all([
+        quick.checkHosts.executeWithOptions({ summary: `look at ${this.present().length} hosts` }, [
+          { group: group.name, hosts: this.present() },
+        ]),
+        quick.readStore.executeWithOptions({ summary: `read store ${store.name}` }, [{ group: group.name, store }]),
+      ]),
+    );
+    await this.without(both[0].unreachable);
+    await compareIdentities({
+      gate: this.gate,
+      input: this.input,
+      checks: both[0],
+      store: both[1],
+      warnings: this.warnings,
+    });
+    return both;
+  }
+
+  private async freeze(): Promise<FreezeResult> {
+    const { group } = this.input;
+    this.touched = true;
+    await this.hooks('before');
+    const frozen = await this.board.step(
+      'freeze',
+      () =>
+        this.gate.must('freeze', (round) =>
+          freezing.freeze.executeWithOptions({ summary: `freeze ${this.present().length} hosts together` }, [
+            {
+              fence: this.lease.fence(round),
+              hosts: this.present(),
+              maxPauseS: group.quiesce.maxPauseS,
+              instants: INSTANTS,
+              onUnreachable: group.onUnreachable,
+            },
+          ]),
+        ),
+      (value) => `paused for ${value.pauseMs} ms`,
+    );
+    await this.hooks('after');
+    return frozen;
+  }
+
+  /** The runbook's hooks around the freeze; "after" runs as soon as the hosts are thawed, and also when the run is taken back. */
+  private async hooks(phase: 'before' | 'after'): Promise<void> {
+    const all = this.input.group.quiesce.hooks[phase].filter((hook) => !this.missing.has(hook.host));
+    if (phase === 'before') this.hooksRan = true;
+    if (all.length > 0) {
+      await this.board.step(`hooks ${phase}`, () =>
+        this.gate.must(`hooks ${phase}`, (round) =>
+          quick.runHooks.executeWithOptions({ summary: `${all.length} hooks ${phase} the freeze` }, [
+            { fence: this.lease.fence(round), phase, hooks: this.hookCalls(phase) },
+          ]),
+        ),
+      );
+    }
+    if (phase === 'before')
+      for (const hook of all) this.hooksBefore.set(hook.host, [...(this.hooksBefore.get(hook.host) ?? []), hook.name]);
+    if (phase === 'after') this.hooksRan = false;
+  }
+
+  private copy({ checks }: { checks: ChecksResult }): Promise<SourceOutcome[]> {
+    const { input, missing, lease, gate, board } = this;
+    return copyAll({
+      input,
+      missing,
+      lease,
+      gate,
+      board,
+      bytesOf: (source) => usedBytes({ checks, host: source.host, name: source.name }),
+    });
+  }
+
+  /** A good backup's end: the snapshots go, the hosts forget the run. What can't be tidied is a warning, not a failure. */
+  private async finish(report: BackupReport): Promise<void> {
+    const tidy = new Tidy({ board: this.board, warnings: report.warnings });
+    const hosts = this.present();
+    const clean = { fence: this.lease.fence(this.gate.roundsSoFar()), hosts };
+    this.board.set('remove snapshots', 'running');
+    await tidy.step('remove snapshots', () =>
+      tidying.dropSnapshots.executeWithOptions({ summary: `snapshots of ${hosts.length} hosts` }, [clean]),
+    );
+    await tidy.step('forget run', () =>
+      tidying.forgetRun.executeWithOptions({ summary: 'jobs and keys of this run' }, [
+        { ...clean, hosts: this.everyone() },
+      ]),
+    );
+    await tidy.step('release lease', () => this.lease.release());
+    if (!tidy.left) this.board.set('remove snapshots', 'done');
+  }
+
+  /** Undoes a run that did not become a backup. Production first, then the store, then the traces. */
+  private async takeBack(): Promise<void> {
+    const clean = { fence: this.lease.fence(this.gate.roundsSoFar() + 1), hosts: this.everyone() };
+    if (clean.fence.term === 0) return;
+    const tidy = new Tidy({ board: this.board, warnings: this.warnings });
+    if (this.touched) {
+      await tidy.step('thaw', () =>
+        undoing.thawAll.executeWithOptions({ summary: 'thaw whatever is still paused' }, [clean]),
+      );
+      if (this.hooksRan) await tidy.step('hooks after', () => this.hooksAfterFailure());
+      await tidy.step('close grants', () =>
+        tidying.closeGrants.executeWithOptions({ summary: 'close grants' }, [clean]),
+      );
+      await tidy.step('forget run', () =>
+        tidying.forgetRun.executeWithOptions({ summary: 'stop and forget jobs' }, [clean]),
+      );
+      await tidy.step('drop snapshots', () =>
+        tidying.dropSnapshots.executeWithOptions({ summary: 'drop snapshots' }, [clean]),
+      );
+    }
+    await tidy.step('release lease', () => this.lease.release());
+  }
+
+  private async hooksAfterFailure(): Promise<undefined> {
+    const hooks = this.hookCalls('after');
+    if (hooks.length === 0) return undefined;
+    await tidying.runHooks.executeWithOptions({ summary: 'hooks after the freeze' }, [
+      { fence: this.lease.fence(this.gate.roundsSoFar() + 1), phase: 'after', hooks },
+    ]);
+    return undefined;
+  }
+
+  private hookCalls(phase: 'before' | 'after') {
+    return this.input.group.quiesce.hooks[phase].flatMap((hook) => {
+      const host = this.input.hosts.find((each) => each.name === hook.host);
+      return host === undefined || this.missing.has(hook.host)
+        ? []
+        : [{ host, name: hook.name, timeoutS: hook.timeoutS }];
+    });
+  }
+
+  private async touch<T>(body: () => Promise<T>): Promise<T> {
+    this.touched = true;
+    return this.board.step('open store', body);
+  }
+
+  private present() {
+    return this.input.hosts.filter((host) => !this.missing.has(host.name));
+  }
+
+  /** The group's hosts and the store's, each once. */
+  private everyone() {
+    const all = this.present();
+    return all.some((host) => host.name === this.input.storeHost.name) ? all : [...all, this.input.storeHost];
+  }
+
+  private storeInput(round: number) {
+    return { fence: this.lease.fence(round), store: { name: this.input.store.name, host: this.input.storeHost } };
+  }
+}
+
+function usedBytes({ checks, host, name }: { checks: ChecksResult; host: string; name: string }): number | undefined {
+  return checks.hosts.find((each) => each.host === host)?.sources.find((each) => each.name === name)?.usedBytes;
+}

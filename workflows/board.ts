@@ -1,0 +1,113 @@
+/** What a run shows of itself: a live table in Temporal's current details, search attributes, and the same rows as a query. */
+import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
+import { defineQuery, setCurrentDetails, setHandler, upsertSearchAttributes } from '@temporalio/workflow';
+import { SEARCH_ATTRIBUTES } from '../planning/search-attributes';
+import type { OpenQuestion } from './gate';
+
+export type StepState = 'waiting' | 'running' | 'done' | 'skipped' | 'failed' | 'needs operator';
+
+/** One line of the table. */
+export interface BoardRow {
+  step: string;
+  state: StepState;
+  /** Figures or the reason, one line. */
+  note: string;
+}
+
+/** The rows of a run as they stand. */
+export const boardQuery = defineQuery<BoardRow[]>('board');
+
+const key = {
+  group: defineSearchAttributeKey(SEARCH_ATTRIBUTES.group.name, SearchAttributeType.KEYWORD),
+  backupId: defineSearchAttributeKey(SEARCH_ATTRIBUTES.backupId.name, SearchAttributeType.KEYWORD),
+  outcome: defineSearchAttributeKey(SEARCH_ATTRIBUTES.outcome.name, SearchAttributeType.KEYWORD),
+  needsOperator: defineSearchAttributeKey(SEARCH_ATTRIBUTES.needsOperator.name, SearchAttributeType.BOOL),
+};
+
+/** Most rows that are written out; a fleet of a thousand sources is summed up instead. */
+const SHOWN_ROWS = 60;
+
+/** The table of one run. */
+export class Board {
+  private readonly rows = new Map<string, BoardRow>();
+  private questions: OpenQuestion[] = [];
+
+  constructor(private readonly head: { title: string; group: string }) {
+    upsertSearchAttributes([
+      { key: key.group, value: head.group },
+      { key: key.needsOperator, value: false },
+    ]);
+    setHandler(boardQuery, () => [...this.rows.values()]);
+  }
+
+  set(step: string, state: StepState, note = ''): void {
+    this.rows.set(step, { step, state, note });
+    this.publish();
+  }
+
+  /** Runs `body` under a row that says how it goes. */
+  async step<T>(step: string, body: () => Promise<T>, note?: (value: T) => string): Promise<T> {
+    this.set(step, 'running');
+    try {
+      const value = await body();
+      this.set(step, 'done', note?.(value) ?? '');
+      return value;
+    } catch (error) {
+      this.set(step, 'failed', error instanceof Error ? firstLine(error.message) : '');
+      throw error;
+    }
+  }
+
+  waitFor(questions: OpenQuestion[]): void {
+    const needed = questions.length > 0;
+    if (needed !== this.questions.length > 0) upsertSearchAttributes([{ key: key.needsOperator, value: needed }]);
+    this.questions = questions;
+    for (const question of questions)
+      this.rows.set(question.step, {
+        step: question.step,
+        state: 'needs operator',
+        note: firstLine(question.failure.message),
+      });
+    this.publish();
+  }
+
+  backupId(id: string): void {
+    upsertSearchAttributes([{ key: key.backupId, value: id }]);
+  }
+
+  outcome(outcome: 'Completed' | 'Partial' | 'Failed' | 'Cancelled'): void {
+    upsertSearchAttributes([{ key: key.outcome, value: outcome }]);
+  }
+
+  private publish(): void {
+    const rows = [...this.rows.values()];
+    const shown =
+      rows.length <= SHOWN_ROWS
+        ? rows
+        : rows.filter((row) => row.state !== 'done' && row.state !== 'waiting').slice(0, SHOWN_ROWS);
+    const left = rows.length - shown.length;
+    setCurrentDetails(
+      [
+        `### ${this.head.title}`,
+        ...this.questions.map(
+          (each) =>
+            `**Waits for you** at \`${each.step}\`: ${cell(each.failure.message)} — send update \`decide\` (${[...each.allowed, ...(each.approve === undefined ? [] : ['approve'])].join(', ')})`,
+        ),
+        '',
+        '| step | state | |',
+        '|---|---|---|',
+        ...shown.map((row) => `| ${cell(row.step)} | ${row.state} | ${cell(row.note)} |`),
+        ...(left > 0 ? [`| ${left} more | done or waiting | |`] : []),
+      ].join('\n'),
+    );
+  }
+}
+
+/** Text as a cell of a Markdown table, bounded. */
+function cell(text: string): string {
+  return text.replaceAll('|', '\\|').replaceAll('\n', ' ').slice(0, 300);
+}
+
+function firstLine(text: string): string {
+  return text.split('\n')[0] ?? '';
+}

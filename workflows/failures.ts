@@ -1,0 +1,33 @@
+/** What went wrong in a step, as plain data: read from Temporal's chain of failures, shown to people, kept in reports. */
+import { ActivityFailure, ApplicationFailure, TimeoutFailure } from '@temporalio/workflow';
+
+/** One failed step. `code` is the hostkit's or the director's word for it (`unreachable`, `torn`, `no-space`, …). */
+export interface StepFailure {
+  code: string;
+  message: string;
+  host?: string;
+}
+
+interface FailureDetails {
+  code?: unknown;
+  host?: unknown;
+}
+
+/** Finds the innermost cause that carries a code; falls back to the message of the outermost failure. */
+export function describeFailure(error: unknown): StepFailure {
+  if (error instanceof ActivityFailure && error.cause !== undefined) return describeFailure(error.cause);
+  if (error instanceof ApplicationFailure) {
+    const details = readDetails(error.details?.[0]);
+    return {
+      code: typeof details.code === 'string' ? details.code : (error.type ?? 'failed'),
+      message: error.message,
+      ...(typeof details.host === 'string' ? { host: details.host } : {}),
+    };
+  }
+  if (error instanceof TimeoutFailure) return { code: 'timeout', message: error.message };
+  return { code: 'failed', message: error instanceof Error ? error.message : String(error) };
+}
+
+function readDetails(value: unknown): FailureDetails {
+  return typeof value === 'object' && value !== null ? value : {};
+}

@@ -1,0 +1,85 @@
+/** Holds a group's lease for as long as the run lives, also while it waits for a person for days. */
+import { CancellationScope, isCancellation, log, sleep } from '@temporalio/workflow';
+import type { GroupSetup } from '../planning/run-input';
+import { describeFailure } from './failures';
+import { quick, tidying } from './options';
+import type { RunFence } from '../activities/context';
+
+/** A lease that nobody renews is free after this long; a run renews it three times as often. */
+const TTL_S = 3600;
+
+/** The lease of one run. */
+export class LeaseKeeper {
+  private readonly scope = new CancellationScope();
+  private term = 0;
+  private keeping = false;
+
+  constructor(private readonly options: { setup: GroupSetup; run: string }) {}
+
+  /** The fence of a step at its `round`-th retry by the operator. */
+  fence(round = 0): RunFence {
+    return { group: this.options.setup.group.name, run: this.options.run, term: this.term, round };
+  }
+
+  /**
+   * Takes the lease at the store and raises the fence on all hosts.
+   * @returns the hosts that could not be reached
+   */
+  async take(): Promise<{ host: string; message: string }[]> {
+    const { term } = await quick.takeLease.executeWithOptions({ summary: 'lease of the group' }, [this.request()]);
+    this.term = term;
+    if (!this.keeping) void this.keep();
+    this.keeping = true;
+    const { unreachable } = await quick.raiseFences.executeWithOptions(
+      { summary: `fence ${term} on ${this.options.setup.hosts.length} hosts` },
+      [this.held()],
+    );
+    return unreachable;
+  }
+
+  /** Gives it back; safe when it was never taken. */
+  async release(): Promise<undefined> {
+    this.scope.cancel();
+    if (this.term === 0) return undefined;
+    await tidying.releaseLease.executeWithOptions({ summary: 'give the group back' }, [this.held()]);
+    return undefined;
+  }
+
+  private async keep(): Promise<void> {
+    try {
+      await this.scope.run(async () => {
+        for (;;) {
+          await sleep((TTL_S * 1000) / 3);
+          await this.renew();
+        }
+      });
+    } catch (error) {
+      if (!isCancellation(error)) throw error;
+    }
+  }
+
+  /** A lease that can't be renewed is tried again at the next turn; when somebody else has it, the hosts refuse the next verb. */
+  private async renew(): Promise<void> {
+    try {
+      await tidying.renewLease({ ...this.request(), term: this.term });
+    } catch (error) {
+      if (isCancellation(error)) throw error;
+      log.warn('the lease could not be renewed', { reason: describeFailure(error).message });
+    }
+  }
+
+  private request() {
+    const { setup, run } = this.options;
+    return {
+      group: setup.group.name,
+      run,
+      owner: `${setup.directorId}/${run}`,
+      store: { name: setup.store.name, host: setup.storeHost },
+      ttlS: TTL_S,
+    };
+  }
+
+  private held() {
+    return { ...this.request(), term: this.term, hosts: this.options.setup.hosts };
+  }
+}

@@ -1,0 +1,148 @@
+/** What a restore brings back and where it puts it: pure glue between the selection, the fleet and the plan. */
+import { ApplicationFailure } from '@temporalio/workflow';
+import type { RestoreItemRef } from '../activities/restore';
+import type { Manifest } from '../planning/manifest';
+import { mapInto, restorePlan } from '../planning/restore';
+import type {
+  DestinationCheck,
+  DryRun,
+  RestoreItemInput,
+  RestorePlan,
+  SelectedSource,
+  Selection,
+} from '../planning/restore';
+import type { FleetHost, RestoreInput } from '../planning/run-input';
+
+/** One tree on its way: its reference for activities and what the plan needs of it. */
+export interface Item {
+  ref: RestoreItemRef;
+  selected: SelectedSource;
+  check: DestinationCheck;
+  dryRun: DryRun;
+}
+
+/** The store that the backup lies in. */
+export function storeOf({ from }: RestoreInput): { name: string; host: FleetHost } {
+  return { name: from.store, host: from.storeHost };
+}
+
+/** Every host that takes part: the destination's and the store's, each once. */
+export function everyHost({ into, from }: RestoreInput): FleetHost[] {
+  return into.hosts.some((host) => host.name === from.storeHost.name) ? into.hosts : [...into.hosts, from.storeHost];
+}
+
+/** A host by its name in the runbook or, without one, by its short name. @throws a failure that names what is missing */
+export function hostNamed({
+  input,
+  name,
+  short,
+}: {
+  input: RestoreInput;
+  name: string | null;
+  short?: string;
+}): FleetHost {
+  const found = everyHost(input).find((host) => host.name === name || (name === null && host.short === short));
+  if (found !== undefined) return found;
+  throw ApplicationFailure.nonRetryable(
+    `group ${input.into.group.name} has no host ${name ?? short ?? ''}; name one with --to HOST:FOLDER`,
+    'not-found',
+  );
+}
+
+/** Where each selected tree goes, and what finds no place. Nothing is protected yet: that needs a look at the host. */
+export function destinations({ input, selection }: { input: RestoreInput; selection: Selection }): {
+  places: { ref: RestoreItemRef; selected: SelectedSource }[];
+  warnings: string[];
+} {
+  const base = (selected: SelectedSource) => ({
+    backup: { id: input.id, tree: selected.source.tree, subpath: selected.subpath },
+    store: { ...storeOf(input), group: input.from.group },
+    single: false,
+    // Who may connect to whom is a matter of firewalls, so it is the same for a backup and its restore.
+    dial: input.into.group.transfer.direction === 'push' ? ('in' as const) : ('out' as const),
+    protect: [],
+    deletes: input.deletes,
+  });
+  const { folder } = input;
+  if (input.mode === 'folder' && folder !== null) {
+    const places = selection.selected.map((selected) => {
+      const host = hostNamed({ input, name: folder.host, short: selected.source.host });
+      return {
+        selected,
+        ref: { ...base(selected), deletes: false, destination: { host, source: null, folder: folder.path } },
+      };
+    });
+    return { places, warnings: [] };
+  }
+  const { mapped, unmatched } = mapInto({ selected: selection.selected, runbook: input.into.group });
+  const places = mapped.map(({ source, subpath, target }) => {
+    const selected = { source, subpath };
+    const destination = {
+      host: hostNamed({ input, name: target.host }),
+      source: sourceRef({ input, host: target.host, name: target.name }),
+      folder: null,
+    };
+    return { selected, ref: { ...base(selected), destination } };
+  });
+  return { places, warnings: unmatched.map((each) => each.reason) };
+}
+
+/** The plan of all items. */
+export function planOf({
+  input,
+  manifest,
+  selection,
+  items,
+}: {
+  input: RestoreInput;
+  manifest: Manifest;
+  selection: Selection;
+  items: Item[];
+}): RestorePlan {
+  return restorePlan({
+    manifest,
+    mode: input.mode,
+    target: input.into.group,
+    selection,
+    items: items.map((item) => planInput(item, input)),
+    workloads: [],
+    deletes: input.deletes,
+  });
+}
+
+/** What the plan will protect, asked of the plan itself so that the count and the plan can't differ. */
+export function protectionOf(options: {
+  ref: RestoreItemRef;
+  selected: SelectedSource;
+  check: DestinationCheck;
+  input: RestoreInput;
+  manifest: Manifest;
+  selection: Selection;
+}): string[] {
+  const { ref, selected, check, ...rest } = options;
+  const plan = planOf({ ...rest, items: [{ ref, selected, check, dryRun: { files: 0, bytes: 0, deletions: 0 } }] });
+  return (plan.items[0]?.protect ?? []).map((each) => each.pattern);
+}
+
+/** `app-1:data/some/path`, as people name it. */
+export function keyOf({ ref }: { ref: RestoreItemRef }): string {
+  const { host, source, folder } = ref.destination;
+  return `${host.name}:${source?.name ?? folder ?? ''}${ref.backup.subpath === null ? '' : `/${ref.backup.subpath}`}`;
+}
+
+function planInput({ ref, selected, check, dryRun }: Item, input: RestoreInput): RestoreItemInput {
+  const { host, source, folder } = ref.destination;
+  const target = input.into.group.sources.find((each) => each.host === host.name && each.name === source?.name);
+  return {
+    ...selected,
+    check,
+    dryRun,
+    ...(folder === null ? {} : { folder: { host: host.name, path: folder } }),
+    ...(target === undefined ? {} : { target }),
+  };
+}
+
+function sourceRef({ input, host, name }: { input: RestoreInput; host: string; name: string }) {
+  const source = input.into.group.sources.find((each) => each.host === host && each.name === name);
+  return source === undefined ? null : { name, tree: source.tree, snapshot: source.snapshot };
+}
