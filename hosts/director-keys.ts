@@ -7,6 +7,7 @@ import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { utils } from 'ssh2';
 import { hasCode, isMissing } from './files';
+import { newOpensshKey } from './openssh-key';
 
 /** An ssh key pair in OpenSSH's forms. */
 export interface SshKeyPair {
@@ -51,8 +52,8 @@ export async function loadDirectorKeys({ stateDir }: { stateDir: string }): Prom
 export async function ensureDirectorKeys({ stateDir }: { stateDir: string }): Promise<DirectorKeys> {
   const dir = join(stateDir, 'keys');
   await mkdir(dir, { recursive: true, mode: 0o700 });
-  await createOnce({ file: join(dir, 'director'), make: () => newSshKey('resurgo-director').privateKey });
-  await createOnce({ file: join(dir, 'jump'), make: () => newSshKey('resurgo-jump').privateKey });
+  await createOnce({ file: join(dir, 'director'), make: () => newOpensshKey({ comment: 'resurgo-director' }) });
+  await createOnce({ file: join(dir, 'jump'), make: () => newOpensshKey({ comment: 'resurgo-jump' }) });
   await createOnce({ file: join(dir, 'signing.pem'), make: newSigningKey });
   return loadDirectorKeys({ stateDir });
 }
@@ -60,7 +61,7 @@ export async function ensureDirectorKeys({ stateDir }: { stateDir: string }): Pr
 /** Begins (or takes up) a rotation: makes `director.next` unless it is there. */
 export async function ensureNextKey({ stateDir }: { stateDir: string }): Promise<SshKeyPair> {
   const file = join(stateDir, 'keys', 'director.next');
-  await createOnce({ file, make: () => newSshKey('resurgo-director').privateKey });
+  await createOnce({ file, make: () => newOpensshKey({ comment: 'resurgo-director' }) });
   const pair = await readPair({ dir: join(stateDir, 'keys'), name: 'director.next' });
   if (pair === undefined) throw new NoKeysError(stateDir);
   return pair;
@@ -97,10 +98,6 @@ export function verifyManifest({ bytes, signature, publicHex }: SignedBytes): bo
   }
 }
 
-function newSshKey(comment: string): { privateKey: string } {
-  return { privateKey: utils.generateKeyPairSync('ed25519', { comment }).private };
-}
-
 function newSigningKey(): string {
   return generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
 }
@@ -115,7 +112,10 @@ async function readPair({ dir, name }: { dir: string; name: string }): Promise<S
   if (privateKey === undefined) return undefined;
   // The public half is taken from the private one: two files could disagree after a crash.
   const key = utils.parseKey(privateKey);
-  if (key instanceof Error) throw new Error(`${join(dir, name)} is not a private key: ${key.message}`);
+  if (key instanceof Error)
+    throw new Error(
+      `${join(dir, name)} is not a private key: ${key.message}. Put the right file back, or move it away and run \`resurgo enroll --all\`.`,
+    );
   return { privateKey, publicKey: `${key.type} ${key.getPublicSSH().toString('base64')} ${key.comment}` };
 }
 
