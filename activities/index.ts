@@ -11,6 +11,7 @@ import { leaseActivities } from './lease';
 import { notifyActivities } from './notify';
 import { pruneActivities } from './prune';
 import { restoreActivities } from './restore';
+import { workloadActivities } from './restore-workloads';
 import { storeActivities } from './store';
 import { transferActivities } from './transfer';
 
@@ -26,6 +27,7 @@ export function activitiesFrom(deps: ActivityDeps) {
     ...storeActivities(deps),
     ...transferActivities(deps),
     ...restoreActivities(deps),
+    ...workloadActivities(deps),
     ...pruneActivities(deps),
     ...cleanupActivities(deps),
     ...notifyActivities(deps),

@@ -1,6 +1,6 @@
 /**
- * Bringing data back, step by step: what the destination is, what would change, stopping and starting what uses it, the data itself
- * through the destination's own jail (S22), and the listing that proves it.
+ * Bringing data back, step by step: what the destination is, what would change, the data itself through the destination's own jail
+ * (S22), and the listing that proves it. What happens to the workloads meanwhile: `restore-workloads.ts`.
  */
 import { Context } from '@temporalio/activity';
 import { z } from 'zod';
@@ -14,31 +14,11 @@ import type { Manifest } from '../planning/manifest';
 import type { DestinationCheck, DryRun } from '../planning/restore';
 import type { FleetHost } from '../planning/run-input';
 import type { ActivityDeps, RunFence } from './context';
-import { asActivity, fenceFor, forEachLimited, heartbeating, jobSignal } from './context';
+import { asActivity, fenceFor, heartbeating, jobSignal } from './context';
 import { openLine } from './data-line';
-import type { ReceiveScope } from './data-line';
+import { nameOf, placeArgs, scopeOf } from './restore-item';
+import type { RestoreItemRef } from './restore-item';
 import type { CopyProgress } from './transfer';
-
-/** One tree of a backup and the place it goes to. */
-export interface RestoreItemRef {
-  backup: { id: string; tree: string; subpath: string | null };
-  /** Where the backup lies, and under which group's name. */
-  store: { name: string; group: string; host: FleetHost };
-  destination: {
-    host: FleetHost;
-    /** The configured source that is restored in place; null for a folder. */
-    source: { name: string; tree: string; snapshot: string } | null;
-    /** The folder that the tree is put into; null in place. */
-    folder: string | null;
-  };
-  /** Whether the subpath is a single file (or link): it goes into its folder, and nothing is deleted there. */
-  single: boolean;
-  /** Who connects: `out` the store's host, `in` the destination. */
-  dial: 'out' | 'in';
-  /** rsync patterns that stay as they are (S20). */
-  protect: string[];
-  deletes: boolean;
-}
 
 export interface RestoredItem {
   files: number;
@@ -65,9 +45,6 @@ const sent = z.looseObject({
   listing: z.looseObject({ sha256: z.string().optional() }).default({}),
 });
 const verified = z.looseObject({ differences: z.array(z.string()).default([]) });
-const stopped = z.looseObject({
-  stopped: z.array(z.union([z.string(), z.looseObject({ name: z.string() })])).default([]),
-});
 
 /** Makes the activities of the workflow `restore`. */
 export function restoreActivities({ hosts, openSigner }: ActivityDeps) {
@@ -298,65 +275,6 @@ export function restoreActivities({ hosts, openSigner }: ActivityDeps) {
     });
   }
 
-  /** Stops, sees stopped, and blocks the start of what uses the data (S21); returns what was stopped. */
-  async function stopWorkloads(input: { fence: RunFence; host: FleetHost }): Promise<string[]> {
-    const step = `stop ${input.host.name}`;
-    const reply = await hosts.call({
-      host: input.host,
-      verb: 'restore.stop',
-      step,
-      args: { ...fenceFor({ fence: input.fence, step }) },
-      timeoutMs: 300_000,
-    });
-    return stopped.parse(reply).stopped.map((each) => (typeof each === 'string' ? each : each.name));
-  }
-
-  async function startWorkloads(input: { fence: RunFence; host: FleetHost }): Promise<void> {
-    const step = `start ${input.host.name}`;
-    await hosts.call({
-      host: input.host,
-      verb: 'restore.start',
-      step,
-      args: { ...fenceFor({ fence: input.fence, step }) },
-      timeoutMs: 300_000,
-    });
-  }
-
-  /** A snapshot of what is about to be overwritten. */
-  async function safetySnapshot(input: { fence: RunFence; item: RestoreItemRef }): Promise<void> {
-    const step = `safety ${nameOf(input.item)}`;
-    await hosts.call({
-      host: input.item.destination.host,
-      verb: 'restore.safety',
-      step,
-      // The whole source, also where only a path of it comes back: that is what can be snapshotted.
-      args: { ...fenceFor({ fence: input.fence, step }), source: input.item.destination.source?.name },
-      timeoutMs: 120_000,
-    });
-  }
-
-  async function checkHealth(input: {
-    fence: RunFence;
-    hosts: FleetHost[];
-    timeoutS: number;
-  }): Promise<{ host: string; healthy: boolean; detail: string }[]> {
-    return forEachLimited({
-      items: input.hosts,
-      limit: 16,
-      each: async (host) => {
-        const step = `health ${host.name}`;
-        const reply = await hosts.call({
-          host,
-          verb: 'restore.health',
-          step,
-          args: { ...fenceFor({ fence: input.fence, step }) },
-          timeoutMs: (input.timeoutS + 30) * 1000,
-        });
-        return { host: host.name, healthy: reply.healthy !== false, detail: JSON.stringify(reply).slice(0, 500) };
-      },
-    });
-  }
-
   const following =
     <I extends { item: RestoreItemRef }, R>(body: (input: I, progress: CopyProgress) => Promise<R>) =>
     (input: I) => {
@@ -373,43 +291,5 @@ export function restoreActivities({ hosts, openSigner }: ActivityDeps) {
       asActivity(() => heartbeating({ body: () => checkDestination(input) })),
     countRestore: following(countRestore),
     restoreSource: following(restoreSource),
-    stopWorkloads: (input: { fence: RunFence; host: FleetHost }) =>
-      asActivity(() => heartbeating({ body: () => stopWorkloads(input) })),
-    startWorkloads: (input: { fence: RunFence; host: FleetHost }) =>
-      asActivity(() => heartbeating({ body: () => startWorkloads(input) })),
-    safetySnapshot: (input: { fence: RunFence; item: RestoreItemRef }) =>
-      asActivity(() => heartbeating({ body: () => safetySnapshot(input) })),
-    checkHealth: (input: { fence: RunFence; hosts: FleetHost[]; timeoutS: number }) =>
-      asActivity(() => heartbeating({ body: () => checkHealth(input) })),
   };
-}
-
-/** `app-1:data` or `app-1:/var/restore`, with the part that is restored. */
-export function nameOf(item: RestoreItemRef): string {
-  const { host, source, folder } = item.destination;
-  return `${host.name}:${source?.name ?? folder ?? ''}${item.backup.subpath === null ? '' : `/${item.backup.subpath}`} from ${item.backup.tree}`;
-}
-
-/** The destination as the host's verbs name it. */
-function placeArgs(item: RestoreItemRef): Record<string, string | undefined> {
-  const { source, folder } = item.destination;
-  const subpath = destinationSubpath(item);
-  return source === null
-    ? { path: folder ?? undefined, tree: item.backup.tree, subpath }
-    : { source: source.name, subpath };
-}
-
-/** A single file goes into its folder: that is what the destination names. */
-function destinationSubpath({ backup, single }: RestoreItemRef): string | undefined {
-  if (backup.subpath === null) return undefined;
-  if (!single) return backup.subpath;
-  const slash = backup.subpath.lastIndexOf('/');
-  return slash < 0 ? undefined : backup.subpath.slice(0, slash);
-}
-
-function scopeOf(item: RestoreItemRef): ReceiveScope {
-  const { source, folder } = item.destination;
-  const subpath = destinationSubpath(item);
-  if (source !== null) return { scope: 'restore', source: source.name, subpath };
-  return { scope: 'folder', path: folder ?? '', tree: item.backup.tree, subpath };
 }

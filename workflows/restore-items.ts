@@ -1,6 +1,6 @@
 /** What a restore brings back and where it puts it: pure glue between the selection, the fleet and the plan. */
 import { ApplicationFailure } from '@temporalio/workflow';
-import type { RestoreItemRef } from '../activities/restore';
+import type { RestoreItemRef } from '../activities/restore-item';
 import type { Manifest } from '../planning/manifest';
 import { mapInto, restorePlan } from '../planning/restore';
 import type {

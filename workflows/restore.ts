@@ -5,7 +5,8 @@
  * operator who aborts in the middle is told in what state each host is, and nothing starts on half-restored data (S21).
  */
 import { ApplicationFailure, defineQuery, isCancellation, setHandler } from '@temporalio/workflow';
-import type { RestoredItem, RestoreItemRef } from '../activities/restore';
+import type { RestoredItem } from '../activities/restore';
+import type { RestoreItemRef } from '../activities/restore-item';
 import type { Manifest } from '../planning/manifest';
 import { selectSources } from '../planning/restore';
 import type { RestorePlan, SelectedSource, Selection } from '../planning/restore';
