@@ -9,6 +9,8 @@
 . "$RESURGO_LIB/lib/deadman.sh"
 # shellcheck source=lib/snapshots.sh
 . "$RESURGO_LIB/lib/snapshots.sh"
+# shellcheck source=workloads/docker.sh
+. "$RESURGO_LIB/workloads/docker.sh"
 # shellcheck source=workloads/containers.sh
 . "$RESURGO_LIB/workloads/containers.sh"
 # shellcheck source=workloads/units.sh

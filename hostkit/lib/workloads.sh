@@ -6,6 +6,8 @@
 
 # shellcheck source=lib/freeze.sh
 . "$RESURGO_LIB/lib/freeze.sh"
+# shellcheck source=workloads/containers-stop.sh
+. "$RESURGO_LIB/workloads/containers-stop.sh"
 # shellcheck source=workloads/engine.sh
 . "$RESURGO_LIB/workloads/engine.sh"
 

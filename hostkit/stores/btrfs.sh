@@ -1,8 +1,10 @@
 # btrfs: `current` is a subvolume, a sealed backup is a read-only snapshot of it at backups/ID, which appears whole or not at all.
 
 # Set or read elsewhere:
-: "${kind_namespace-}" "${manifest_base-}" "${store_catalog-}" "${store_coarse-}" "${store_current-}" "${store_error-}" \
-  "${store_folder-}" "${store_root-}" "${store_view-}"
+: "${store_catalog-}" "${store_current-}" "${store_error-}" "${store_folder-}" "${store_root-}"
+
+# shellcheck source=lib/store-folders.sh
+. "$RESURGO_LIB/lib/store-folders.sh"
 
 kind_prepare() {
   [ "$(stat -f -c %T "$store_folder")" = btrfs ] \
@@ -12,19 +14,9 @@ kind_prepare() {
   mkdir -p "$store_root/backups" "$store_catalog" || { store_error="cannot write in $store_root"; return 1; }
 }
 
-kind_ids() {
-  [ -d "$store_root/backups" ] || return 0
-  # Only a read-only subvolume is a seal: a folder of that name that somebody made by hand is none.
-  for kind_path in "$store_root"/backups/*; do
-    kind_id=${kind_path##*/}
-    case $kind_id in
-      [0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]_[0-9][0-9][0-9][0-9][0-9][0-9]) ;;
-      *) continue ;;
-    esac
-    [ "$(stat -c %i "$kind_path" 2>/dev/null)" = 256 ] || continue
-    [ "$(btrfs property get -ts "$kind_path" ro 2>/dev/null)" = ro=true ] || continue
-    printf '%s\n' "$kind_id"
-  done | sort
+# kind_is_seal PATH: only a read-only subvolume is one: a folder of that name that somebody made by hand is none.
+kind_is_seal() {
+  [ "$(stat -c %i "$1" 2>/dev/null)" = 256 ] && [ "$(btrfs property get -ts "$1" ro 2>/dev/null)" = ro=true ]
 }
 
 kind_rollback() {
@@ -49,36 +41,7 @@ kind_swept() {
   return 0
 }
 
-kind_view() {
-  mkdir -p "$2" || return 1
-  mount --bind "$store_root/backups/$1" "$2" || { store_error="cannot show $store_root/backups/$1"; return 1; }
-  mount -o remount,bind,ro,nosuid,nodev "$2" || { store_error="cannot show $store_root/backups/$1 read-only"; return 1; }
-  store_view=$2
-}
-
-kind_unview() {
-  umount "$2" 2>/dev/null || umount -l "$2" 2>/dev/null || :
-  rmdir "$2" 2>/dev/null || :
-}
-
-kind_busy() {
-  return 1
-}
-
 kind_remove() {
   btrfs subvolume delete --commit-after "$store_root/backups/$1" >/dev/null \
     || { store_error="btrfs cannot delete $store_root/backups/$1"; return 1; }
-}
-
-kind_used() {
-  return 0
-}
-
-kind_manifest() {
-  manifest_base=$store_root/backups/$1/resurgo/manifest
-}
-
-kind_reach() {
-  kind_namespace=
-  store_coarse=no
 }

@@ -5,9 +5,11 @@
 #   PLACE/GROUP/index/ID     INODE CTIME PATH of everything in `current` that is, entry by entry, what backup ID holds
 
 # Set or read elsewhere:
-: "${LISTING_DROP-}" "${arg_run-}" "${kind_namespace-}" "${listing_differences-}" "${listing_error-}" "${listing_find-}" \
-  "${listing_missing-}" "${listing_sed-}" "${manifest_base-}" "${store_catalog-}" "${store_coarse-}" "${store_current-}" \
-  "${store_error-}" "${store_root-}" "${store_view-}"
+: "${LISTING_DROP-}" "${arg_run-}" "${listing_differences-}" "${listing_error-}" "${listing_find-}" \
+  "${listing_missing-}" "${listing_sed-}" "${store_catalog-}" "${store_current-}" "${store_error-}" "${store_root-}"
+
+# shellcheck source=lib/store-folders.sh
+. "$RESURGO_LIB/lib/store-folders.sh"
 
 kind_prepare() {
   if [ ! -d "$store_root" ]; then mkdir -m 0700 "$store_root" || { store_error="cannot make $store_root"; return 1; }; fi
@@ -15,13 +17,9 @@ kind_prepare() {
   mkdir -p "$store_root/backups" "$store_root/index" "$store_catalog" || { store_error="cannot write in $store_root"; return 1; }
 }
 
-kind_ids() {
-  for kind_path in "$store_root"/backups/*; do
-    kind_id=${kind_path##*/}
-    case $kind_id in [0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]_[0-9][0-9][0-9][0-9][0-9][0-9]) ;; *) continue ;; esac
-    if [ ! -d "$kind_path" ] || [ -h "$kind_path" ]; then continue; fi
-    printf '%s\n' "$kind_id"
-  done | sort
+# kind_is_seal PATH: its name comes by a rename of the finished tree.
+kind_is_seal() {
+  [ -d "$1" ] && [ ! -h "$1" ]
 }
 
 # kind_index DIR FILE: what lies in DIR now, sorted.
@@ -121,38 +119,9 @@ kind_swept() {
   done
 }
 
-kind_view() {
-  mkdir -p "$2" || return 1
-  mount --bind "$store_root/backups/$1" "$2" || { store_error="cannot show $store_root/backups/$1"; return 1; }
-  mount -o remount,bind,ro,nosuid,nodev "$2" || { store_error="cannot show $store_root/backups/$1 read-only"; return 1; }
-  store_view=$2
-}
-
-kind_unview() {
-  umount "$2" 2>/dev/null || umount -l "$2" 2>/dev/null || :
-  rmdir "$2" 2>/dev/null || :
-}
-
-kind_manifest() {
-  manifest_base=$store_root/backups/$1/resurgo/manifest
-}
-
-kind_busy() {
-  return 1
-}
-
 # The name goes first, so that no crash leaves half a backup under it.
 kind_remove() {
   mv -T -- "$store_root/backups/$1" "$store_root/backups/.removing-$1" || { store_error="cannot remove $1"; return 1; }
   sync -f "$store_root" || :
   rm -rf --one-file-system -- "$store_root/backups/.removing-$1" || { store_error="cannot remove all of $1"; return 1; }
-}
-
-kind_used() {
-  return 0
-}
-
-kind_reach() {
-  kind_namespace=
-  store_coarse=no
 }

@@ -8,6 +8,8 @@
 
 # shellcheck source=lib/freeze.sh
 . "$RESURGO_LIB/lib/freeze.sh"
+# shellcheck source=workloads/containers-evidence.sh
+. "$RESURGO_LIB/workloads/containers-evidence.sh"
 
 verb_main() {
   # From here on an unforeseen failure must not end the shell: it has things to reverse.
