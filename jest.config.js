@@ -25,7 +25,7 @@ module.exports = {
       testPathIgnorePatterns: ['<rootDir>/test/workers/engine/'],
     },
     { ...base, displayName: 'hosts', testMatch: testsOf(processes), ...patient },
-    { ...base, displayName: 'engine', testMatch: ['<rootDir>/test/workers/engine/**/*.test.ts'], ...patient },
+    { ...base, displayName: 'engine', testMatch: testsOf(['workers/engine', 'demo']), ...patient },
     { ...base, displayName: 'postgres', testMatch: ['<rootDir>/test/postgres/**/*.test.ts'], ...patient },
     { ...base, displayName: 'workflow', testMatch: ['<rootDir>/test/workflows/**/*.test.ts'] },
     { ...base, displayName: 'lab', testMatch: ['<rootDir>/test/lab/**/*.test.ts'], ...patient },

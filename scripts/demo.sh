@@ -1,13 +1,12 @@
 #!/bin/sh
-# `npm run demo`: set-up, then the whole product once on this machine, on a fleet of simulated hosts.
+# `npm run demo`: set-up, then the whole product once on this machine: on a fleet of simulated hosts, or without root on this machine alone.
 set -eu
 cd "$(dirname "$0")/.."
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . scripts/lib.sh
 sh scripts/setup.sh
 obstacle=$(lab_obstacle)
-if [ -n "$obstacle" ]; then
-  echo "The demo can't run here: $obstacle" >&2
-  exit 1
-fi
-exec node scripts/demo/fleet.js "$@"
+if [ -z "$obstacle" ]; then exec node scripts/demo/fleet.js "$@"; fi
+headline 'This machine alone'
+echo "No fleet can be simulated here ($obstacle), so the demo backs up and restores a folder of this machine."
+exec node scripts/demo/one-machine.js "$@"

@@ -7,7 +7,7 @@
 const { mkdtempSync, writeFileSync, rmSync } = require('node:fs');
 const { tmpdir } = require('node:os');
 const path = require('node:path');
-const { ROOT, headline, output, resurgo, objects } = require('./tools');
+const { ROOT, headline, output, resurgo, objects, runDemo } = require('./tools');
 
 const keep = process.argv.includes('--keep');
 const FLEET = path.join(ROOT, 'test', 'lab', 'support', 'fleet.sh');
@@ -154,17 +154,4 @@ async function cleanUp() {
   rmSync(folder, { recursive: true, force: true });
 }
 
-let failed = 0;
-main()
-  .catch((error) => {
-    failed = 1;
-    console.error(`\nThe demo failed: ${error.message}`);
-  })
-  .then(cleanUp)
-  .then(
-    () => process.exit(failed),
-    (error) => {
-      console.error(`The clean-up failed: ${error.message}`);
-      process.exit(1);
-    },
-  );
+runDemo({ main, cleanUp });

@@ -49,4 +49,24 @@ function objects(text) {
     .map((line) => JSON.parse(line));
 }
 
-module.exports = { ROOT, RESURGO, headline, output, resurgo, objects };
+/** Runs a demo and cleans up after it, also when it failed or was interrupted; ends this process with 0, 1 or 130. */
+function runDemo({ main, cleanUp }) {
+  const interrupted = new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => resolve('interrupted'));
+  });
+  const ended = main().catch((error) => {
+    console.error(`\nThe demo failed: ${error.message}`);
+    return 'failed';
+  });
+  Promise.race([ended, interrupted])
+    .then(async (how) => {
+      await cleanUp({ failed: how !== undefined });
+      process.exit(how === undefined ? 0 : how === 'failed' ? 1 : 130);
+    })
+    .catch((error) => {
+      console.error(`The clean-up failed: ${error.message}`);
+      process.exit(1);
+    });
+}
+
+module.exports = { ROOT, RESURGO, headline, output, resurgo, objects, runDemo };
