@@ -36,21 +36,41 @@ interface Pending {
 }
 
 /** How watching a run ended. */
-export type Followed =
+type Followed =
   | { ended: 'done' }
   | { ended: 'failed'; message: string; code: string }
   | { ended: 'detached' }
   /** Nobody sits at a terminal, and the run waits for a person: it goes on once answered. */
   | { ended: 'waits' };
 
-/** Follows a run to its end, or until the person at the terminal goes away. */
-export async function follow(options: {
+export interface FollowOptions {
   handle: WorkflowHandle;
   out: Output;
   comeBack: string;
   /** Leave a run that waits for a person, where there is none: a script must not hang until somebody comes. */
   leaveWaiting?: boolean;
-}): Promise<Followed> {
+}
+
+/** Follows a run and says how it ended; a run that is done is told by `show`. Returns the exit code. */
+export async function followToEnd(options: FollowOptions & { show: (report: unknown) => number }): Promise<number> {
+  const { handle, out, show } = options;
+  const followed = await follow(options);
+  switch (followed.ended) {
+    case 'detached':
+      return EXIT.cancelled;
+    case 'waits':
+      return EXIT.incomplete;
+    case 'failed':
+      out.event({ type: 'ended', state: 'Failed', code: followed.code, message: followed.message });
+      out.warn(`Failed: ${followed.message}`);
+      return EXIT.failed;
+    case 'done':
+      return show(await handle.result());
+  }
+}
+
+/** Follows a run to its end, or until the person at the terminal goes away. */
+async function follow(options: FollowOptions): Promise<Followed> {
   const { handle, out, comeBack } = options;
   const interrupt = new Interrupt({ out, comeBack, cancel: () => handle.cancel() });
   const lines = new LiveLines(out);

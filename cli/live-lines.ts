@@ -17,8 +17,10 @@ export class LiveLines {
       return;
     }
     this.wipe();
-    const width = process.stdout.columns;
-    this.shown = lines.slice(0, Math.max(1, process.stdout.rows - 2)).map((line) => line.slice(0, width - 1));
+    // A terminal that doesn't know its size (a script's pty, a serial line) says 0.
+    const width = process.stdout.columns || 80;
+    const height = process.stdout.rows || 24;
+    this.shown = lines.slice(0, Math.max(1, height - 2)).map((line) => line.slice(0, width - 1));
     for (const line of this.shown) process.stdout.write(`${line}\n`);
   }
 

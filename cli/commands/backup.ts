@@ -7,7 +7,7 @@ import { operator, run as inContext } from '../context';
 import { dryRun } from './backup-dry-run';
 import type { CliContext } from '../context';
 import { EXIT } from '../exit';
-import { follow } from '../follow';
+import { followToEnd } from '../follow';
 import { bytes, duration, table } from '../output';
 import { packageVersion } from '../../workers/bundle';
 
@@ -49,15 +49,13 @@ async function backup(
     out.say(`come back with: ${comeBack}`);
     return EXIT.ok;
   }
-  const followed = await follow({ handle, out, comeBack, leaveWaiting: true });
-  if (followed.ended === 'detached') return EXIT.cancelled;
-  if (followed.ended === 'waits') return EXIT.incomplete;
-  if (followed.ended === 'failed') {
-    out.event({ type: 'ended', state: 'Failed', code: followed.code, message: followed.message });
-    out.warn(`Failed: ${followed.message}`);
-    return EXIT.failed;
-  }
-  return showReport(context, (await handle.result()) as BackupReport);
+  return followToEnd({
+    handle,
+    out,
+    comeBack,
+    leaveWaiting: true,
+    show: (report) => showReport(context, report as BackupReport),
+  });
 }
 
 /** A report in words; a partial backup is never exit 0. */

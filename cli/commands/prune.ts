@@ -11,7 +11,7 @@ import type { PruneReport } from '../../workflows/prune';
 import { operator, run as inContext } from '../context';
 import type { CliContext } from '../context';
 import { CliError, EXIT } from '../exit';
-import { follow } from '../follow';
+import { followToEnd } from '../follow';
 import { bytes, table } from '../output';
 
 export function registerPrune(program: Command): void {
@@ -91,14 +91,12 @@ async function carryOut(
   });
   out.event({ type: 'started', workflowId: id, run });
   out.say(`prune of ${group}, run ${run}`);
-  const followed = await follow({ handle, out, comeBack: `resurgo watch ${run}` });
-  if (followed.ended === 'detached') return EXIT.cancelled;
-  if (followed.ended === 'failed') {
-    out.event({ type: 'ended', state: 'Failed', code: followed.code, message: followed.message });
-    out.warn(`Failed: ${followed.message}`);
-    return EXIT.failed;
-  }
-  return showReport(context, await handle.result());
+  return followToEnd({
+    handle,
+    out,
+    comeBack: `resurgo watch ${run}`,
+    show: (report) => showReport(context, report as PruneReport),
+  });
 }
 
 /** The plan in words, newest first. */

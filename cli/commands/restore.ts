@@ -12,7 +12,7 @@ import type { DecideInput } from '../../workflows/gate';
 import type { RestoreReport } from '../../workflows/restore';
 import { CliContext, operator, run as inContext } from '../context';
 import { CliError, EXIT } from '../exit';
-import { follow } from '../follow';
+import { followToEnd } from '../follow';
 import { bytes, table } from '../output';
 import { entriesOf, pick } from './list';
 
@@ -85,15 +85,13 @@ async function restore(
     const decided = await approve({ context, handle, run });
     if (!decided) return EXIT.incomplete;
   }
-  const followed = await follow({ handle, out, comeBack, leaveWaiting: true });
-  if (followed.ended === 'detached') return EXIT.cancelled;
-  if (followed.ended === 'waits') return EXIT.incomplete;
-  if (followed.ended === 'failed') {
-    out.event({ type: 'ended', state: 'Failed', code: followed.code, message: followed.message });
-    out.warn(`Failed: ${followed.message}`);
-    return EXIT.failed;
-  }
-  return showReport(context, (await handle.result()) as RestoreReport);
+  return followToEnd({
+    handle,
+    out,
+    comeBack,
+    leaveWaiting: true,
+    show: (report) => showReport(context, report as RestoreReport),
+  });
 }
 
 /** Waits for the plan, shows it and asks. Never proceeds by itself: without a terminal the run stays at its gate. */

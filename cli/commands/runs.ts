@@ -1,12 +1,13 @@
 /** `resurgo runs`, `watch`, `retry`, `skip`, `abort`, `cancel`: what runs now, what waits for a person, and the person's answer. */
 import type { Command } from '@commander-js/extra-typings';
 import type { Client, WorkflowExecutionInfo, WorkflowHandle } from '@temporalio/client';
+import { z } from 'zod';
 import { parseWorkflowId } from '../../planning/ids';
 import type { DecideInput, OpenQuestion } from '../../workflows/gate';
 import { operator, run as inContext } from '../context';
 import type { CliContext } from '../context';
 import { CliError, EXIT } from '../exit';
-import { follow } from '../follow';
+import { followToEnd } from '../follow';
 import { duration, table } from '../output';
 
 const ANSWERS = {
@@ -130,19 +131,23 @@ export async function handleOf(client: Client, id: string): Promise<WorkflowHand
 async function watch(context: CliContext, id: string): Promise<number> {
   const { client } = await context.engine();
   const handle = await handleOf(client, id);
-  const followed = await follow({ handle, out: context.out, comeBack: `resurgo watch ${id}` });
-  if (followed.ended === 'detached') return EXIT.cancelled;
-  if (followed.ended === 'failed') {
-    context.out.warn(`Failed: ${followed.message}`);
-    return EXIT.failed;
-  }
-  const report = (await handle.result()) as { state?: string; id?: string };
-  context.out.result({
-    json: { type: 'ended', state: report.state, id: report.id },
-    text: `${report.state ?? 'done'}${report.id === undefined ? '' : `: ${report.id}`}`,
+  return followToEnd({
+    handle,
+    out: context.out,
+    comeBack: `resurgo watch ${id}`,
+    show: (report) => {
+      const { state, id: backup } = endedShape.parse(report);
+      context.out.result({
+        json: { type: 'ended', state, id: backup },
+        text: `${state ?? 'done'}${backup === undefined ? '' : `: ${backup}`}`,
+      });
+      return state === 'Partial' ? EXIT.incomplete : EXIT.ok;
+    },
   });
-  return report.state === 'Partial' ? EXIT.incomplete : EXIT.ok;
 }
+
+/** What the reports of all kinds of run have in common. */
+const endedShape = z.looseObject({ state: z.string().optional(), id: z.string().optional() });
 
 async function decide(context: CliContext, { id, answer }: { id: string; answer: DecideInput }): Promise<number> {
   const { client } = await context.engine();
