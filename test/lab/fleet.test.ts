@@ -182,12 +182,19 @@ describeLab('fleet', () => {
     expect((await fleet.ssh('app-1', 'echo back')).stdout).toBe('back\n');
   });
 
-  test('the clock of one host can be shifted, also as its sshd sees it', async () => {
+  test('the clock of one host can be shifted while a session is open, and no file has another time for it', async () => {
+    const held = 'touch -d @1000000 /root/old; : >/run/held; while [ -e /run/held ]; do sleep 0.1; done; echo lived on';
+    const session = fleet.ssh('app-2', held);
+    while ((await fleet.exec('app-2', 'test -e /run/held', { mayFail: true })).code !== 0)
+      await new Promise((resolve) => setTimeout(resolve, 50));
     await fleet.shiftClock('app-2', 7200);
-    const ahead = Number((await fleet.ssh('app-2', 'date +%s')).stdout) - Date.now() / 1000;
-    expect(Math.round(ahead / 60)).toBe(120);
+    const [now, old] = (await fleet.ssh('app-2', 'date +%s; stat -c %Y /root/old')).stdout.split('\n').map(Number);
+    expect(Math.round((now! - Date.now() / 1000) / 60)).toBe(120);
+    expect(old).toBe(1_000_000);
     await fleet.shiftClock('app-2', 0);
     expect(Math.abs(Number((await fleet.ssh('app-2', 'date +%s')).stdout) - Date.now() / 1000)).toBeLessThan(5);
+    await fleet.exec('app-2', 'rm /run/held');
+    expect((await session).stdout).toBe('lived on\n');
   });
 
   test('a host that can not come up fails the raise and leaves nothing', async () => {

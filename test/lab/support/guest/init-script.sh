@@ -8,8 +8,10 @@ case $name in
   ssh) process=sshd ready=/run/sshd.pid ;;
 esac
 
-# The service itself, not what it started: init's direct child.
-service_pid() { pgrep -P 1 -x "$process"; }
+# The service itself and nothing that it started: a dead sshd's sessions live on as init's children of the same name.
+service_pid() {
+  read -r pid < "/run/lab/$name.pid" && read -r running < "/proc/$pid/comm" && [ "$running" = "$process" ] && echo "$pid"
+}
 
 wait_for() { # WHAT COMMAND…
   what=$1

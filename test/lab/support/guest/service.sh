@@ -5,6 +5,8 @@ set -eu
 
 name=$1
 while [ -e "/run/lab/$name.down" ]; do sleep 0.2; done
+# The programs below keep this pid.
+echo $$ > "/run/lab/$name.pid"
 
 zfs_ready() {
   left=100
@@ -27,7 +29,7 @@ case $name in
   ssh)
     # The shifted clock (fleet.sh clock) comes by the environment here: sshd's sandbox allows the library to read no file.
     FAKETIME=$(cat /etc/faketimerc 2> /dev/null || echo +0)
-    export FAKETIME FAKETIME_DONT_FAKE_MONOTONIC=1
+    export FAKETIME FAKETIME_DONT_FAKE_MONOTONIC=1 NO_FAKE_STAT=1
     exec /usr/sbin/sshd -D -E /run/lab/sshd.log
     ;;
   docker)

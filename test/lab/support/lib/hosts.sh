@@ -135,7 +135,7 @@ exec_host() { # FLEET HOST COMMAND…
   shift 2
   command=$*
   exec nsenter --target "$pid" --mount --uts --ipc --net --pid "${clock[@]}" --root --wd \
-    env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root USER=root LANG=C.UTF-8 /bin/sh -c "$command"
+    env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root USER=root LANG=C.UTF-8 NO_FAKE_STAT=1 /bin/sh -c "$command"
 }
 
 ssh_host() { # FLEET HOST COMMAND…
