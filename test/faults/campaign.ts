@@ -3,11 +3,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { APPS, CrashLab, nextSecond } from '../crash/support/crash-lab';
 import type { Run } from '../crash/support/run';
 import { FAULTS } from './kinds';
+import { PauseWatch } from './pause-watch';
 import { pick, seeded } from './random';
 
 export interface RoundReport {
   round: number;
   run: 'backup' | 'restore';
+  kind: string;
+  /** What it hit. */
   fault: string;
   /** When it struck, after the run's start, ms. */
   atMs: number;
@@ -27,10 +30,13 @@ const RUN_MS = 240_000;
 const WINDOW_MS = 8_000;
 const SHORTEST_MS = 500;
 const LONGEST_MS = 9_000;
-/** The longest pause that the runbook allows, and what a busy machine may add, ms. */
-const DEADMAN_MS = 45_000;
+/** The longest pause that the runbook allows (30 s), a hang of the whole host in it, and what a busy machine adds, ms. */
+const DEADMAN_MS = 30_000 + LONGEST_MS + 6_000;
+/** Backups that are compared with what was frozen after each round, the newest among them; after the last round all are. */
+const COMPARED = 4;
 const RETRIES = 6;
 const NOT_ENDED = 'NOT ENDED';
+const MISSED = 'DID NOT STRIKE';
 
 /** Every sealed backup, and what its hosts' files were at its freeze. */
 type Known = Map<string, Record<string, string>>;
@@ -56,49 +62,54 @@ export async function campaign(options: {
   const { rounds, seed, kinds, told } = options;
   const random = seeded(seed);
   const faults = FAULTS.filter((each) => kinds?.includes(each.kind) ?? true);
-  const lab = await CrashLab.raise('faults', { storeSize: '2G' });
+  const lab = await CrashLab.raise('faults', { storeSize: '8G' });
+  const watch = new PauseWatch(lab.fleet.name, APPS);
   const past: Past = { known: new Map(), restores: [] };
   const reports: RoundReport[] = [];
   try {
     for (let round = 1; round <= rounds; round += 1) {
-      const report = await oneRound({ lab, random, past, faults, round });
+      const report = await oneRound({ lab, watch, random, past, faults, round, last: round === rounds });
       reports.push(report);
       told?.(report);
     }
     return reports;
   } finally {
+    await watch.stop();
     await lab.end();
   }
 }
 
 async function oneRound(options: {
   lab: CrashLab;
+  watch: PauseWatch;
   random: () => number;
   past: Past;
   faults: typeof FAULTS;
   round: number;
+  last: boolean;
 }): Promise<RoundReport> {
-  const { lab, random, past, faults, round } = options;
+  const { lab, watch, random, past, faults, round, last } = options;
   const { known } = past;
   const from = Date.now();
   // All is drawn first: a round's fate must not depend on how fast the machine is.
-  const kind = known.size > 0 && random() < 0.35 ? 'restore' : 'backup';
+  const what = known.size > 0 && random() < 0.35 ? 'restore' : 'backup';
   const id = pick(random, known.size > 0 ? [...known.keys()] : ['']);
   const fault = pick(random, faults);
   const atMs = Math.round(random() * WINDOW_MS);
   const forMs = Math.round(SHORTEST_MS + random() * (LONGEST_MS - SHORTEST_MS));
   // Never half of what it was: a source that shrinks so is a question of its own (S14).
   const mib = 7 + Math.floor(random() * 6);
+  const compared = [0, ...Array.from({ length: COMPARED - 1 }, random)];
   await nextSecond();
   for (const app of APPS) await lab.churn(app, { round, mib });
   const frozen = Object.fromEntries(await Promise.all(APPS.map(async (app) => [app, await lab.digest(app)] as const)));
   lab.director.startWorker();
-  const run = kind === 'backup' ? await lab.startBackup() : await lab.startRestore(id);
+  const run = what === 'backup' ? await lab.startBackup() : await lab.startRestore(id);
   const attended = attend(run);
   await sleep(atMs);
-  // A fault that the lab could not bring about is told, and ends no campaign.
+  // A fault that the lab could not bring about ends no campaign, and passes for none.
   const struck = await fault.strike(lab, random).catch((error: unknown) => ({
-    what: `${fault.kind} DID NOT STRIKE (${String(error)})`,
+    what: `${fault.kind} ${MISSED} (${String(error)})`,
     heal: () => Promise.resolve(),
   }));
   await sleep(forMs);
@@ -106,16 +117,26 @@ async function oneRound(options: {
   const { outcome, retries, sealed } = await attended;
   await lab.settle();
   if (sealed !== undefined) known.set(sealed, frozen);
-  if (kind === 'restore') past.restores.push(run.id);
+  if (what === 'restore') past.restores.push(run.id);
   else if (sealed !== undefined) past.restores = [];
-  const broken = await whatBroke({
-    lab,
-    past,
-    restored: outcome === 'Completed' && kind === 'restore' ? id : undefined,
-    from,
-  });
+  // A restore that was given up leaves its hosts stopped, on purpose: the operator restores again, undisturbed.
+  const mended = what === 'restore' && outcome !== 'Completed' ? await restoreAgain({ lab, past, id }) : outcome;
+  const restored = what === 'restore' && mended === 'Completed' ? id : undefined;
+  const broken = await whatBroke({ lab, watch, past, restored, compared: last ? 'all' : compared });
+  if (what === 'restore' && mended !== 'Completed') broken.push(`restored again, undisturbed: ${mended}`);
   if (outcome.startsWith(NOT_ENDED)) broken.push('the run did not end');
-  return { round, run: kind, fault: struck.what, atMs, forMs, outcome, retries, tookMs: Date.now() - from, broken };
+  if (struck.what.includes(MISSED)) broken.push('the fault did not strike');
+  const report = { round, run: what, kind: fault.kind, fault: struck.what, atMs, forMs, outcome, retries } as const;
+  return { ...report, tookMs: Date.now() - from, broken };
+}
+
+async function restoreAgain({ lab, past, id }: { lab: CrashLab; past: Past; id: string }): Promise<string> {
+  lab.director.startWorker();
+  const run = await lab.startRestore(id);
+  past.restores.push(run.id);
+  const { outcome } = await attend(run);
+  await lab.settle();
+  return outcome;
 }
 
 /** The operator: approves the plan, has a step that waits tried again, and in the end gives up. */
@@ -156,19 +177,22 @@ async function outcomeOf(run: Run): Promise<{ outcome: string; sealed: string | 
 /** What must hold after every run, however it ended. */
 async function whatBroke(options: {
   lab: CrashLab;
+  watch: PauseWatch;
   past: Past;
   /** The backup that was just restored. */
-  restored?: string;
-  /** When the round began, ms since 1970. */
-  from: number;
+  restored: string | undefined;
+  /** Which backups are compared with what was frozen: their places in the list, newest 0, oldest 1. */
+  compared: readonly number[] | 'all';
 }): Promise<string[]> {
-  const { lab, past, restored, from } = options;
+  const { lab, watch, past, restored, compared } = options;
   const { known, restores } = past;
   const broken: string[] = [];
-  for (const paused of await lab.pausedLongerThan(DEADMAN_MS, from)) broken.push(`paused past the dead-man: ${paused}`);
+  for (const paused of watch.takeLongerThan(DEADMAN_MS)) broken.push(`paused past the dead-man: ${paused}`);
   for (const left of await lab.leftovers({ restores })) broken.push(`left: ${left}`);
+  for (const left of await lab.remains({ restores })) broken.push(`left on disk: ${left}`);
   for (const silent of await lab.silent()) broken.push(`production: ${silent}`);
   const backups = await lab.backups();
+  const chosen = compared === 'all' ? undefined : chosenOf({ ids: backups.map(({ id }) => id), at: compared });
   for (const { id, problem, manifest } of backups) {
     if (problem !== undefined) broken.push(`backup ${id}: ${problem}`);
     if (manifest?.state !== 'Completed') broken.push(`backup ${id} is listed as ${manifest?.state ?? 'nothing'}`);
@@ -177,6 +201,7 @@ async function whatBroke(options: {
       broken.push(`backup ${id} is listed, and no run said that it was made`);
       continue;
     }
+    if (chosen?.has(id) === false) continue;
     for (const app of APPS)
       if ((await lab.stored(id, app)) !== frozen[app]) broken.push(`backup ${id}: ${app} is not what was frozen`);
     const lead = await lab.lead(id);
@@ -187,4 +212,9 @@ async function whatBroke(options: {
     for (const app of APPS)
       if ((await lab.digest(app)) !== known.get(restored)?.[app]) broken.push(`${app} is not what ${restored} holds`);
   return broken;
+}
+
+/** The backups at those places of the list, oldest first as the store tells them: 0 the newest, towards 1 the older ones. */
+function chosenOf({ ids, at }: { ids: readonly string[]; at: readonly number[] }): Set<string> {
+  return new Set(at.map((place) => ids[ids.length - 1 - Math.floor(place * ids.length)] ?? ''));
 }

@@ -14,6 +14,8 @@ export interface Struck {
   heal: () => Promise<void>;
 }
 
+/** So slow that a copy stands still and a session still answers. */
+const SLOW_KBIT = 400;
 const HOSTS = [...APPS, 'target'];
 const nothing = (): Promise<void> => Promise.resolve();
 
@@ -58,7 +60,9 @@ export const FAULTS: readonly Fault[] = [
     kind: 'container',
     strike: async (lab, random) => {
       const host = pick(random, APPS);
-      await lab.fleet.exec(host, 'timeout 5 docker restart -t 0 writer', { mayFail: true });
+      // A paused one can't be restarted: then its processes are killed, and die when they are thawed.
+      const restart = 'timeout 5 docker restart -t 0 writer || kill -9 $(docker inspect -f "{{.State.Pid}}" writer)';
+      await lab.fleet.exec(host, restart, { mayFail: true });
       return { what: `the container of ${host} restarted`, heal: nothing };
     },
   },
@@ -91,6 +95,10 @@ export const FAULTS: readonly Fault[] = [
     kind: 'slow',
     strike: async (lab, random) => {
       const host = pick(random, HOSTS);
+      if (random() < 0.5) {
+        await lab.fleet.limitRate(host, SLOW_KBIT);
+        return { what: `the network of ${host} at ${SLOW_KBIT} kbit/s`, heal: () => lab.fleet.limitRate(host, 0) };
+      }
       await lab.fleet.hangHost(host, true);
       return { what: `${host} hangs`, heal: () => lab.fleet.hangHost(host, false) };
     },

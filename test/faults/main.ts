@@ -8,6 +8,18 @@ function line({ round, run, fault, atMs, forMs, outcome, retries, tookMs, broken
   return [`${head}: ${tail}`, ...broken.map((each) => `      BROKEN ${each}`)].join('\n');
 }
 
+/** Fault by fault: how many rounds, how many of them completed, how many answers it took, how many broke something. */
+function table(reports: readonly RoundReport[]): string {
+  const rows = [...new Set(reports.map((each) => each.kind))].sort().map((kind) => {
+    const of = reports.filter((each) => each.kind === kind);
+    const completed = of.filter((each) => each.outcome === 'Completed').length;
+    const retries = of.reduce((sum, each) => sum + each.retries, 0);
+    const broken = of.filter((each) => each.broken.length > 0).length;
+    return `| ${kind} | ${of.length} | ${completed} | ${retries} | ${broken} |`;
+  });
+  return ['| fault | rounds | completed | answers at the gate | broken |', '|---|---|---|---|---|', ...rows].join('\n');
+}
+
 async function main(): Promise<number> {
   const { values } = parseArgs({
     options: { rounds: { type: 'string', default: '20' }, seed: { type: 'string' }, kinds: { type: 'string' } },
@@ -26,6 +38,7 @@ async function main(): Promise<number> {
     },
   });
   const broken = reports.filter((each) => each.broken.length > 0);
+  console.log(table(reports));
   const ended = (state: string): number => reports.filter((each) => each.outcome === state).length;
   console.log(
     `${reports.length} rounds (seed ${seed}): ${ended('Completed')} completed, ${broken.length} with something broken`,
