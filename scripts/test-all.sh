@@ -1,5 +1,5 @@
 #!/bin/sh
-# `npm test`: set-up, lint, types, unit, workflow, lab. Every part runs, any failure fails at the end; the last line counts.
+# `npm test`: set-up, lint, types, unit, workflow, lab, crash, faults. Every part runs, any failure fails at the end; the last line counts.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 # shellcheck source-path=SCRIPTDIR source=lib.sh
@@ -28,6 +28,16 @@ jest_part() { # NAME WRAPPER… : the wrapper runs the command that follows it
   part "$name" "$@" --ci --json --outputFile="$results/$name.json"
 }
 
+# One that needs the lab.
+lab_part() { # NAME 'SUITE…' JEST-ARGUMENT…
+  LAB_SUITES=$2
+  export LAB_SUITES
+  name=$1
+  shift 2
+  if [ -n "$(lab_obstacle)" ]; then lab_suites | wc -l > "$results/$name.skipped"; fi
+  jest_part "$name" sh scripts/with-lab.sh jest --runInBand "$@"
+}
+
 sh scripts/setup.sh || {
   echo 'The set-up failed, so no test was run.' >&2
   echo '0 passed, 1 failed, 0 skipped'
@@ -40,8 +50,18 @@ jest_part unit jest --selectProjects unit
 jest_part hosts jest --selectProjects hosts
 jest_part engine jest --selectProjects engine --runInBand
 jest_part workflow jest --selectProjects workflow --runInBand --passWithNoTests
-if [ -n "$(lab_obstacle)" ]; then lab_suites | wc -l > "$results/lab.skipped"; fi
-jest_part lab sh scripts/with-lab.sh jest --selectProjects lab --runInBand
+lab_part lab test/lab --selectProjects lab
+
+# Of the crash matrices a few cases each time, and a few rounds of the fault campaign: which ones follows from this number.
+RESURGO_CRASH_SEED=${RESURGO_CRASH_SEED:-$(od -An -N2 -tu2 /dev/urandom | tr -d ' ')}
+RESURGO_CRASH_CHOICE=${RESURGO_CRASH_CHOICE:-1}
+export RESURGO_CRASH_SEED RESURGO_CRASH_CHOICE
+crash='test/crash/backup.test.ts test/crash/restore.test.ts test/crash/outage.test.ts'
+# shellcheck disable=SC2086
+lab_part crash "$crash" --selectProjects crash --runTestsByPath $crash
+echo "-- crash: to repeat these cases: RESURGO_CRASH_CHOICE=$RESURGO_CRASH_CHOICE RESURGO_CRASH_SEED=$RESURGO_CRASH_SEED npm run test:crash"
+lab_part faults test/crash/faults.test.ts --selectProjects crash --runTestsByPath test/crash/faults.test.ts
+echo "-- faults: to repeat these rounds: npm run test:faults -- --rounds 3 --seed $RESURGO_CRASH_SEED"
 
 headline 'Result'
 node scripts/test-summary.js "$results" || failed=1

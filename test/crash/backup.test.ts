@@ -1,7 +1,7 @@
 /** A worker killed in each step of a backup: another goes on, and the run ends as if nothing had happened. */
 import type { BackupReport } from '../../workflows/backup';
 import { describeLab } from '../lab/support/describe-lab';
-import { chosen } from './support/choice';
+import { Matrix } from './support/choice';
 import { APPS, CrashLab, nextSecond } from './support/crash-lab';
 import { expectGoodBackup } from './support/expect-backup';
 
@@ -44,7 +44,12 @@ describeLab('a backup whose worker is killed', () => {
   afterEach(() => lab.settle(), 60_000);
   afterAll(() => lab.end(), 120_000);
 
-  it.each(chosen(cases))('in $activity: $name', async ({ activity, host, point }) => {
+  const matrix = new Matrix();
+  for (const { name, ...at } of cases) matrix.add(`in ${at.activity}: ${name}`, () => killedIn(at));
+  matrix.add('in copySource, in the middle of a file: the same copy goes on', killedInTheMiddle);
+  matrix.register();
+
+  async function killedIn({ activity, host, point }: Omit<Case, 'name'>): Promise<void> {
     await nextSecond();
     const before = await lab.backups();
     const worker = lab.director.startWorker();
@@ -58,9 +63,9 @@ describeLab('a backup whose worker is killed', () => {
     const report = await run.result<BackupReport>();
     await expectGoodBackup({ lab, run, report, before });
     expect((await run.attempts()).get(activity)).toBe(2);
-  });
+  }
 
-  it('in copySource, in the middle of a file: the same copy goes on', async () => {
+  async function killedInTheMiddle(): Promise<void> {
     await nextSecond();
     const before = await lab.backups();
     await lab.addFile('app-1', 24);
@@ -79,7 +84,7 @@ describeLab('a backup whose worker is killed', () => {
     const report = await run.result<BackupReport>();
     await expectGoodBackup({ lab, run, report, before });
     expect((await run.attempts()).get('copySource')).toBe(2);
-  });
+  }
 
   /** Pid, start time and boot of the copy that runs on app-1. */
   async function jobOf(run: string): Promise<string> {

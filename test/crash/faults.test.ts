@@ -1,12 +1,13 @@
-/** Some rounds of the fault campaign with each test run, another seed every day; `npm run test:faults` runs as many as one likes. */
+/** Some rounds of the fault campaign with each test run; `npm run test:faults` runs as many as one likes. */
 import { campaign } from '../faults/campaign';
 import { describeLab } from '../lab/support/describe-lab';
+import { choiceOf } from './support/choice';
 
 const ROUNDS = 3;
 
 describeLab('the fault campaign', () => {
-  const seed = Math.floor(Date.now() / 86_400_000);
-  it(`${ROUNDS} rounds with seed ${seed}`, async () => {
+  const { seed } = choiceOf();
+  it(`${ROUNDS} rounds (npm run test:faults -- --rounds ${ROUNDS} --seed ${seed})`, async () => {
     const reports = await campaign({ rounds: ROUNDS, seed });
     expect(reports.filter((each) => each.broken.length > 0)).toEqual([]);
     expect(reports.filter((each) => each.outcome === 'Completed').length).toBeGreaterThan(0);

@@ -4,7 +4,7 @@ import type { StoreEntry } from '../../hosts/backups';
 import type { BackupReport } from '../../workflows/backup';
 import { describeLab } from '../lab/support/describe-lab';
 import { until } from '../workers/fixtures/engine';
-import { chosen } from './support/choice';
+import { Matrix } from './support/choice';
 import { CrashLab, nextSecond } from './support/crash-lab';
 import { expectGoodBackup } from './support/expect-backup';
 import type { Run } from './support/run';
@@ -44,7 +44,17 @@ describeLab('a backup in an outage', () => {
     return { run, before };
   }
 
-  it.each(chosen(places))('the server killed, $name: the run goes on from its file', async (place) => {
+  const matrix = new Matrix();
+  for (const place of places) {
+    matrix.add(`the server killed, ${place.name}: the run goes on from its file`, () => serverKilled(place));
+    matrix.add(`the cable between director and host out for 20 s, ${place.name}`, () => hostCutOff(place));
+  }
+  matrix.add('server and worker killed together while a copy runs: the same copy goes on', bothKilled);
+  matrix.add('the cable between source and target out for 20 s while a file is copied', sourceCutOff);
+  matrix.add('S3 a worker cut off from Temporal but not from the hosts does nothing under its successor', workerCutOff);
+  matrix.register();
+
+  async function serverKilled(place: Place): Promise<void> {
     lab.director.startWorker();
     const { run, before } = await heldAt(place);
     await lab.director.killServer();
@@ -52,9 +62,9 @@ describeLab('a backup in an outage', () => {
     await sleep(3_000);
     await lab.director.startServer();
     await expectGoodBackup({ lab, run, report: await run.result<BackupReport>(), before });
-  });
+  }
 
-  it('server and worker killed together while a copy runs: the same copy goes on', async () => {
+  async function bothKilled(): Promise<void> {
     lab.director.startWorker();
     const { run, before } = await heldAt({ name: '', host: 'app-2', point: 'job.send' });
     await Promise.all([lab.director.killServer(), lab.director.killWorkers()]);
@@ -62,9 +72,9 @@ describeLab('a backup in an outage', () => {
     await lab.director.startServer();
     lab.director.startWorker();
     await expectGoodBackup({ lab, run, report: await run.result<BackupReport>(), before });
-  });
+  }
 
-  it.each(chosen(places))('the cable between director and host out for 20 s, $name', async (place) => {
+  async function hostCutOff(place: Place): Promise<void> {
     lab.director.startWorker();
     const { run, before } = await heldAt(place);
     await lab.fleet.cut('director', place.host);
@@ -72,9 +82,9 @@ describeLab('a backup in an outage', () => {
     await sleep(OUT_MS);
     await lab.fleet.heal('director', place.host);
     await expectGoodBackup({ lab, run, report: await run.result<BackupReport>(), before });
-  });
+  }
 
-  it('the cable between source and target out for 20 s while a file is copied', async () => {
+  async function sourceCutOff(): Promise<void> {
     await nextSecond();
     const before = await lab.backups();
     await lab.addFile('app-1', 16);
@@ -89,9 +99,9 @@ describeLab('a backup in an outage', () => {
     await lab.fleet.limitRate('app-1', 0);
     const report = await run.result<BackupReport>();
     await expectGoodBackup({ lab, run, report, before, sendsAgain: true });
-  });
+  }
 
-  it('S3 a worker cut off from Temporal but not from the hosts does nothing under its successor', async () => {
+  async function workerCutOff(): Promise<void> {
     const first = lab.director.startWorker();
     const { run, before } = await heldAt({ name: '', host: 'app-1', point: 'freeze.paused' });
     await run.inStep('freeze');
@@ -112,5 +122,5 @@ describeLab('a backup in an outage', () => {
     await lab.points.release('app-2');
     await expectGoodBackup({ lab, run, report: await run.result<BackupReport>(), before });
     expect((await run.attempts()).get('freeze')).toBeGreaterThanOrEqual(2);
-  });
+  }
 });

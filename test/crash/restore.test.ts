@@ -2,7 +2,7 @@
 import type { BackupReport } from '../../workflows/backup';
 import type { RestoreReport } from '../../workflows/restore';
 import { describeLab } from '../lab/support/describe-lab';
-import { chosen } from './support/choice';
+import { Matrix } from './support/choice';
 import { APPS, CrashLab } from './support/crash-lab';
 import { expectGoodRestore } from './support/expect-restore';
 import type { Run } from './support/run';
@@ -97,7 +97,16 @@ describeLab('a restore whose worker is killed', () => {
   afterEach(() => lab.settle(), 60_000);
   afterAll(() => lab.end(), 120_000);
 
-  it.each(chosen(cases))('in $activity: $name', async ({ activity, host, point, approved, stopped }) => {
+  const matrix = new Matrix();
+  for (const { name, ...at } of cases) matrix.add(`in ${at.activity}: ${name}`, () => killedIn(at));
+  matrix.add('while it waits for the approval: it waits on, and only the approval lets it go on', killedWaiting);
+  matrix.add(
+    'S21 in restoreSource, in the middle of a file: the same restore goes on, and nothing starts before its end',
+    killedInTheMiddle,
+  );
+  matrix.register();
+
+  async function killedIn({ activity, host, point, approved, stopped }: Omit<Case, 'name'>): Promise<void> {
     const worker = lab.director.startWorker();
     if (!approved) await lab.points.hold(host, point);
     const run = await restoring();
@@ -115,9 +124,9 @@ describeLab('a restore whose worker is killed', () => {
     if (!approved) await run.approve(await run.approvable());
     await expectGoodRestore({ lab, run, report: await run.result<RestoreReport>(), id, restores });
     expect((await run.attempts()).get(activity)).toBe(2);
-  });
+  }
 
-  it('while it waits for the approval: it waits on, and only the approval lets it go on', async () => {
+  async function killedWaiting(): Promise<void> {
     const worker = lab.director.startWorker();
     const run = await restoring();
     const hash = await run.approvable();
@@ -127,9 +136,9 @@ describeLab('a restore whose worker is killed', () => {
     for (const app of APPS) expect(await running(app)).toEqual(['writer']);
     await run.approve(hash);
     await expectGoodRestore({ lab, run, report: await run.result<RestoreReport>(), id, restores });
-  });
+  }
 
-  it('S21 in restoreSource, in the middle of a file: the same restore goes on, and nothing starts before its end', async () => {
+  async function killedInTheMiddle(): Promise<void> {
     const worker = lab.director.startWorker();
     const run = await restoring();
     await lab.fleet.limitRate('app-1', 6_000);
@@ -149,7 +158,7 @@ describeLab('a restore whose worker is killed', () => {
     expect(await running('app-1')).toEqual([]);
     await lab.fleet.limitRate('app-1', 0);
     await expectGoodRestore({ lab, run, report: await run.result<RestoreReport>(), id, restores });
-  });
+  }
 
   async function restoring(): Promise<Run> {
     const run = await lab.startRestore(id);
