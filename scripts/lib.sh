@@ -8,9 +8,9 @@ headline() { printf '\n== %s\n' "$*"; }
 
 is_root() { [ "$(id -u)" = 0 ]; }
 
-# Prints the packages that are not installed. Where dpkg does not exist all of them count as missing.
-missing_packages() {
-  for package in $LAB_PACKAGES; do
+# Prints which of the lab's packages, and of those given, are not installed. Where dpkg does not exist all of them count as missing.
+missing_packages() { # PACKAGE…
+  for package in $LAB_PACKAGES "$@"; do
     [ "$(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2> /dev/null)" = installed ] || printf '%s ' "$package"
   done
 }

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Makes a bare Debian 12 machine with Node 20+ ready to build, test and demonstrate: packages, npm modules, the Temporal CLI,
 # the build, the simulated hosts' file tree. Safe to repeat: what is there already is left alone.
+# Usage: setup.sh [PACKAGE…]   further Debian packages that a part needs by itself
 set -eu
 cd "$(dirname "$0")/.."
 # shellcheck source-path=SCRIPTDIR source=lib.sh
@@ -33,8 +34,8 @@ guard_services() {
   chmod 755 "$policy"
 }
 
-install_packages() {
-  missing=$(missing_packages)
+install_packages() { # PACKAGE…
+  missing=$(missing_packages "$@")
   if [ -z "$missing" ]; then
     echo 'Debian packages: all there.'
     return 0
@@ -111,7 +112,7 @@ fetch_temporal() { # CACHE
 }
 
 headline 'Set-up'
-install_packages
+install_packages "$@"
 tree=
 if [ -z "$(lab_obstacle)" ]; then
   # Beside the npm packages and the build: it waits for the network most of the time.

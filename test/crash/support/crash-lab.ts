@@ -15,7 +15,7 @@ import type { Runbook } from '../../../runbooks/types';
 import { raiseFleet, type Fleet } from '../../lab/support/fleet';
 import { until } from '../../workers/fixtures/engine';
 import { ensureBuilt } from './build';
-import { Director } from './director';
+import { Director, type ExternalServer } from './director';
 import { ledgerLead, startLedger } from './ledger';
 import { installPoints, Points } from './points';
 import { Run } from './run';
@@ -71,16 +71,16 @@ export class CrashLab {
   }
 
   /** Raises, enrols and starts all of it (about 15 s); no worker yet. */
-  static async raise(name: string, { storeSize }: { storeSize?: string } = {}): Promise<CrashLab> {
+  static async raise(name: string, options: { storeSize?: string; server?: ExternalServer } = {}): Promise<CrashLab> {
     ensureBuilt();
     const fleet = await raiseFleet({
       name,
       hosts: [
         ...APPS.map((app) => ({ name: app, disk: 'btrfs', docker: true }) as const),
-        { name: 'target', disk: 'btrfs', docker: false, store: 'btrfs', storeSize },
+        { name: 'target', disk: 'btrfs', docker: false, store: 'btrfs', storeSize: options.storeSize },
       ],
     });
-    const director = new Director();
+    const director = new Director(options.server);
     try {
       await director.start();
       const text = runbookText(fleet);

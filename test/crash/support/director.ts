@@ -39,12 +39,25 @@ export class WorkerProcess {
   }
 }
 
-/** The engine's side of a crash test. */
+/** A Temporal server that somebody else runs, and how to hurt it. */
+export interface ExternalServer {
+  /** `host:port`; the namespace is `default`. */
+  address: string;
+  kill: () => Promise<void>;
+  /** Ready when it resolves. */
+  restart: () => Promise<void>;
+}
+
+/** The engine's side of a crash test: an embedded server unless one is given. */
 export class Director {
   private readonly scratch = new Scratch();
   private readonly workers: WorkerProcess[] = [];
   private connected: ConnectedClient | undefined;
   private engine: Engine | undefined;
+
+  constructor(private readonly server?: ExternalServer) {
+    if (server !== undefined) this.scratch.env.TEMPORAL_ADDRESS = server.address;
+  }
 
   get stateDir(): string {
     return this.scratch.stateDir;
@@ -55,20 +68,26 @@ export class Director {
     return this.connected.client;
   }
 
-  /** Starts the server, and no worker. */
+  /** Starts the server, or finds the external one; no worker. */
   async start(): Promise<void> {
-    await this.startServer();
+    await this.findEngine();
     if (this.engine === undefined) throw new Error('no engine');
     this.connected = await connectClient({ settings: engineSettings(this.engine, this.scratch.env) });
   }
 
   /** The same file and, as nobody else takes it in the meantime, the same port. */
   async startServer(): Promise<void> {
+    await this.server?.restart();
+    await this.findEngine();
+  }
+
+  private async findEngine(): Promise<void> {
     this.engine = await ensureEngine({ stateDir: this.stateDir, env: this.scratch.env, worker: false });
   }
 
   /** SIGKILL for the server. */
   async killServer(): Promise<void> {
+    if (this.server !== undefined) return this.server.kill();
     const server = findServer(prepareState(this.stateDir));
     if (server === undefined) throw new Error('no server runs');
     process.kill(server.process.pid, 'SIGKILL');
@@ -82,7 +101,8 @@ export class Director {
     const log = openSync(path.join(this.scratch.root, 'worker.out'), 'a');
     try {
       const main = path.join(ROOT, 'dist', 'workers', 'worker-main.js');
-      const args = [main, '--state', this.stateDir, '--embedded', this.engine.address];
+      const embedded = this.server === undefined ? ['--embedded', this.engine.address] : [];
+      const args = [main, '--state', this.stateDir, ...embedded];
       const worker = new WorkerProcess(
         spawn(process.execPath, args, { env: this.scratch.env, stdio: ['ignore', log, log] }),
       );
