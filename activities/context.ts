@@ -25,6 +25,8 @@ export interface ActivityDeps {
   hosts: Hosts;
   /** Opens the signing key when it is needed: a worker may start before the first enrolment. */
   openSigner: () => Promise<ManifestSigner>;
+  /** The public keys (hex) whose manifests are genuine here: this director's, and those that its operator adopted (S19). */
+  genuineSigners: () => Promise<string[]>;
   logger: Logger;
 }
 

@@ -1,5 +1,6 @@
 /** All activities of a worker, made from what they need; their names are the names in the Temporal UI. */
 import type { Logger } from 'pino';
+import { genuineSigners } from '../hosts/adopted-signers';
 import { CurrentHosts } from '../hosts/current-hosts';
 import { loadDirectorKeys, signManifest } from '../hosts/director-keys';
 import { checkActivities } from './checks';
@@ -42,6 +43,7 @@ export function createActivities({ stateDir, logger }: { stateDir: string; logge
   return activitiesFrom({
     hosts: new CurrentHosts({ stateDir }),
     logger,
+    genuineSigners: () => genuineSigners({ stateDir }),
     openSigner: async () => {
       const keys = await loadDirectorKeys({ stateDir });
       return { publicKeyHex: keys.signing.publicHex, sign: (bytes) => signManifest({ keys, bytes }) };

@@ -47,7 +47,7 @@ const sent = z.looseObject({
 const verified = z.looseObject({ differences: z.array(z.string()).default([]) });
 
 /** Makes the activities of the workflow `restore`. */
-export function restoreActivities({ hosts, openSigner }: ActivityDeps) {
+export function restoreActivities({ hosts, genuineSigners }: ActivityDeps) {
   /** One backup's manifest. @throws a failure `not-found` or `damaged`; a bad signature is never passed over (S19) */
   async function readBackup(input: {
     group: string;
@@ -72,13 +72,12 @@ export function restoreActivities({ hosts, openSigner }: ActivityDeps) {
         next: 'restore another backup, or look at the store by hand (docs/stores.md)',
       });
     }
-    const own = (await openSigner()).publicKeyHex;
-    if (found.signedBy !== own) {
+    if (!(await genuineSigners()).includes(found.signedBy)) {
       throw new HostError({
         ...at,
         code: 'not-allowed',
-        message: `backup ${input.id} is signed by another director's key, ${found.signedBy}`,
-        next: 'restore it from the director that made it',
+        message: `backup ${input.id} is signed by a key that this director does not know, ${found.signedBy}`,
+        next: `restore it from the director that made it, or look whose it is with \`resurgo adopt ${input.group}\` and retry this step`,
       });
     }
     return { manifest: found.manifest, signedBy: found.signedBy };

@@ -1,5 +1,6 @@
 /** The command line: parse, hand over to one command, exit with its code. */
 import { Command } from '@commander-js/extra-typings';
+import { registerAdopt } from './commands/adopt';
 import { registerBackup } from './commands/backup';
 import { registerCompletion } from './commands/completion';
 import { registerDoctor } from './commands/doctor';
@@ -30,6 +31,7 @@ const COMMANDS = [
   registerList,
   registerFind,
   registerDiff,
+  registerAdopt,
   registerPrune,
   registerSchedule,
   registerRuns,

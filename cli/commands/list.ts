@@ -1,5 +1,6 @@
 /** `resurgo list` and `show`: read the store itself, with the engine down or gone. */
 import type { Command } from '@commander-js/extra-typings';
+import { genuineSigners } from '../../hosts/adopted-signers';
 import { readBackups } from '../../hosts/backups';
 import type { StoreEntry } from '../../hosts/backups';
 import { run } from '../context';
@@ -26,10 +27,11 @@ export function registerList(program: Command): void {
 
 async function list(context: CliContext, group?: string): Promise<number> {
   const { entries, incomplete, name } = await entriesOf(context, group);
+  const genuine = await genuineSigners({ stateDir: context.stateDir });
   const rows = entries.map((each) => [
     each.id,
     each.problem === undefined ? (each.manifest?.state ?? '') : 'UNUSABLE',
-    ...figures(each),
+    ...figures(each, genuine),
   ]);
   const text = [
     rows.length === 0
@@ -90,12 +92,13 @@ export function pick({
   );
 }
 
-function figures({ manifest, problem, holds }: StoreEntry): string[] {
+function figures({ manifest, problem, holds, signedBy }: StoreEntry, genuine: readonly string[]): string[] {
   if (manifest === undefined) return ['', '', '', problem ?? ''];
   const ok = manifest.sources.flatMap((each) => (each.state === 'ok' ? [each] : []));
   const size = bytes(ok.reduce((sum, each) => sum + each.bytes, 0));
   const notes = [
     problem,
+    signedBy !== undefined && !genuine.includes(signedBy) ? `${unknownKey(signedBy)}, see resurgo adopt` : undefined,
     manifest.state === 'Partial' ? `${manifest.sources.length - ok.length} sources missing` : undefined,
     holds.length > 0 ? `held: ${holds.join(', ')}` : undefined,
   ];
@@ -105,6 +108,11 @@ function figures({ manifest, problem, holds }: StoreEntry): string[] {
     size,
     notes.filter((each) => each !== undefined).join('; '),
   ];
+}
+
+/** How a backup of another director is marked (S19). */
+export function unknownKey(signedBy: string): string {
+  return `signed by the unknown key ${signedBy.slice(0, 12)}`;
 }
 
 function asJson({ id, manifest, problem, signedBy, usedBytes, holds }: StoreEntry): Json {

@@ -4,6 +4,7 @@
  */
 import type { Command } from '@commander-js/extra-typings';
 import type { Client } from '@temporalio/client';
+import { genuineSigners } from '../../hosts/adopted-signers';
 import { readBackups } from '../../hosts/backups';
 import type { StoreEntry } from '../../hosts/backups';
 import { parseBackupId, parseWorkflowId } from '../../planning/ids';
@@ -56,8 +57,9 @@ async function status(context: CliContext, asked: string | undefined): Promise<n
   const names = asked === undefined ? Object.keys(runbook.groups) : [asked];
   const setups = await Promise.all(names.map(async (name) => (await context.group(name)).setup));
   const hosts = await context.hosts();
+  const genuine = await genuineSigners({ stateDir: context.stateDir });
   const [stores, engine] = await Promise.all([
-    Promise.all(setups.map((setup) => storeSide({ hosts, setup }))),
+    Promise.all(setups.map((setup) => storeSide({ hosts, setup, genuine }))),
     engineSides({ stateDir: context.stateDir, groups: names }),
   ]);
   const rows = setups.map((setup, i) => ({
@@ -113,9 +115,11 @@ const UNKNOWN: StoreSide = { verdict: 'unreadable', id: undefined, ageMs: undefi
 async function storeSide({
   hosts,
   setup,
+  genuine,
 }: {
   hosts: Awaited<ReturnType<CliContext['hosts']>>;
   setup: GroupSetup;
+  genuine: readonly string[];
 }): Promise<StoreSide> {
   try {
     const { storeHost, store, group } = setup;
@@ -126,26 +130,31 @@ async function storeSide({
       group: group.name,
       step: 'status',
     });
-    return judged({ backups, incomplete, rpoS: group.rpoS, nowMs: Date.now() });
+    return judged({ backups, genuine, incomplete, rpoS: group.rpoS, nowMs: Date.now() });
   } catch (error) {
     return { ...UNKNOWN, notes: [error instanceof Error ? error.message : String(error)] };
   }
 }
 
-/** What a store's list says of a group: only whole, readable, signed backups count (S18). */
+/** What a store's list says of a group: only whole, readable backups count (S18), signed by a key that this director knows (S19). */
 export function judged(options: {
   backups: readonly StoreEntry[];
+  /** Public keys, hex. */
+  genuine: readonly string[];
   incomplete: string | null;
   rpoS: number;
   nowMs: number;
 }): StoreSide {
-  const { backups, incomplete, rpoS, nowMs } = options;
-  const good = backups.filter((each) => each.problem === undefined && each.manifest?.state === 'Completed');
+  const { backups, genuine, incomplete, rpoS, nowMs } = options;
+  const known = backups.filter((each) => each.signedBy !== undefined && genuine.includes(each.signedBy));
+  const good = known.filter((each) => each.problem === undefined && each.manifest?.state === 'Completed');
   const last = good.at(-1)?.id;
   const later = backups.filter((each) => last === undefined || each.id > last);
   const partial = later.filter((each) => each.manifest?.state === 'Partial' && each.problem === undefined).length;
   const broken = backups.filter((each) => each.problem !== undefined).map((each) => each.id);
+  const foreign = backups.filter((each) => each.signedBy !== undefined && !known.includes(each)).length;
   const notes = [
+    foreign > 0 ? `${foreign} signed by a key unknown here, see resurgo adopt` : '',
     partial > 0 ? `${partial} partial since` : '',
     broken.length > 0 ? `unusable: ${broken.join(', ')}` : '',
     incomplete === null ? '' : `run ${incomplete} is writing, or died while it was`,

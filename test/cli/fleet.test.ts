@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import { patternWithin } from '../../cli/commands/find';
+import { adoptSigner } from '../../hosts/adopted-signers';
 import { ensureDirectorKeys } from '../../hosts/director-keys';
 import { HostError } from '../../hosts/errors';
 import { FakeHosts } from '../../hosts/fake';
@@ -13,7 +14,7 @@ import { SshHosts } from '../../hosts/ssh-hosts';
 import { backupId } from '../../planning/ids';
 import { fleetRunbook } from './support/fleet-runbook';
 import { resurgo } from './support/run';
-import { entry } from './support/stored';
+import { entry, publicKeyHex } from './support/stored';
 
 let folder: string;
 let calls: FakeCall[];
@@ -43,6 +44,7 @@ beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'resurgo-cli-'));
   process.env.RESURGO_STATE = join(folder, 'state');
   await ensureDirectorKeys({ stateDir: join(folder, 'state') });
+  await adoptSigner({ stateDir: join(folder, 'state'), publicKeyHex, by: 'test', now: new Date(0) });
   writeFileSync(join(folder, 'fleet.yaml'), fleetRunbook(2));
   calls = [];
   intercept = () => undefined;

@@ -6,7 +6,8 @@ import { parseBackupId } from '../../../planning/ids';
 import { APP_2, backedUp, manifestInput } from '../../planning/samples';
 
 const { privateKey, publicKey } = generateKeyPairSync('ed25519');
-const publicKeyHex = Buffer.from(publicKey.export({ format: 'jwk' }).x ?? '', 'base64url').toString('hex');
+/** Who signed them. */
+export const publicKeyHex = Buffer.from(publicKey.export({ format: 'jwk' }).x ?? '', 'base64url').toString('hex');
 
 export interface StoredEntry {
   group: string;

@@ -50,13 +50,14 @@ export async function withFleet<T>(
   const { engine, fake } = options;
   const fleet = new FakeHosts({ latencyMs: 2, jobMs: 30, ...fake });
   const { privateKey, publicKey } = generateKeyPairSync('ed25519');
-  const jwk = publicKey.export({ format: 'jwk' });
+  const publicKeyHex = Buffer.from(publicKey.export({ format: 'jwk' }).x ?? '', 'base64url').toString('hex');
   const activities = activitiesFrom({
     hosts: fleet,
     logger: pino({ level: 'silent' }),
+    genuineSigners: () => Promise.resolve([publicKeyHex]),
     openSigner: () =>
       Promise.resolve({
-        publicKeyHex: Buffer.from(jwk.x ?? '', 'base64url').toString('hex'),
+        publicKeyHex,
         sign: (bytes) => sign(null, bytes, privateKey).toString('base64'),
       }),
   });
