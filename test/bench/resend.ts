@@ -99,7 +99,9 @@ async function killedCopy(product: Product, options: { group: string; strikeAt: 
 /** SIGKILL for the director's worker and server, the worker first: it would start the server again. */
 async function killEngine(stateDir: string): Promise<void> {
   const { worker, serverPid } = await engineStatus({ stateDir });
-  for (const pid of [worker?.pid, serverPid]) if (pid !== undefined) process.kill(pid, 'SIGKILL');
+  for (const pid of [worker?.pid, serverPid]) {
+    if (pid !== undefined) process.kill(pid, 'SIGKILL');
+  }
   for (const end = Date.now() + 5_000; Date.now() < end; await sleep(20)) {
     if ((await engineStatus({ stateDir })).serverPid === undefined) return;
   }
