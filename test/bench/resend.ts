@@ -1,5 +1,4 @@
 /** Bytes on the wire that are sent again after a SIGKILL of everything (worker, server, all processes of both hosts) amid a first copy. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { engineStatus } from '../../workers/engine';
 import type { Fleet } from '../lab/support/fleet';
 import { eventually, hostLines, type Product, raiseProduct } from '../lab/support/product';
@@ -102,10 +101,7 @@ async function killEngine(stateDir: string): Promise<void> {
   for (const pid of [worker?.pid, serverPid]) {
     if (pid !== undefined) process.kill(pid, 'SIGKILL');
   }
-  for (const end = Date.now() + 5_000; Date.now() < end; await sleep(20)) {
-    if ((await engineStatus({ stateDir })).serverPid === undefined) return;
-  }
-  throw new Error('the server outlived a SIGKILL');
+  await eventually('the server is gone', async () => (await engineStatus({ stateDir })).serverPid === undefined, 5_000);
 }
 
 /** Bytes that the source's network interface has sent since it was plugged in; readable also while the host is held still. */

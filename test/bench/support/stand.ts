@@ -4,6 +4,7 @@ import { DefaultLogger, Runtime } from '@temporalio/worker';
 import { pino } from 'pino';
 import { z } from 'zod';
 import { activitiesFrom } from '../../../activities';
+import { genuineSigners } from '../../../hosts/adopted-signers';
 import { loadDirectorKeys, signManifest } from '../../../hosts/director-keys';
 import { SshHosts } from '../../../hosts/ssh-hosts';
 import { runId, workflowId } from '../../../planning/ids';
@@ -82,6 +83,7 @@ async function working(product: Product): Promise<Stand> {
     activities: activitiesFrom({
       hosts,
       logger: pino({ level: 'silent' }),
+      genuineSigners: () => genuineSigners({ stateDir }),
       openSigner: () =>
         Promise.resolve({ publicKeyHex: keys.signing.publicHex, sign: (bytes) => signManifest({ keys, bytes }) }),
     }),
