@@ -3,7 +3,7 @@
 # prints the folder that holds them. Usage: build-server.sh [CACHE_FOLDER]
 set -eu
 version=${TEMPORAL_SERVER_VERSION:-v1.32.0}
-go_version=1.26.6
+go_version=1.27.3
 cache=${1:-${RESURGO_LAB_CACHE:-/var/cache/resurgo-lab}}
 bin=$cache/temporal-server-$version
 
@@ -30,6 +30,6 @@ mkdir -p "$bin"
 exec 9> "$bin/.lock"
 flock 9
 for tool in cmd/server cmd/tools/sql; do
-  [ -x "$bin/${tool##*/}" ] || GOBIN=$bin nice -n 19 "$(find_go)" install "go.temporal.io/server/$tool@$version" >&2
+  [ -x "$bin/${tool##*/}" ] || GOTOOLCHAIN=auto GOBIN=$bin nice -n 19 "$(find_go)" install "go.temporal.io/server/$tool@$version" >&2
 done
 echo "$bin"
