@@ -66,9 +66,13 @@ export function leaseActivities({ hosts }: ActivityDeps) {
     await hosts.call({ host: store.host, verb: 'lease.renew', step: 'lease', args });
   }
 
-  /** Gives the group back, on the hosts first: the store's word is what another run asks. */
+  /**
+   * Gives the group back, on the hosts first: the store's word is what another run asks. A sick host keeps an old fence, which the next
+   * run's higher term passes: it is told of, and it does not keep the group.
+   */
   async function releaseLease(input: LeaseHolders): Promise<void> {
     const { group, run, owner, term, store } = input;
+    const sick: unknown[] = [];
     await forEachLimited({
       items: input.hosts,
       limit: 64,
@@ -76,8 +80,7 @@ export function leaseActivities({ hosts }: ActivityDeps) {
         try {
           await hosts.call({ host, verb: 'lease.release', step: 'lease', args: { group, run, owner, term } });
         } catch (error) {
-          // A host that can't be reached keeps an old fence, which the next run's higher term passes.
-          if (!(error instanceof HostError) || error.code !== 'unreachable') throw error;
+          if (!(error instanceof HostError) || error.code !== 'unreachable') sick.push(error);
         }
       },
     });
@@ -87,6 +90,7 @@ export function leaseActivities({ hosts }: ActivityDeps) {
       step: 'lease',
       args: { group, run, owner, term, store: store.name },
     });
+    if (sick.length > 0) throw sick[0];
   }
 
   return {

@@ -41,8 +41,8 @@ describeLab('a backup whose worker is killed', () => {
   beforeAll(async () => {
     lab = await CrashLab.raise('crash-b');
   }, 700_000);
-  afterEach(() => lab.settle(), 60_000);
-  afterAll(() => lab.end(), 120_000);
+  afterEach(() => CrashLab.settleAll(), 60_000);
+  afterAll(() => CrashLab.endAll(), 120_000);
 
   const matrix = new Matrix();
   for (const { name, ...at } of cases) matrix.add(`in ${at.activity}: ${name}`, () => killedIn(at));

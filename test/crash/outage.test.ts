@@ -1,12 +1,14 @@
-/** What a backup goes through besides its worker's death: the server's, cut cables, and a worker that only Temporal takes for dead. */
+/** What a backup and a restore go through besides their worker's death: the server's, cut cables, and a worker that only Temporal takes for dead. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { StoreEntry } from '../../hosts/backups';
 import type { BackupReport } from '../../workflows/backup';
+import type { RestoreReport } from '../../workflows/restore';
 import { describeLab } from '../lab/support/describe-lab';
 import { until } from '../workers/fixtures/engine';
 import { Matrix } from './support/choice';
 import { CrashLab, nextSecond } from './support/crash-lab';
 import { expectGoodBackup } from './support/expect-backup';
+import { expectGoodRestore } from './support/expect-restore';
 import type { Run } from './support/run';
 
 jest.setTimeout(300_000);
@@ -27,13 +29,20 @@ const places: Place[] = [
   { name: 'snapshots going', host: 'app-1', point: 'snapshot.drop' },
 ];
 
-describeLab('a backup in an outage', () => {
+const restorePlaces: Place[] = [
+  { name: 'S21 stopped, not answered', host: 'app-1', point: 'restore.stop.reply' },
+  { name: 'S21 the data on its way', host: 'target', point: 'job.restore-send' },
+  { name: 'S21 verifying', host: 'app-2', point: 'job.restore-verify' },
+  { name: 'before a start', host: 'app-1', point: 'restore.start' },
+];
+
+describeLab('a run in an outage', () => {
   let lab: CrashLab;
   beforeAll(async () => {
     lab = await CrashLab.raise('crash-o');
   }, 700_000);
-  afterEach(() => lab.settle(), 60_000);
-  afterAll(() => lab.end(), 120_000);
+  afterEach(() => CrashLab.settleAll(), 60_000);
+  afterAll(() => CrashLab.endAll(), 120_000);
 
   async function heldAt({ host, point }: Place): Promise<{ run: Run; before: StoreEntry[] }> {
     await nextSecond();
@@ -44,7 +53,28 @@ describeLab('a backup in an outage', () => {
     return { run, before };
   }
 
+  /** A restore, approved, of a backup made just before; its hosts have lost files since. */
+  async function restoreHeldAt(place: Place): Promise<{ run: Run; id: string; restores: string[] }> {
+    await nextSecond();
+    await lab.addFile('app-1', 16);
+    const { id } = await (await lab.startBackup()).result<BackupReport>();
+    await lab.spoil();
+    const run = await lab.startRestore(id);
+    const hash = await run.approvable();
+    await lab.points.hold(place.host, place.point);
+    await run.approve(hash);
+    await lab.points.reached(place.host, place.point);
+    return { run, id, restores: [run.id] };
+  }
+
   const matrix = new Matrix();
+  for (const place of restorePlaces) {
+    matrix.add(`the server killed in a restore, ${place.name}`, () => serverKilledInRestore(place));
+    matrix.add(`the cable between director and host out for 20 s in a restore, ${place.name}`, () =>
+      hostCutOffInRestore(place),
+    );
+  }
+  matrix.add('the cable between source and target out for 20 s while a file comes back', sourceCutOffInRestore);
   for (const place of places) {
     matrix.add(`the server killed, ${place.name}: the run goes on from its file`, () => serverKilled(place));
     matrix.add(`the cable between director and host out for 20 s, ${place.name}`, () => hostCutOff(place));
@@ -62,6 +92,41 @@ describeLab('a backup in an outage', () => {
     await sleep(3_000);
     await lab.director.startServer();
     await expectGoodBackup({ lab, run, report: await run.result<BackupReport>(), before });
+  }
+
+  async function serverKilledInRestore(place: Place): Promise<void> {
+    lab.director.startWorker();
+    const { run, id, restores } = await restoreHeldAt(place);
+    await lab.director.killServer();
+    await lab.points.release(place.host);
+    await sleep(3_000);
+    await lab.director.startServer();
+    await expectGoodRestore({ lab, run, report: await run.result<RestoreReport>(), id, restores });
+  }
+
+  async function hostCutOffInRestore(place: Place): Promise<void> {
+    lab.director.startWorker();
+    const { run, id, restores } = await restoreHeldAt(place);
+    await lab.fleet.cut('director', place.host);
+    await lab.points.release(place.host);
+    await sleep(OUT_MS);
+    await lab.fleet.heal('director', place.host);
+    await expectGoodRestore({ lab, run, report: await run.result<RestoreReport>(), id, restores });
+  }
+
+  async function sourceCutOffInRestore(): Promise<void> {
+    lab.director.startWorker();
+    const { run, id, restores } = await restoreHeldAt({ name: '', host: 'target', point: 'job.restore-send' });
+    await lab.fleet.limitRate('app-1', 8_000);
+    const from = await lab.used('app-1');
+    await lab.points.release('target');
+    await until('the file comes back', async () => (await lab.used('app-1')) > from + 2_000, 60_000);
+    await lab.fleet.cut('app-1', 'target');
+    await sleep(OUT_MS);
+    await lab.fleet.heal('app-1', 'target');
+    await lab.fleet.limitRate('app-1', 0);
+    const report = await run.result<RestoreReport>();
+    await expectGoodRestore({ lab, run, report, id, restores, sendsAgain: true });
   }
 
   async function bothKilled(): Promise<void> {

@@ -2,6 +2,7 @@
 import type { BackupReport } from '../../workflows/backup';
 import type { RestoreReport } from '../../workflows/restore';
 import { describeLab } from '../lab/support/describe-lab';
+import { until } from '../workers/fixtures/engine';
 import { Matrix } from './support/choice';
 import { APPS, CrashLab } from './support/crash-lab';
 import { expectGoodRestore } from './support/expect-restore';
@@ -87,15 +88,9 @@ describeLab('a restore whose worker is killed', () => {
     ({ id } = await (await lab.startBackup()).result<BackupReport>());
     await lab.settle();
   }, 700_000);
-  beforeEach(async () => {
-    for (const app of APPS)
-      await lab.fleet.exec(
-        app,
-        'cd /srv/files && rm -f big 1* 2* && echo overwritten >3 && echo junk >junk && chmod 600 4',
-      );
-  });
-  afterEach(() => lab.settle(), 60_000);
-  afterAll(() => lab.end(), 120_000);
+  beforeEach(() => lab.spoil());
+  afterEach(() => CrashLab.settleAll(), 60_000);
+  afterAll(() => CrashLab.endAll(), 120_000);
 
   const matrix = new Matrix();
   for (const { name, ...at } of cases) matrix.add(`in ${at.activity}: ${name}`, () => killedIn(at));
@@ -144,10 +139,8 @@ describeLab('a restore whose worker is killed', () => {
     await lab.fleet.limitRate('app-1', 6_000);
     await run.approve(await run.approvable());
     await run.inStep('restoreSource');
-    const kib = async (): Promise<number> =>
-      Number((await lab.fleet.exec('app-1', 'du -k -s /srv/files | cut -f 1')).stdout);
-    const from = await kib();
-    while ((await kib()) < from + 2_000) await new Promise((resolve) => setTimeout(resolve, 100));
+    const from = await lab.used('app-1');
+    await until('the file comes back', async () => (await lab.used('app-1')) > from + 2_000, 60_000);
     const sending = await sends(run.id);
     expect(sending).toMatch(/^\d+ \d+ /);
     await worker.kill();

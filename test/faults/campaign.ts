@@ -19,6 +19,8 @@ export interface RoundReport {
   outcome: string;
   /** How often the operator's gate was answered with `retry`. */
   retries: number;
+  /** What waited for the operator, and why. */
+  asked: string[];
   tookMs: number;
   /** What did not hold; empty where all is well. */
   broken: string[];
@@ -114,7 +116,7 @@ async function oneRound(options: {
   }));
   await sleep(forMs);
   await struck.heal();
-  const { outcome, retries, sealed } = await attended;
+  const { outcome, retries, asked, sealed } = await attended;
   await lab.settle();
   if (sealed !== undefined) known.set(sealed, frozen);
   if (what === 'restore') past.restores.push(run.id);
@@ -126,7 +128,17 @@ async function oneRound(options: {
   if (what === 'restore' && mended !== 'Completed') broken.push(`restored again, undisturbed: ${mended}`);
   if (outcome.startsWith(NOT_ENDED)) broken.push('the run did not end');
   if (struck.what.includes(MISSED)) broken.push('the fault did not strike');
-  const report = { round, run: what, kind: fault.kind, fault: struck.what, atMs, forMs, outcome, retries } as const;
+  const report = {
+    round,
+    run: what,
+    kind: fault.kind,
+    fault: struck.what,
+    atMs,
+    forMs,
+    outcome,
+    retries,
+    asked,
+  } as const;
   return { ...report, tookMs: Date.now() - from, broken };
 }
 
@@ -139,29 +151,38 @@ async function restoreAgain({ lab, past, id }: { lab: CrashLab; past: Past; id: 
   return outcome;
 }
 
+interface Attended {
+  outcome: string;
+  retries: number;
+  asked: string[];
+  sealed: string | undefined;
+}
+
 /** The operator: approves the plan, has a step that waits tried again, and in the end gives up. */
-async function attend(run: Run): Promise<{ outcome: string; retries: number; sealed: string | undefined }> {
+async function attend(run: Run): Promise<Attended> {
   const end = Date.now() + RUN_MS;
   let retries = 0;
+  const asked = new Set<string>();
   while (Date.now() < end) {
     await sleep(400);
     try {
       const { status } = await run.handle.describe();
-      if (status.name !== 'RUNNING') return { ...(await outcomeOf(run)), retries };
-      for (const question of await run.questions()) {
-        if (question.approve !== undefined) await run.approve(question.approve);
+      if (status.name !== 'RUNNING') return { ...(await outcomeOf(run)), retries, asked: [...asked] };
+      for (const { step, approve, failure } of await run.questions()) {
+        if (approve !== undefined) await run.approve(approve);
         else {
           const decision = retries < RETRIES ? 'retry' : 'abort';
           retries += 1;
+          asked.add(`${step}: ${failure.message}`);
           await sleep(2_000);
-          await run.decide(question.step, decision);
+          await run.decide(step, decision);
         }
       }
     } catch {
       // The server or the worker is away just now: the operator asks again.
     }
   }
-  return { outcome: `${NOT_ENDED}: ${await run.describeStuck()}`, retries, sealed: undefined };
+  return { outcome: `${NOT_ENDED}: ${await run.describeStuck()}`, retries, asked: [...asked], sealed: undefined };
 }
 
 async function outcomeOf(run: Run): Promise<{ outcome: string; sealed: string | undefined }> {
@@ -192,20 +213,19 @@ async function whatBroke(options: {
   for (const left of await lab.remains({ restores })) broken.push(`left on disk: ${left}`);
   for (const silent of await lab.silent()) broken.push(`production: ${silent}`);
   const backups = await lab.backups();
-  const chosen = compared === 'all' ? undefined : chosenOf({ ids: backups.map(({ id }) => id), at: compared });
+  const ids = backups.map(({ id }) => id);
+  const chosen = compared === 'all' ? ids : chosenOf({ ids, at: compared });
+  const contents = await lab.contents(chosen);
   for (const { id, problem, manifest } of backups) {
     if (problem !== undefined) broken.push(`backup ${id}: ${problem}`);
     if (manifest?.state !== 'Completed') broken.push(`backup ${id} is listed as ${manifest?.state ?? 'nothing'}`);
-    const frozen = known.get(id);
-    if (frozen === undefined) {
-      broken.push(`backup ${id} is listed, and no run said that it was made`);
-      continue;
-    }
-    if (chosen?.has(id) === false) continue;
+    if (!known.has(id)) broken.push(`backup ${id} is listed, and no run said that it was made`);
+  }
+  for (const id of chosen) {
+    const held = contents.get(id);
     for (const app of APPS)
-      if ((await lab.stored(id, app)) !== frozen[app]) broken.push(`backup ${id}: ${app} is not what was frozen`);
-    const lead = await lab.lead(id);
-    if (lead !== 0 && lead !== 1) broken.push(`backup ${id}: the ledgers are ${lead} apart`);
+      if (held?.files[app] !== known.get(id)?.[app]) broken.push(`backup ${id}: ${app} is not what was frozen`);
+    if (held?.lead !== 0 && held?.lead !== 1) broken.push(`backup ${id}: the ledgers are ${held?.lead} apart`);
   }
   for (const id of known.keys()) if (!backups.some((each) => each.id === id)) broken.push(`backup ${id} is gone`);
   if (restored !== undefined)
@@ -215,6 +235,7 @@ async function whatBroke(options: {
 }
 
 /** The backups at those places of the list, oldest first as the store tells them: 0 the newest, towards 1 the older ones. */
-function chosenOf({ ids, at }: { ids: readonly string[]; at: readonly number[] }): Set<string> {
-  return new Set(at.map((place) => ids[ids.length - 1 - Math.floor(place * ids.length)] ?? ''));
+function chosenOf({ ids, at }: { ids: readonly string[]; at: readonly number[] }): string[] {
+  const places = new Set(at.map((place) => ids.length - 1 - Math.floor(place * ids.length)));
+  return ids.filter((_, index) => places.has(index));
 }

@@ -2,10 +2,14 @@
 import { parseArgs } from 'node:util';
 import { campaign, type RoundReport } from './campaign';
 
-function line({ round, run, fault, atMs, forMs, outcome, retries, tookMs, broken }: RoundReport): string {
+function line({ round, run, fault, atMs, forMs, outcome, retries, asked, tookMs, broken }: RoundReport): string {
   const head = `${String(round).padStart(3)} ${run.padEnd(7)} ${fault} at ${(atMs / 1000).toFixed(1)} s for ${(forMs / 1000).toFixed(1)} s`;
   const tail = `${outcome}${retries > 0 ? `, ${retries} answers at the gate` : ''} (${(tookMs / 1000).toFixed(0)} s)`;
-  return [`${head}: ${tail}`, ...broken.map((each) => `      BROKEN ${each}`)].join('\n');
+  return [
+    `${head}: ${tail}`,
+    ...asked.map((each) => `      asked ${each}`),
+    ...broken.map((each) => `      BROKEN ${each}`),
+  ].join('\n');
 }
 
 /** Fault by fault: how many rounds, how many of them completed, how many answers it took, how many broke something. */

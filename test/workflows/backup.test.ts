@@ -148,6 +148,21 @@ test('an abort at the gate takes everything back and ends as failed', async () =
   });
 });
 
+test('S4 a host that refuses to give the lease back is told of, and does not keep the group from the next run', async () => {
+  const given: string[] = [];
+  const intercept = (call: FakeCall): undefined => {
+    if (call.verb !== 'lease.release') return;
+    if (call.host === 'app-2') refuse(call, 'not-allowed');
+    given.push(call.host);
+  };
+  await withFleet({ engine, fake: { intercept } }, async () => {
+    const report = await (await start(backupInput(fleetRunbook(3)))).result();
+    expect(report.state).toBe('Completed');
+    expect(report.warnings).toEqual([expect.stringMatching(/app-2.*said the test/)]);
+  });
+  expect(given).toContain('target');
+});
+
 test('a cancelled run thaws, drops its snapshots and gives the lease back', async () => {
   await withFleet({ engine, fake: { jobMs: 60_000 } }, async (fleet) => {
     const handle = await start(backupInput(fleetRunbook(1)));

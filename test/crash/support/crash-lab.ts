@@ -58,6 +58,8 @@ for place in /srv /backup; do btrfs subvolume list "$place"; done | sed -nE 's/.
 :`;
 
 export class CrashLab {
+  /** Those of this process that stand; a suite ends them without asking whether its own came up. */
+  private static readonly standing = new Set<CrashLab>();
   readonly points: Points;
 
   private constructor(
@@ -101,6 +103,7 @@ export class CrashLab {
       await installPoints(fleet);
       await startLedger(fleet, APPS);
       await lab.fill();
+      CrashLab.standing.add(lab);
       return lab;
     } catch (error) {
       await director.end();
@@ -109,7 +112,18 @@ export class CrashLab {
     }
   }
 
+  /** After a test: `settle` for whatever stands. */
+  static async settleAll(): Promise<void> {
+    for (const lab of CrashLab.standing) await lab.settle();
+  }
+
+  /** After a suite: `end` for whatever stands. */
+  static async endAll(): Promise<void> {
+    for (const lab of CrashLab.standing) await lab.end();
+  }
+
   async end(): Promise<void> {
+    CrashLab.standing.delete(this);
     await this.hosts.close();
     await this.director.end();
     await this.fleet.down();
@@ -196,6 +210,24 @@ export class CrashLab {
     return (await this.fleet.exec('target', `cd /backup/${GROUP}/backups/${id}/${app}@+srv/files && ${DIGEST}`)).stdout;
   }
 
+  /** What some backups hold: each host's files as `digest` tells them, and how far the ledger of app-1 leads. */
+  async contents(ids: readonly string[]): Promise<Map<string, { files: Record<string, string>; lead: number }>> {
+    const last = (app: string): string => `$(tail -n 1 ${app}@+srv/ledger/ledger)`;
+    const digests = APPS.map((app) => `(cd ${app}@+srv/files && ${DIGEST})`).join('; ');
+    const each = `cd /backup/${GROUP}/backups/$id && echo "$id $((${last(APPS[0])} - ${last(APPS[1])}))" && ${digests}`;
+    const { stdout } = await this.fleet.exec('target', `for id in ${ids.join(' ')}; do ${each}; done`, {
+      timeoutMs: 600_000,
+    });
+    const lines = stdout.split('\n');
+    const found = new Map<string, { files: Record<string, string>; lead: number }>();
+    for (let at = 0; at + APPS.length < lines.length; at += 1 + APPS.length) {
+      const [id = '', lead] = (lines[at] ?? '').split(' ');
+      const files = Object.fromEntries(APPS.map((app, nth) => [app, `${lines[at + 1 + nth] ?? ''}\n`]));
+      found.set(id, { files, lead: Number(lead) });
+    }
+    return found;
+  }
+
   /** How far the ledger of app-1 leads in a sealed backup. */
   lead(id: string): Promise<number> {
     return ledgerLead(this.fleet, `/backup/${GROUP}/backups/${id}`, APPS);
@@ -204,6 +236,12 @@ export class CrashLab {
   /** Puts a new file of that size (MiB) on a host, that no backup holds yet. */
   async addFile(app: string, mib: number): Promise<void> {
     await this.fleet.exec(app, `head -c ${mib}M /dev/urandom >/srv/files/big && sync -f /srv`);
+  }
+
+  /** Loses, overwrites and adds files on each application host: what a restore brings back, and takes away. */
+  async spoil(): Promise<void> {
+    const damage = 'cd /srv/files && rm -f big 1* 2* && echo overwritten >3 && echo junk >junk && chmod 600 4';
+    for (const app of APPS) await this.fleet.exec(app, damage);
   }
 
   /** Changes, adds and removes files, other ones each round, and leaves a big one of that size. */
@@ -233,6 +271,11 @@ export class CrashLab {
       Number((await this.fleet.exec('target', look, { mayFail: true })).stdout);
     const from = await received();
     await until(`${app} sends`, async () => (await received()) >= from + kib, 60_000);
+  }
+
+  /** How much a host's files take, KiB. */
+  async used(app: string): Promise<number> {
+    return Number((await this.fleet.exec(app, 'du -k -s /srv/files | cut -f 1')).stdout);
   }
 
   private async fill(): Promise<void> {

@@ -12,18 +12,20 @@ export async function expectGoodRestore(options: {
   id: string;
   /** Restores since the last backup, this one among them. */
   restores: readonly string[];
+  /** A transfer whose own connection broke is begun again; what was sent stays. */
+  sendsAgain?: boolean;
 }): Promise<void> {
-  const { lab, run, report, id, restores } = options;
+  const { lab, run, report, id, restores, sendsAgain = false } = options;
   expect(report.state).toBe('Completed');
   expect(report.hosts).toEqual(APPS.map((host) => ({ host, state: 'running again' })));
   for (const app of APPS) expect(await lab.digest(app)).toBe(await lab.stored(id, app));
   // Who holds the connection open (`dial`) may be begun again with it; what reads, sends and writes may not.
   const jobs = (await jobsRun(lab, run)).filter((each) => !each.endsWith(' job.dial'));
-  expect(jobs).toEqual([
+  expect(sendsAgain ? [...new Set(jobs)] : jobs).toEqual([
     'app-1 job.restore-verify',
     'app-2 job.restore-verify',
     // Two counts, two restores.
-    ...Array<string>(4).fill('target job.restore-send'),
+    ...Array<string>(sendsAgain ? 1 : 4).fill('target job.restore-send'),
   ]);
   expect(await lab.leftovers({ restores })).toEqual([]);
   expect(await lab.silent()).toEqual([]);

@@ -149,7 +149,7 @@ ssh_host() { # FLEET HOST COMMAND…
 # Shifts the wall clock as the host's programs see it, from their next start on. One kernel has one clock, so a library that
 # every dynamically linked program loads does it; programs without the C library (dockerd, busybox) keep the true time.
 set_clock() { # FLEET HOST SECONDS
-  local library change='rm -f /etc/ld.so.preload /etc/faketimerc'
+  local library change='rm -f /etc/ld.so.preload /etc/faketimerc /dev/shm/*faketime*'
   [ "$(fact "$1" "$2" systemd)" = 0 ] || die "host $2 of fleet $1 runs systemd, where the clock can't be shifted"
   library=$(cd "$(cat "$(fleet_dir "$1")/tree")" && find usr/lib -name libfaketime.so.1 | head -n 1)
   [ "$3" = 0 ] || change="printf '%+d' '$3' > /etc/faketimerc; echo '/$library' > /etc/ld.so.preload"
