@@ -162,7 +162,8 @@ export interface VerbArgs {
   'workload.unpause': Fence;
   'workload.stop': Fence;
   'workload.start': Fence;
-  sweep: { group: string; fix: boolean };
+  /** `targetRun` is said to be dead by the director; the others are judged by the host. */
+  sweep: { group: string; fix: boolean; targetRun?: string };
 }
 
 /** Every verb of the hostkit. */

@@ -1,6 +1,7 @@
 /** The worker process: settings, logs, connection, signals; ends with code 0 on SIGTERM and SIGINT, 1 when it fails. */
 import { parseArgs } from 'node:util';
 import { Runtime } from '@temporalio/worker';
+import { CurrentHosts } from '../hosts/current-hosts';
 import { workflowBundlePath } from './bundle';
 import {
   connectClient,
@@ -16,6 +17,7 @@ import { createLogger, sweepRunLogs, temporalLogger, type Logger } from './loggi
 import { prepareState, stateDir as defaultStateDir, type StatePaths } from './paths';
 import { identify, writeRecord } from './processes';
 import { registerSearchAttributes } from './search-attributes';
+import { startSweeper, sweepOnce, sweepTimes } from './sweeper';
 import { createWorkers, SHUTDOWN_FORCE_MS, type Activities } from './worker';
 
 /** Makes the activities once their surroundings are known. */
@@ -78,7 +80,8 @@ interface Service {
   background: boolean;
 }
 
-async function serve({ options, settings, paths, env, logger, stop, background }: Service): Promise<void> {
+async function serve(service: Service): Promise<void> {
+  const { options, settings, paths, env, logger, stop, background } = service;
   sweepRunLogs(paths.runLogs);
   Runtime.install({
     logger: temporalLogger(logger),
@@ -106,13 +109,37 @@ async function serve({ options, settings, paths, env, logger, stop, background }
   const running = workers.run();
   logger.info({ address: settings.address, namespace: settings.namespace, pid: process.pid }, 'the worker takes work');
   if (background) writeRecord(paths.workerReady, { process: identify(process.pid) });
+  const stopSweeper = sweeping(service);
   try {
     await running;
   } finally {
     stopKeeper?.();
+    await stopSweeper();
   }
   if (useless !== undefined) logger.warn(`the worker ended by itself: ${useless}`);
   await connection.close();
+}
+
+/** The periodic sweep (S8) beside the workers, each on a connection of its own; the function it returns ends it. */
+function sweeping({ settings, paths, env, logger }: Service): () => Promise<void> {
+  const { everyMs, afterMs } = sweepTimes(env);
+  const hosts = new CurrentHosts({ stateDir: paths.root });
+  const stop = startSweeper({
+    everyMs,
+    logger,
+    sweep: async (signal) => {
+      const { client, connection } = await connectClient({ settings });
+      try {
+        await sweepOnce({ client, hosts, logger, afterMs, signal });
+      } finally {
+        await connection.close();
+      }
+    },
+  });
+  return async () => {
+    await stop();
+    await hosts.close();
+  };
 }
 
 /** Aborts at SIGTERM or SIGINT. Whatever hangs then, the process ends soon after the workers' own limit. */

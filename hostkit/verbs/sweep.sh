@@ -3,7 +3,7 @@
 # was given back or ran out a day ago, or the director names it as dead. A run that may still come back is left alone.
 # keys: group:group fix:bool target_run:run?
 
-: "${arg_group-}" "${arg_fix-}" "${arg_target_run-}" "${json-}" "${time-}" "${uptime-}" "${boot-}"
+: "${arg_group-}" "${arg_fix-}" "${arg_target_run-}" "${json-}" "${line-}" "${time-}" "${uptime-}" "${boot-}"
 : "${fence_term-}" "${fence_run-}" "${lease_run-}" "${lease_live-}" "${lease_ttl-}" "${lease_until_ms-}"
 : "${job_state-}" "${job_group-}" "${job_run-}" "${grant_group-}" "${grant_run-}" "${grant_until_ms-}" "${left_snapshot_runs-}"
 : "${rec_group-}" "${rec_boot-}" "${rec_armed-}" "${rec_limit-}" "${rec_run-}"
@@ -41,6 +41,8 @@ verb_main() {
 
 # sweep_dead RUN
 sweep_dead() {
+  # A restore that is not done or undone: its safety snapshot is the only way back, whoever says that the run is over (S21).
+  ! read_line "$RESURGO_VAR/workloads/$arg_group/run" || [ "$line" != "$1" ] || return 1
   [ "$1" != "$arg_target_run" ] || return 0
   [ "$fence_term" != 0 ] || return 1
   [ "$1" = "$fence_run" ] || return 0

@@ -27,7 +27,8 @@ export function startWorkload(on: On & { fence: Fence }): Promise<Reply<'workloa
   return on.hosts.call({ ...context(on), timeoutMs: on.timeoutMs ?? STOP_MS, verb: 'workload.start', args: on.fence });
 }
 
-/** Finds what dead runs left of a group; with `fix` mends it too. */
-export function sweep(on: On & { group: string; fix: boolean }): Promise<Reply<'sweep'>> {
-  return on.hosts.call({ ...context(on), verb: 'sweep', args: { group: on.group, fix: on.fix } });
+/** Finds what dead runs left of a group; with `fix` mends it too. `targetRun` is dead on the caller's word. */
+export function sweep(on: On & { group: string; fix: boolean; targetRun?: string }): Promise<Reply<'sweep'>> {
+  const { group, fix, targetRun } = on;
+  return on.hosts.call({ ...context(on), verb: 'sweep', args: { group, fix, targetRun } });
 }

@@ -102,5 +102,17 @@ describeAsRoot('leases and the fence', () => {
       expect(box.ask('job.poll', { job: MINE })).toMatchObject({ state: 'unknown' });
       expect(box.ask('sweep', { group: 'portal', fix: 1 })).toMatchObject({ found: [] });
     });
+
+    it("S8 S21 a run whose restore is not done or undone is swept on nobody's word", () => {
+      box.ask('lease.take', { ...A, term: 0, ttl: 60 });
+      box.ask('job.start', { ...fence({ run: A.run }), job: MINE, kind: 'test' });
+      box.ask('lease.release', { ...A, term: 1 });
+      fs.mkdirSync(box.state('workloads/portal'), { recursive: true });
+      fs.writeFileSync(box.state('workloads/portal/run'), `${A.run}\n`);
+      expect(box.ask('sweep', { group: 'portal', fix: 1, target_run: A.run })).toMatchObject({ found: [] });
+      expect(box.ask('job.poll', { job: MINE })).toMatchObject({ state: 'running' });
+      fs.rmSync(box.state('workloads/portal'), { recursive: true });
+      expect(box.ask('sweep', { group: 'portal', fix: 1, target_run: A.run }).found).toHaveLength(1);
+    });
   });
 });

@@ -1,0 +1,88 @@
+/** What the engine knows of past and present runs: whether they live, and on which hosts they worked. */
+import { defaultPayloadConverter, type Client, type WorkflowExecutionInfo } from '@temporalio/client';
+import { z } from 'zod';
+import type { HostRef } from '../hosts/hosts';
+import { parseWorkflowId } from '../planning/ids';
+import type { KnownRun } from '../planning/sweep';
+
+/** Group → its hosts by name, the store's among them. */
+export type Places = Map<string, Map<string, HostRef>>;
+
+/** The newest so many executions are looked at. */
+const LIMIT = 1000;
+
+const hostShape: z.ZodType<HostRef> = z.looseObject({
+  name: z.string(),
+  address: z.string(),
+  port: z.number().optional(),
+  user: z.string().optional(),
+  get via() {
+    return hostShape.optional();
+  },
+});
+const setupShape = z.looseObject({
+  group: z.looseObject({ name: z.string() }),
+  hosts: z.array(hostShape),
+  storeHost: hostShape,
+});
+/** The inputs of the workflows, as far as they say where a run works. */
+const backupShape = setupShape;
+const restoreShape = z.looseObject({
+  into: setupShape,
+  from: z.looseObject({ group: z.string(), storeHost: hostShape }),
+});
+
+/** All runs that the engine remembers, and the hosts of the newest run of each kind and group. */
+export async function knownRuns({
+  client,
+}: {
+  client: Client;
+}): Promise<{ runs: Map<string, KnownRun>; places: Places }> {
+  const runs = new Map<string, KnownRun & { startedMs: number }>();
+  const newest = new Map<string, WorkflowExecutionInfo>();
+  let seen = 0;
+  for await (const info of client.workflow.list({ pageSize: 200 })) {
+    if ((seen += 1) > LIMIT) break;
+    const parsed = parseWorkflowId(info.workflowId);
+    if (parsed === undefined) continue;
+    const { kind, group, run } = parsed;
+    const before = runs.get(run);
+    const startedMs = info.startTime.getTime();
+    const state = stateOf(info.status.name);
+    // After a reset two executions have one id: the run lives as long as one of them does, else the later one says how it ended.
+    if (before === undefined || state === 'running' || (before.state !== 'running' && before.startedMs < startedMs))
+      runs.set(run, { run, kind, state, startedMs, closedMs: info.closeTime?.getTime() ?? 0 });
+    const about = newest.get(`${kind} ${group}`);
+    if (about === undefined || about.startTime < info.startTime) newest.set(`${kind} ${group}`, info);
+  }
+  const places: Places = new Map();
+  for (const info of newest.values()) addPlaces(places, await inputOf({ client, info }));
+  return { runs, places };
+}
+
+function stateOf(status: string): KnownRun['state'] {
+  return status === 'RUNNING' ? 'running' : status === 'COMPLETED' ? 'completed' : 'ended';
+}
+
+function addPlaces(places: Places, input: unknown): void {
+  const restore = restoreShape.safeParse(input).data;
+  const setup = restore?.into ?? backupShape.safeParse(input).data;
+  const add = (group: string, hosts: readonly HostRef[]) => {
+    const known = places.get(group) ?? new Map<string, HostRef>();
+    for (const host of hosts) known.set(host.name, host);
+    places.set(group, known);
+  };
+  if (setup !== undefined) add(setup.group.name, [...setup.hosts, setup.storeHost]);
+  if (restore !== undefined) add(restore.from.group, [restore.from.storeHost]);
+}
+
+/** What the run was started with: the first event of its history. */
+async function inputOf({ client, info }: { client: Client; info: WorkflowExecutionInfo }): Promise<unknown> {
+  const { history } = await client.workflowService.getWorkflowExecutionHistory({
+    namespace: client.options.namespace,
+    execution: { workflowId: info.workflowId, runId: info.runId },
+    maximumPageSize: 1,
+  });
+  const payload = history?.events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads?.[0];
+  return payload === undefined ? undefined : defaultPayloadConverter.fromPayload(payload);
+}
