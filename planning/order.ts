@@ -80,10 +80,61 @@ export function hostsOf(items: readonly { host: string }[]): string[] {
   return [...new Set(items.map((item) => item.host))].sort();
 }
 
-/** Splits a long list into batches (one child workflow each, so that no history grows without bound). */
-export function batches<T>({ items, size }: { items: readonly T[]; size: number }): T[][] {
-  const step = Math.max(1, Math.floor(size));
-  return Array.from({ length: Math.ceil(items.length / step) }, (_, i) => items.slice(i * step, (i + 1) * step));
+/** A share of the copies with a share of the slots: its batches run one after another, beside the other lanes. */
+export interface CopyLane<T> {
+  /** Copies of this lane at the same time. */
+  parallel: number;
+  /** Biggest first; a batch is one child workflow, so that no history grows without bound. */
+  batches: T[][];
+}
+
+/** What a copy costs besides its bytes, in bytes: connections, grants and listings, so that many small ones weigh too. */
+const COPY_OVERHEAD_BYTES = 64 * 1024 * 1024;
+
+/**
+ * Deals many copies out into lanes of about equal weight, as many lanes as make batches of about `size`, but never more than
+ * `parallel`. All copies of a host are in one lane, which can so keep the limit per host. A batch holds at most twice `size`.
+ */
+export function copyLanes<T extends CopyItem>({
+  items,
+  parallel,
+  size,
+}: {
+  items: readonly T[];
+  parallel: number;
+  size: number;
+}): CopyLane<T>[] {
+  const byHost = new Map<string, { items: T[]; weight: number }>();
+  for (const item of items) {
+    const ofHost = byHost.get(item.host) ?? { items: [], weight: 0 };
+    ofHost.items.push(item);
+    ofHost.weight += COPY_OVERHEAD_BYTES + (item.bytes ?? 0);
+    byHost.set(item.host, ofHost);
+  }
+  const slots = Math.max(1, Math.floor(parallel));
+  const count = Math.min(slots, byHost.size, Math.ceil(items.length / Math.max(1, size)));
+  const lanes = Array.from({ length: count }, (_, i) => ({
+    parallel: Math.floor(slots / count) + (i < slots % count ? 1 : 0),
+    items: [] as T[],
+    weight: 0,
+  }));
+  for (const ofHost of [...byHost.values()].sort((a, b) => b.weight - a.weight)) {
+    const load = (lane: (typeof lanes)[number]): number => (lane.weight + ofHost.weight) / lane.parallel;
+    const lightest = lanes.reduce((best, lane) => (load(lane) < load(best) ? lane : best));
+    lightest.items.push(...ofHost.items);
+    lightest.weight += ofHost.weight;
+  }
+  return lanes.map((lane) => ({
+    parallel: lane.parallel,
+    batches: batches({ items: copyOrder(lane.items), most: 2 * size }),
+  }));
+}
+
+/** As few batches as hold at most `most` each, about equally long. */
+function batches<T>({ items, most }: { items: readonly T[]; most: number }): T[][] {
+  const count = Math.ceil(items.length / Math.max(1, most));
+  const length = Math.ceil(items.length / Math.max(1, count));
+  return Array.from({ length: count }, (_, i) => items.slice(i * length, (i + 1) * length));
 }
 
 function names(hosts: readonly OrderedHost[]): string[] {

@@ -1,127 +1,40 @@
-/** How far a run is: rows per source, their sum, and the table that Temporal's UI shows as current details. */
+/** What a run shows of itself in Temporal's UI: its steps as a bounded Markdown table. */
 
-export type ProgressState = 'waiting' | 'running' | 'done' | 'failed' | 'missing' | 'needs operator';
+export type StepState = 'waiting' | 'running' | 'done' | 'skipped' | 'failed' | 'needs operator';
 
-export interface ProgressRow {
-  host: string;
-  /** The source's name; empty for a step of the whole host. */
-  source: string;
-  /** What is being done: `copy`, `listing`, … */
+/** One line of the table. */
+export interface BoardRow {
   step: string;
-  state: ProgressState;
-  bytes: number;
-  /** 0 when it is not known. */
-  totalBytes: number;
-  /** Bytes a second, smoothed; 0 when it is not known. */
-  bytesPerS: number;
-  note?: string;
+  state: StepState;
+  /** Figures or the reason, one line. */
+  note: string;
 }
 
-export interface ProgressSum {
-  bytes: number;
-  totalBytes: number;
-  bytesPerS: number;
-  /** 0–100, or null while no total is known. */
-  percent: number | null;
-  etaS: number | null;
-  done: number;
-  rows: number;
-}
-
-/** The rows summed up. The ETA is that of all bytes at the present rate, or of the slowest row where that is later. */
-export function sumProgress(rows: readonly ProgressRow[]): ProgressSum {
-  const add = (pick: (row: ProgressRow) => number): number => rows.reduce((total, row) => total + pick(row), 0);
-  const bytes = add((row) => row.bytes);
-  const totalBytes = add((row) => Math.max(row.totalBytes, row.bytes));
-  const running = rows.filter((row) => row.state === 'running');
-  const bytesPerS = running.reduce((total, row) => total + row.bytesPerS, 0);
-  const slowest = running
-    .map(etaS)
-    .reduce<number | null>((late, eta) => (eta === null ? late : Math.max(late ?? 0, eta)), null);
-  const open = rows.filter((row) => row.state === 'waiting' || row.state === 'running');
-  const rest = open.reduce((total, row) => total + Math.max(0, row.totalBytes - row.bytes), 0);
-  const all = bytesPerS > 0 ? Math.ceil(rest / bytesPerS) : null;
-  return {
-    bytes,
-    totalBytes,
-    bytesPerS,
-    percent: percentOf({ bytes, totalBytes }),
-    etaS: all === null ? slowest : Math.max(all, slowest ?? 0),
-    done: rows.filter((row) => row.state === 'done').length,
-    rows: rows.length,
-  };
-}
-
-/** Seconds until a row is done at its rate; null when that can't be told. */
-export function etaS({
-  bytes,
-  totalBytes,
-  bytesPerS,
-}: Pick<ProgressRow, 'bytes' | 'totalBytes' | 'bytesPerS'>): number | null {
-  if (bytesPerS <= 0 || totalBytes <= 0) return null;
-  return Math.max(0, Math.ceil((totalBytes - bytes) / bytesPerS));
-}
-
-/** One look at a running copy. */
-export interface ProgressSample {
-  atMs: number;
-  bytes: number;
-  bytesPerS: number;
-}
-
-/** Smooths the rate over about 10 seconds; a copy that began anew (fewer bytes than before) starts from 0. */
-export function nextSample({
-  previous,
-  atMs,
-  bytes,
-}: {
-  previous: ProgressSample | undefined;
-  atMs: number;
-  bytes: number;
-}): ProgressSample {
-  if (previous === undefined || bytes < previous.bytes) return { atMs, bytes, bytesPerS: 0 };
-  const seconds = (atMs - previous.atMs) / 1000;
-  if (seconds <= 0) return previous;
-  const now = (bytes - previous.bytes) / seconds;
-  const weight = previous.bytesPerS === 0 ? 1 : 1 - Math.exp(-seconds / 10);
-  return { atMs, bytes, bytesPerS: Math.round(previous.bytesPerS + weight * (now - previous.bytesPerS)) };
-}
-
-/** Rows that are shown at most; the others are counted. Current details travel with the workflow and are bounded. */
+/** Rows that are shown at most. Current details travel with the workflow and are bounded. */
 export const TABLE_ROWS = 60;
 
-/** The rows as a Markdown table, what needs a person first, what is done last; ends with the sum. */
-export function detailsTable(rows: readonly ProgressRow[]): string {
-  const sorted = [...rows].sort(
-    (a, b) => URGENCY.indexOf(a.state) - URGENCY.indexOf(b.state) || (name(a) < name(b) ? -1 : 1),
-  );
-  const shown = sorted.slice(0, TABLE_ROWS);
-  const sum = sumProgress(rows);
-  const lines = shown.map((row) => {
-    const percent = percentOf(row);
-    const amount =
-      row.totalBytes > 0 ? `${formatBytes(row.bytes)} of ${formatBytes(row.totalBytes)}` : formatBytes(row.bytes);
-    const rate = row.state === 'running' && row.bytesPerS > 0 ? `${formatBytes(row.bytesPerS)}/s` : '';
-    const eta = row.state === 'running' ? formatSeconds(etaS(row)) : '';
-    const state = row.note === undefined || row.note === '' ? row.state : `${row.state}: ${row.note}`;
-    return cells([name(row), row.step, state, amount, percent === null ? '' : `${percent} %`, rate, eta]);
-  });
-  const left = sorted.length - shown.length;
+/**
+ * The rows as a Markdown table, in the order in which the steps began. When there are too many, those that a person must look at are
+ * shown first, then what runs, and the others are counted.
+ */
+export function boardTable(rows: readonly BoardRow[]): string {
+  const shown = rows.length <= TABLE_ROWS ? rows : mostUrgent(rows);
+  const left = new Map<StepState, number>();
+  for (const row of rows) left.set(row.state, (left.get(row.state) ?? 0) + 1);
+  for (const row of shown) left.set(row.state, (left.get(row.state) ?? 0) - 1);
+  const counts = [...left].flatMap(([state, count]) => (count > 0 ? [`${count} ${state}`] : []));
   return [
-    cells(['source', 'step', 'state', 'bytes', '', 'rate', 'ETA']),
-    '|---|---|---|---:|---:|---:|---:|',
-    ...lines,
-    ...(left > 0 ? [cells([`… and ${left} more`, '', '', '', '', '', ''])] : []),
-    cells([
-      `**${sum.done} of ${sum.rows} done**`,
-      '',
-      '',
-      `${formatBytes(sum.bytes)} of ${formatBytes(sum.totalBytes)}`,
-      sum.percent === null ? '' : `${sum.percent} %`,
-      sum.bytesPerS > 0 ? `${formatBytes(sum.bytesPerS)}/s` : '',
-      formatSeconds(sum.etaS),
-    ]),
+    cells(['step', 'state', '']),
+    '|---|---|---|',
+    ...shown.map((row) => cells([row.step, row.state, row.note])),
+    ...(counts.length > 0 ? [cells([`and ${rows.length - shown.length} more`, counts.join(', '), ''])] : []),
   ].join('\n');
+}
+
+/** Text within a line of Markdown: what would end the cell or the line, or start markup, is made harmless. */
+export function harmless(text: string): string {
+  const plain = text.replace(/[\p{C}\p{Zl}\p{Zp}]+/gu, ' ').replace(/[|\\`<>[\]]/g, '\\$&');
+  return plain.length > TEXT_LIMIT ? `${plain.slice(0, TEXT_LIMIT - 1)}…` : plain;
 }
 
 /** `1.5 GiB`; whole bytes below 1 KiB. */
@@ -137,32 +50,14 @@ export function formatBytes(bytes: number): string {
   return `${unit === 0 ? Math.round(value) : value.toFixed(1)} ${units[unit] ?? ''}`;
 }
 
-/** `45 s`, `3 min 20 s`, `2 h 5 min`; empty for null. */
-export function formatSeconds(seconds: number | null): string {
-  if (seconds === null) return '';
-  const whole = Math.ceil(seconds);
-  if (whole < 60) return `${whole} s`;
-  const [minutes, hours] = [Math.floor(whole / 60), Math.floor(whole / 3600)];
-  return hours === 0 ? `${minutes} min ${whole % 60} s` : `${hours} h ${minutes % 60} min`;
+const TEXT_LIMIT = 300;
+const URGENCY: readonly StepState[] = ['needs operator', 'failed', 'skipped', 'running', 'waiting', 'done'];
+
+function mostUrgent(rows: readonly BoardRow[]): BoardRow[] {
+  const rank = (row: BoardRow): number => URGENCY.indexOf(row.state);
+  return [...rows].sort((a, b) => rank(a) - rank(b)).slice(0, TABLE_ROWS);
 }
 
-const URGENCY: readonly ProgressState[] = ['needs operator', 'failed', 'missing', 'running', 'waiting', 'done'];
-
-/** Rounded down: 100 only when all is there. */
-function percentOf({ bytes, totalBytes }: { bytes: number; totalBytes: number }): number | null {
-  return totalBytes > 0 ? Math.min(100, Math.floor((bytes / totalBytes) * 100)) : null;
-}
-
-function name({ host, source }: ProgressRow): string {
-  return source === '' ? host : `${host}:${source}`;
-}
-
-/** One row; what would end a cell or a line, or start markup, is made harmless. */
 function cells(texts: readonly string[]): string {
   return `| ${texts.map(harmless).join(' | ')} |`;
-}
-
-function harmless(text: string): string {
-  const plain = text.replace(/[\p{C}\p{Zl}\p{Zp}]+/gu, ' ').replace(/[|\\`<>[\]]/g, '\\$&');
-  return plain.length > 200 ? `${plain.slice(0, 199)}…` : plain;
 }

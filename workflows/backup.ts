@@ -10,7 +10,7 @@ import type { FreezeResult } from '../activities/freeze';
 import type { StoreState } from '../activities/store';
 import type { BackupInput } from '../planning/run-input';
 import { copyAll } from './copies';
-import type { SourceOutcome } from './copies';
+import type { SourceOutcome } from './copy-window';
 import { describeFailure } from './failures';
 import { always } from './gate';
 import { compareIdentities, compareSizes } from './identity-gate';

@@ -1,18 +1,10 @@
 /** What a run shows of itself: a live table in Temporal's current details, search attributes, and the same rows as a query. */
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { defineQuery, setCurrentDetails, setHandler, upsertSearchAttributes } from '@temporalio/workflow';
+import { boardTable, harmless } from '../planning/progress';
+import type { BoardRow, StepState } from '../planning/progress';
 import { SEARCH_ATTRIBUTES } from '../planning/search-attributes';
 import type { OpenQuestion } from './gate';
-
-export type StepState = 'waiting' | 'running' | 'done' | 'skipped' | 'failed' | 'needs operator';
-
-/** One line of the table. */
-export interface BoardRow {
-  step: string;
-  state: StepState;
-  /** Figures or the reason, one line. */
-  note: string;
-}
 
 /** The rows of a run as they stand. */
 export const boardQuery = defineQuery<BoardRow[]>('board');
@@ -23,9 +15,6 @@ const key = {
   outcome: defineSearchAttributeKey(SEARCH_ATTRIBUTES.outcome.name, SearchAttributeType.KEYWORD),
   needsOperator: defineSearchAttributeKey(SEARCH_ATTRIBUTES.needsOperator.name, SearchAttributeType.BOOL),
 };
-
-/** Most rows that are written out; a fleet of a thousand sources is summed up instead. */
-const SHOWN_ROWS = 60;
 
 /** The table of one run. */
 export class Board {
@@ -80,32 +69,18 @@ export class Board {
   }
 
   private publish(): void {
-    const rows = [...this.rows.values()];
-    const shown =
-      rows.length <= SHOWN_ROWS
-        ? rows
-        : rows.filter((row) => row.state !== 'done' && row.state !== 'waiting').slice(0, SHOWN_ROWS);
-    const left = rows.length - shown.length;
     setCurrentDetails(
       [
         `### ${this.head.title}`,
         ...this.questions.map(
           (each) =>
-            `**Waits for you** at \`${each.step}\`: ${cell(each.failure.message)} — send update \`decide\` (${[...each.allowed, ...(each.approve === undefined ? [] : ['approve'])].join(', ')})`,
+            `**Waits for you** at \`${each.step}\`: ${harmless(each.failure.message)} — send update \`decide\` (${[...each.allowed, ...(each.approve === undefined ? [] : ['approve'])].join(', ')})`,
         ),
         '',
-        '| step | state | |',
-        '|---|---|---|',
-        ...shown.map((row) => `| ${cell(row.step)} | ${row.state} | ${cell(row.note)} |`),
-        ...(left > 0 ? [`| ${left} more | done or waiting | |`] : []),
+        boardTable([...this.rows.values()]),
       ].join('\n'),
     );
   }
-}
-
-/** Text as a cell of a Markdown table, bounded. */
-function cell(text: string): string {
-  return text.replaceAll('|', '\\|').replaceAll('\n', ' ').slice(0, 300);
 }
 
 function firstLine(text: string): string {

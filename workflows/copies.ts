@@ -1,17 +1,18 @@
-/** All copies of a run: biggest first, at most so many at a time; one that fails for good is a question, not the end of the others. */
-import { CancellationScope } from '@temporalio/workflow';
-import type { CopyResult } from '../activities/transfer';
-import { nextToStart } from '../planning/order';
+/** All copies of a run: in its own history while it is short, in batches that are children of the run when there are many (`copy-batch.ts`). */
+import { executeChild, getExternalWorkflowHandle, ParentClosePolicy, setHandler, workflowInfo } from '@temporalio/workflow';
+import { copyLanes } from '../planning/order';
+import { formatBytes } from '../planning/progress';
 import type { BackupInput } from '../planning/run-input';
 import type { Source } from '../runbooks/types';
 import type { Board } from './board';
-import type { OperatorGate } from './gate';
+import { answerSignal, askSignal } from './copy-batch';
+import type { copyBatch } from './copy-batch';
+import { copyWindow } from './copy-window';
+import type { CopyTask, CopyTaskItem, SourceOutcome } from './copy-window';
+import { abortedByOperator } from './gate';
+import type { OpenQuestion, OperatorGate } from './gate';
 import type { LeaseKeeper } from './lease-keeper';
-import { bulk } from './options';
-
-/** How one source fared. */
-export type SourceOutcome =
-  { source: Source; state: 'ok'; result: CopyResult } | { source: Source; state: 'missing'; reason: string };
+import { Together } from './together';
 
 interface Options {
   input: BackupInput;
@@ -23,77 +24,122 @@ interface Options {
   board: Board;
 }
 
-/** Copies from one host at the same time: more of them only make its disk seek. */
-const PER_HOST = 2;
+/**
+ * Sources of one history. A copy makes 4 to 6 events, so a batch of up to twice as many stays below 2,000, of Temporal's 51,200; a run
+ * that has no more keeps everything in its own history, where it reads best.
+ */
+const BATCH = 150;
 
 /** Copies every source of the group that is not already known to be missing. */
 export async function copyAll(options: Options): Promise<SourceOutcome[]> {
-  const { input, missing } = options;
+  const { input, missing, gate, board } = options;
+  const hosts = new Map(input.hosts.map((host) => [host.name, host]));
   const outcomes: SourceOutcome[] = [];
-  let waiting = input.group.sources.flatMap((source) => {
+  const items: CopyTaskItem[] = [];
+  for (const source of input.group.sources) {
+    const host = hosts.get(source.host);
     const reason = missing.get(source.host);
-    if (reason === undefined) return [{ key: source.tree, host: source.host, bytes: options.bytesOf(source), source }];
-    outcomes.push({ source, state: 'missing', reason });
-    return [];
-  });
-  for (const { source } of waiting) options.board.set(stepOf(source), 'waiting');
-  const running = new Map<string, { host: string; done: Promise<void> }>();
-  await CancellationScope.cancellable(async () => {
-    while (waiting.length > 0 || running.size > 0) {
-      const limits = { parallel: input.group.transfer.parallel, perHost: PER_HOST };
-      const starting = nextToStart({ waiting, running: [...running.values()], limits });
-      waiting = waiting.filter((item) => !starting.includes(item));
-      for (const item of starting) {
-        const done = copyOne(options, item.source).then((outcome) => {
-          outcomes.push(outcome);
-          running.delete(item.key);
-        });
-        running.set(item.key, { host: item.host, done });
-      }
-      await Promise.race([...running.values()].map((each) => each.done));
-    }
-  });
-  return outcomes;
-}
-
-async function copyOne(options: Options, source: Source): Promise<SourceOutcome> {
-  const { input, lease, gate, board } = options;
-  const step = stepOf(source);
-  const host = input.hosts.find((each) => each.name === source.host);
-  if (host === undefined) return { source, state: 'missing', reason: `the runbook has no host ${source.host}` };
-  const { transfer } = input.group;
-  board.set(step, 'running');
-  const gated = await gate.run({
-    step,
-    allowed: ['retry', 'skip', 'abort'],
-    attempt: (round) =>
-      bulk.copySource.executeWithOptions({ summary: step }, [
-        {
-          fence: lease.fence(round),
-          source: { host, name: source.name, tree: source.tree, live: source.snapshot === 'none' },
-          store: { name: input.store.name, host: input.storeHost },
-          transfer: {
-            direction: transfer.direction,
-            bandwidthBytesPerS: Math.floor(
-              transfer.bandwidthBytesPerS / Math.min(transfer.parallel, input.group.sources.length),
-            ),
-            io: transfer.io,
-            streams: transfer.streams,
-          },
-          checksum: input.checksum,
-        },
-      ]),
-    skipAtOnce: (failure) =>
-      input.group.onUnreachable === 'partial' && failure.code === 'unreachable' && failure.host === source.host,
-  });
-  if (gated.skipped) {
-    board.set(step, 'skipped', gated.failure.message);
-    return { source, state: 'missing', reason: `left out by ${gated.by}: ${gated.failure.message}` };
+    if (reason !== undefined) outcomes.push({ source, state: 'missing', reason });
+    else if (host === undefined)
+      outcomes.push({ source, state: 'missing', reason: `the runbook has no host ${source.host}` });
+    else items.push({ source, host, bytes: options.bytesOf(source) });
   }
-  board.set(step, 'done', `${gated.value.files} files, ${gated.value.bytes} bytes, ${gated.value.sentBytes} sent`);
-  return { source, state: 'ok', result: gated.value };
+  const task = taskOf({ ...options, items });
+  const copied = items.length <= BATCH ? await copyWindow({ task, gate, board }) : await copyInBatches(options, task);
+  return [...outcomes, ...copied];
 }
 
-function stepOf(source: Source): string {
-  return `copy ${source.host}:${source.name}`;
+function taskOf({ input, lease, items }: Options & { items: CopyTaskItem[] }): CopyTask {
+  const { transfer, onUnreachable, sources } = input.group;
+  const { group, run, term } = lease.fence();
+  return {
+    fence: { group, run, term },
+    items,
+    store: { name: input.store.name, host: input.storeHost },
+    transfer: {
+      direction: transfer.direction,
+      bandwidthBytesPerS: Math.floor(transfer.bandwidthBytesPerS / Math.min(transfer.parallel, sources.length)),
+      io: transfer.io,
+      streams: transfer.streams,
+    },
+    parallel: transfer.parallel,
+    checksum: input.checksum,
+    onUnreachable,
+  };
+}
+
+/** Lanes side by side, each with its share of the slots; the batches of a lane one after another. */
+async function copyInBatches({ gate, board }: Options, task: CopyTask): Promise<SourceOutcome[]> {
+  const keyed = task.items.map((item) => ({ key: item.source.tree, host: item.host.name, bytes: item.bytes, item }));
+  const lanes = copyLanes({ items: keyed, parallel: task.parallel, size: BATCH });
+  const total = lanes.reduce((sum, lane) => sum + lane.batches.length, 0);
+  const together = new Together();
+  const asked = new Promise<never>((_, reject) => {
+    setHandler(askSignal, ({ batch, question }) => {
+      together.start(() => relay({ gate, batch, question })).catch(reject);
+    });
+  });
+  let number = 0;
+  const numbered = lanes.map(({ parallel, batches }) =>
+    batches.map((batch) => ({ parallel, items: batch.map((each) => each.item), number: (number += 1) })),
+  );
+  for (const each of numbered.flat()) board.set(nameOf({ ...each, total }), 'waiting', `${each.items.length} sources`);
+  const copied = numbered.map((lane) =>
+    together.start(async () => {
+      const outcomes: SourceOutcome[] = [];
+      for (const { items, parallel, number: which } of lane)
+        outcomes.push(...(await oneBatch({ board, task: { ...task, items, parallel }, number: which, total })));
+      return outcomes;
+    }),
+  );
+  try {
+    return (await Promise.race([Promise.all(copied), asked])).flat();
+  } finally {
+    await together.end();
+  }
+}
+
+function oneBatch({
+  board,
+  task,
+  number,
+  total,
+}: {
+  board: Board;
+  task: CopyTask;
+  number: number;
+  total: number;
+}): Promise<SourceOutcome[]> {
+  const { workflowId } = workflowInfo();
+  const name = nameOf({ number, total });
+  return board.step(
+    name,
+    () =>
+      executeChild<typeof copyBatch>('copyBatch', {
+        workflowId: `${workflowId}/copies-${number}`,
+        // It stops its copies; a terminated one would leave them running.
+        parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
+        staticSummary: `${name}: ${task.items.length} sources of ${task.fence.group}`,
+        args: [{ task, askAt: workflowId, title: `${name}, run ${task.fence.run}` }],
+      }),
+    (outcomes) => {
+      const done = outcomes.flatMap((each) => (each.state === 'ok' ? [each.result] : []));
+      const sum = (pick: 'bytes' | 'sentBytes'): string =>
+        formatBytes(done.reduce((bytes, each) => bytes + each[pick], 0));
+      return `${done.length} of ${outcomes.length} sources, ${sum('bytes')}, ${sum('sentBytes')} sent`;
+    },
+  );
+}
+
+/** A batch's question at the run's own gate. */
+async function relay(options: { gate: OperatorGate; batch: string; question: OpenQuestion }): Promise<void> {
+  const { gate, batch, question } = options;
+  const { step } = question;
+  const answer = await gate.ask(question);
+  if (answer.decision === 'abort') throw abortedByOperator({ step, by: answer.by, reason: answer.reason });
+  await getExternalWorkflowHandle(batch).signal(answerSignal, { step, answer });
+}
+
+function nameOf({ number, total }: { number: number; total: number }): string {
+  return `copies ${number} of ${total}`;
 }

@@ -1,5 +1,5 @@
 /** What went wrong in a step, as plain data: read from Temporal's chain of failures, shown to people, kept in reports. */
-import { ActivityFailure, ApplicationFailure, TimeoutFailure } from '@temporalio/workflow';
+import { ActivityFailure, ApplicationFailure, ChildWorkflowFailure, TimeoutFailure } from '@temporalio/workflow';
 
 /** One failed step. `code` is the hostkit's or the director's word for it (`unreachable`, `torn`, `no-space`, …). */
 export interface StepFailure {
@@ -15,7 +15,8 @@ interface FailureDetails {
 
 /** Finds the innermost cause that carries a code; falls back to the message of the outermost failure. */
 export function describeFailure(error: unknown): StepFailure {
-  if (error instanceof ActivityFailure && error.cause !== undefined) return describeFailure(error.cause);
+  if ((error instanceof ActivityFailure || error instanceof ChildWorkflowFailure) && error.cause !== undefined)
+    return describeFailure(error.cause);
   if (error instanceof ApplicationFailure) {
     const details = readDetails(error.details?.[0]);
     return {

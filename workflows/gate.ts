@@ -30,6 +30,8 @@ export interface OpenQuestion {
   allowed: Decision[];
   /** The hash that must be given with an approval, where the question is one about a destructive plan. */
   approve?: string;
+  /** How often this step was retried before it asked. */
+  round?: number;
 }
 
 /** The argument of the update `decide`. */
@@ -73,12 +75,69 @@ interface Waiting {
   answer?: DecideInput;
 }
 
-/** Holds the questions of one run. Create one per workflow, before its first step. */
-export class OperatorGate {
-  private readonly waiting = new Map<string, Waiting>();
+/** Runs steps, and asks when one has failed for good. Who answers, and how, is for the class below to say. */
+export abstract class Gate {
   private rounds = 0;
 
+  /** Puts one question and waits for its answer; cancellable. */
+  abstract ask(question: OpenQuestion): Promise<DecideInput>;
+
+  /** The most retries that any step has had: what undoes the run must not be taken for an older try (S3). */
+  roundsSoFar(): number {
+    return this.rounds;
+  }
+
+  /**
+   * Runs a step; when it fails for good, asks. `round` counts the operator's retries, so that the hosts can tell a later try
+   * from an earlier one that is still under way somewhere (S3).
+   */
+  async run<T>(options: {
+    step: string;
+    allowed?: Decision[];
+    attempt: (round: number) => Promise<T>;
+    /** Failures that are decided by the runbook and need no person: return true to skip. */
+    skipAtOnce?: (failure: StepFailure) => boolean;
+    /** Told before each question of this step. */
+    asks?: () => void;
+  }): Promise<Gated<T>> {
+    const allowed = options.allowed ?? ['retry', 'abort'];
+    for (let round = 0; ; round += 1) {
+      this.reached(round);
+      let failure: StepFailure;
+      try {
+        return { skipped: false, value: await options.attempt(round) };
+      } catch (error) {
+        if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
+        failure = describeFailure(error);
+      }
+      if (options.skipAtOnce?.(failure) === true) return { skipped: true, by: 'runbook', failure };
+      options.asks?.();
+      const answer = await this.ask({ step: options.step, failure, allowed, round });
+      if (answer.decision === 'abort')
+        throw abortedByOperator({ step: options.step, by: answer.by, reason: answer.reason });
+      if (answer.decision === 'skip') return { skipped: true, by: answer.by, failure };
+    }
+  }
+
+  /** A step that can't be left out: its value, or the end of the run. */
+  async must<T>(step: string, attempt: (round: number) => Promise<T>): Promise<T> {
+    const result = await this.run({ step, attempt });
+    if (result.skipped) throw ApplicationFailure.nonRetryable(`step "${step}" can't be skipped`, 'failed');
+    return result.value;
+  }
+
+  /** Notes that some step of this run is at its `round`-th retry. */
+  protected reached(round: number): void {
+    this.rounds = Math.max(this.rounds, round);
+  }
+}
+
+/** Holds the questions of one run. Create one per workflow, before its first step. */
+export class OperatorGate extends Gate {
+  private readonly waiting = new Map<string, Waiting>();
+
   constructor(private readonly listener: GateListener) {
+    super();
     setHandler(questionsQuery, () => this.open());
     setHandler(
       decideUpdate,
@@ -95,54 +154,14 @@ export class OperatorGate {
     );
   }
 
-  /** The most retries that any step has had: what undoes the run must not be taken for an older try (S3). */
-  roundsSoFar(): number {
-    return this.rounds;
-  }
-
   /** The questions that wait now, oldest first. */
   open(): OpenQuestion[] {
     return [...this.waiting.values()].filter((each) => each.answer === undefined).map((each) => each.question);
   }
 
-  /**
-   * Runs a step; when it fails for good, asks. `round` counts the operator's retries, so that the hosts can tell a later try
-   * from an earlier one that is still under way somewhere (S3).
-   */
-  async run<T>(options: {
-    step: string;
-    allowed?: Decision[];
-    attempt: (round: number) => Promise<T>;
-    /** Failures that are decided by the runbook and need no person: return true to skip. */
-    skipAtOnce?: (failure: StepFailure) => boolean;
-  }): Promise<Gated<T>> {
-    const allowed = options.allowed ?? ['retry', 'abort'];
-    for (let round = 0; ; round += 1) {
-      this.rounds = Math.max(this.rounds, round);
-      let failure: StepFailure;
-      try {
-        return { skipped: false, value: await options.attempt(round) };
-      } catch (error) {
-        if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
-        failure = describeFailure(error);
-      }
-      if (options.skipAtOnce?.(failure) === true) return { skipped: true, by: 'runbook', failure };
-      const answer = await this.ask({ step: options.step, failure, allowed });
-      if (answer.decision === 'abort')
-        throw abortedByOperator({ step: options.step, by: answer.by, reason: answer.reason });
-      if (answer.decision === 'skip') return { skipped: true, by: answer.by, failure };
-    }
-  }
-
-  /** A step that can't be left out: its value, or the end of the run. */
-  async must<T>(step: string, attempt: (round: number) => Promise<T>): Promise<T> {
-    const result = await this.run({ step, attempt });
-    if (result.skipped) throw ApplicationFailure.nonRetryable(`step "${step}" can't be skipped`, 'failed');
-    return result.value;
-  }
-
-  /** Puts one question and waits for its answer; cancellable. */
-  async ask(question: OpenQuestion): Promise<DecideInput> {
+  override async ask(question: OpenQuestion): Promise<DecideInput> {
+    // A step of a child asks here too: whatever undoes this run comes after all rounds, its own and theirs.
+    this.reached(question.round ?? 0);
     const waiting: Waiting = { question };
     this.waiting.set(question.step, waiting);
     this.listener.changed(this.open());
@@ -154,6 +173,7 @@ export class OperatorGate {
       this.listener.changed(this.open());
     }
     if (waiting.answer === undefined) throw ApplicationFailure.nonRetryable('the gate opened without an answer');
+    if (waiting.answer.decision === 'retry') this.reached((question.round ?? 0) + 1);
     return waiting.answer;
   }
 

@@ -5,7 +5,7 @@ import type { StoreState } from '../activities/store';
 import { identityProblems, pinsOf } from '../planning/identity';
 import type { IdentityProblem } from '../planning/identity';
 import type { BackupInput } from '../planning/run-input';
-import type { SourceOutcome } from './copies';
+import type { SourceOutcome } from './copy-window';
 import type { OperatorGate } from './gate';
 
 interface Options {

@@ -1,5 +1,6 @@
 /** All workflows, as the worker's bundle sees them. */
 export { backup } from './backup';
+export { copyBatch } from './copy-batch';
 export { prune } from './prune';
 export { restore } from './restore';
 export { scheduledBackup } from './scheduled-backup';

@@ -9,7 +9,7 @@ import type { SourceMoment } from '../planning/consistency';
 import type { Manifest } from '../planning/manifest';
 import type { BackupInput } from '../planning/run-input';
 import type { FreezeReport } from '../planning/torn';
-import type { SourceOutcome } from './copies';
+import type { SourceOutcome } from './copy-window';
 
 interface Options {
   input: BackupInput;

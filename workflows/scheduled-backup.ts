@@ -7,7 +7,6 @@
  */
 import {
   ApplicationFailure,
-  ChildWorkflowFailure,
   executeChild,
   isCancellation,
   ParentClosePolicy,
@@ -62,7 +61,7 @@ export async function scheduledBackup(input: ScheduledBackupInput): Promise<Sche
     const cancelled = isCancellation(error);
     board.outcome(cancelled ? 'Cancelled' : 'Failed');
     if (cancelled) throw error;
-    const failure = childFailure(error);
+    const failure = describeFailure(error);
     throw ApplicationFailure.create({
       type: failure.code,
       nonRetryable: true,
@@ -98,12 +97,8 @@ async function afterwards({
     );
   } catch (error) {
     if (isCancellation(error)) throw error;
-    return { state: 'Failed', failure: childFailure(error) };
+    return { state: 'Failed', failure: describeFailure(error) };
   }
-}
-
-function childFailure(error: unknown): StepFailure {
-  return describeFailure(error instanceof ChildWorkflowFailure && error.cause !== undefined ? error.cause : error);
 }
 
 /** `uuid4` is the workflow's own: the same at every replay. */

@@ -1,15 +1,7 @@
 import fc from 'fast-check';
 import { ASSUMED_CHANGE, pauseEstimate, spaceEstimate } from '../../planning/estimate';
-import type { ProgressRow } from '../../planning/progress';
-import {
-  detailsTable,
-  etaS,
-  formatBytes,
-  formatSeconds,
-  nextSample,
-  sumProgress,
-  TABLE_ROWS,
-} from '../../planning/progress';
+import { boardTable, formatBytes, TABLE_ROWS } from '../../planning/progress';
+import type { BoardRow } from '../../planning/progress';
 
 describe('spaceEstimate', () => {
   const store = { freeBytes: 1000, totalBytes: 2000, reservePercent: 10 };
@@ -61,96 +53,45 @@ describe('pauseEstimate', () => {
   });
 });
 
-const row: ProgressRow = {
-  host: 'app-1',
-  source: 'data',
-  step: 'copy',
-  state: 'running',
-  bytes: 50,
-  totalBytes: 100,
-  bytesPerS: 10,
-};
+describe('boardTable', () => {
+  const row: BoardRow = { step: 'copy app-1:data', state: 'running', note: '' };
 
-describe('sumProgress', () => {
-  it('adds up, and takes the later of both ETAs', () => {
-    const rows = [
-      row,
-      { ...row, source: 'b', bytesPerS: 1 },
-      { ...row, source: 'c', state: 'done' as const, bytes: 100, bytesPerS: 0 },
-    ];
-    expect(sumProgress(rows)).toEqual({
-      bytes: 200,
-      totalBytes: 300,
-      bytesPerS: 11,
-      percent: 66,
-      etaS: 50,
-      done: 1,
-      rows: 3,
-    });
-    expect(sumProgress([{ ...row, state: 'waiting', bytes: 0 }, row]).etaS).toBe(15);
-  });
-
-  it('does not pretend to know', () => {
-    expect(sumProgress([{ ...row, totalBytes: 0, bytesPerS: 0, bytes: 0 }])).toMatchObject({
-      percent: null,
-      etaS: null,
-    });
-    expect(etaS({ bytes: 5, totalBytes: 0, bytesPerS: 1 })).toBeNull();
-    expect(sumProgress([])).toMatchObject({ percent: null, etaS: null, rows: 0 });
-  });
-
-  it('says 100 only when all is there', () => {
-    expect(sumProgress([{ ...row, bytes: 999_999, totalBytes: 1_000_000 }]).percent).toBe(99);
-    expect(sumProgress([{ ...row, bytes: 200, totalBytes: 100 }]).percent).toBe(100);
-  });
-});
-
-describe('nextSample', () => {
-  it('smooths, starts anew after a fall, and ignores a clock that stands', () => {
-    const first = nextSample({ previous: undefined, atMs: 0, bytes: 0 });
-    const second = nextSample({ previous: first, atMs: 1000, bytes: 100 });
-    expect(second.bytesPerS).toBe(100);
-    const third = nextSample({ previous: second, atMs: 2000, bytes: 1100 });
-    expect(third.bytesPerS).toBeGreaterThan(100);
-    expect(third.bytesPerS).toBeLessThan(300);
-    expect(nextSample({ previous: third, atMs: 2000, bytes: 5000 })).toBe(third);
-    expect(nextSample({ previous: third, atMs: 3000, bytes: 10 })).toEqual({ atMs: 3000, bytes: 10, bytesPerS: 0 });
-  });
-});
-
-describe('detailsTable', () => {
-  it('reads as a table, the urgent first', () => {
+  it('reads as a table, in the order of the steps', () => {
     expect(
-      detailsTable([
-        { ...row, state: 'done', bytes: 100 },
-        { ...row, host: 'app-2' },
-        { ...row, host: 'app-3', state: 'needs operator', note: 'no | space\nleft' },
+      boardTable([
+        { step: 'lease', state: 'done', note: '' },
+        { step: 'copy app-3:data', state: 'needs operator', note: 'no | space\nleft' },
+        row,
       ]),
     ).toBe(
       [
-        '| source | step | state | bytes |  | rate | ETA |',
-        '|---|---|---|---:|---:|---:|---:|',
-        '| app-3:data | copy | needs operator: no \\| space left | 50 B of 100 B | 50 % |  |  |',
-        '| app-2:data | copy | running | 50 B of 100 B | 50 % | 10 B/s | 5 s |',
-        '| app-1:data | copy | done | 100 B of 100 B | 100 % |  |  |',
-        '| **1 of 3 done** |  |  | 200 B of 300 B | 66 % | 10 B/s | 5 s |',
+        '| step | state |  |',
+        '|---|---|---|',
+        '| lease | done |  |',
+        '| copy app-3:data | needs operator | no \\| space left |',
+        '| copy app-1:data | running |  |',
       ].join('\n'),
     );
   });
 
-  it('stays small for a thousand sources', () => {
-    const rows = Array.from({ length: 1000 }, (_, i) => ({ ...row, host: `h${i}`, note: 'x'.repeat(5000) }));
-    const table = detailsTable(rows);
-    expect(table.length).toBeLessThan(TABLE_ROWS * 600);
-    expect(table).toContain(`… and ${1000 - TABLE_ROWS} more`);
+  it('stays small for a thousand rows, what a person must see first, the others counted', () => {
+    const rows = Array.from({ length: 1000 }, (_, i): BoardRow => ({
+      step: `copy h${i}:data`,
+      state: i === 999 ? 'needs operator' : i < 900 ? 'done' : 'running',
+      note: 'x'.repeat(5000),
+    }));
+    const table = boardTable(rows);
+    expect(table.length).toBeLessThan(TABLE_ROWS * 400);
+    expect(table.split('\n')[2]).toContain('copy h999:data');
+    expect(table).toContain(`| and ${1000 - TABLE_ROWS} more | 900 done, 40 running |`);
   });
 
   it('S29 no text ends a cell or a line', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (note) => {
-        const lines = detailsTable([{ ...row, note }]).split('\n');
-        expect(lines).toHaveLength(4);
-        expect(lines[2]?.replace(/\\./g, '').split('|')).toHaveLength(9);
+        const lines = boardTable([{ ...row, note }]).split('\n');
+        expect(lines).toHaveLength(3);
+        expect(lines[2]?.replace(/\\./g, '').split('|')).toHaveLength(5);
       }),
     );
   });
@@ -165,14 +106,4 @@ it.each([
   [2 ** 60, '1024.0 PiB'],
 ])('formatBytes(%d) is %p', (bytes, text) => {
   expect(formatBytes(bytes)).toBe(text);
-});
-
-it.each([
-  [null, ''],
-  [0, '0 s'],
-  [59.2, '1 min 0 s'],
-  [200, '3 min 20 s'],
-  [7500, '2 h 5 min'],
-])('formatSeconds(%p) is %p', (seconds, text) => {
-  expect(formatSeconds(seconds)).toBe(text);
 });

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { batches, copyOrder, hostsOf, nextToStart, startWaves, stopWaves } from '../../planning/order';
+import { copyLanes, copyOrder, hostsOf, nextToStart, startWaves, stopWaves } from '../../planning/order';
 
 const item = fc.record({
   key: fc.uuid(),
@@ -91,12 +91,50 @@ it('hostsOf names each host once', () => {
   expect(hostsOf([{ host: 'b' }, { host: 'a' }, { host: 'b' }])).toEqual(['a', 'b']);
 });
 
-it('batches keep order and lose nothing', () => {
-  fc.assert(
-    fc.property(fc.array(fc.nat()), fc.integer({ min: -2, max: 7 }), (items, size) => {
-      const cut = batches({ items, size });
-      expect(cut.flat()).toEqual(items);
-      expect(cut.every((batch) => batch.length > 0 && batch.length <= Math.max(1, size))).toBe(true);
-    }),
-  );
+describe('copyLanes', () => {
+  const item = (host: string, bytes = 0, name = 'data') => ({ key: `${host}:${name}`, host, bytes });
+
+  it('loses nothing, keeps a host in one lane, and gives out exactly the slots', () => {
+    const someItem = fc.record({ host: fc.integer({ min: 0, max: 60 }), bytes: fc.option(fc.nat(), { nil: undefined }) });
+    const options = fc.record({
+      parallel: fc.integer({ min: 1, max: 64 }),
+      size: fc.integer({ min: 1, max: 30 }),
+      picked: fc.array(someItem, { minLength: 1, maxLength: 200 }),
+    });
+    fc.assert(
+      fc.property(options, ({ parallel, size, picked }) => {
+        const items = picked.map(({ host, bytes }, i) => ({ key: `k${i}`, host: `h${host}`, bytes }));
+        const lanes = copyLanes({ items, parallel, size });
+        const dealt = lanes.flatMap((lane) => lane.batches.flat());
+        expect(dealt.map((each) => each.key).sort()).toEqual(items.map((each) => each.key).sort());
+        expect(lanes.reduce((sum, lane) => sum + lane.parallel, 0)).toBe(parallel);
+        const lanesOf = (host: string) =>
+          lanes.filter((lane) => lane.batches.flat().some((each) => each.host === host)).length;
+        for (const { host } of items) expect(lanesOf(host)).toBe(1);
+        for (const lane of lanes) {
+          expect(lane.parallel).toBeGreaterThan(0);
+          expect(lane.batches.every((batch) => batch.length > 0 && batch.length <= 2 * size)).toBe(true);
+        }
+      }),
+    );
+  });
+
+  it('a thousand hosts with few slots: a lane a slot, in batches of their own', () => {
+    const items = Array.from({ length: 1000 }, (_, i) => item(`h${i}`));
+    const lanes = copyLanes({ items, parallel: 4, size: 100 });
+    expect(lanes.map((lane) => [lane.parallel, lane.batches.map((batch) => batch.length)])).toEqual(
+      Array.from({ length: 4 }, () => [1, [125, 125]]),
+    );
+  });
+
+  it('the longest copy does not hold up many others', () => {
+    const items = [item('big', 2 ** 43), ...Array.from({ length: 299 }, (_, i) => item(`h${i}`))];
+    const lanes = copyLanes({ items, parallel: 3, size: 100 });
+    const withBig = lanes.find((lane) => lane.batches[0]?.[0]?.host === 'big');
+    expect(withBig?.batches.flat()).toHaveLength(1);
+  });
+
+  it('no copies make no lanes', () => {
+    expect(copyLanes({ items: [], parallel: 4, size: 100 })).toEqual([]);
+  });
 });
