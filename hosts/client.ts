@@ -9,7 +9,7 @@ import { Exchange } from './exchange';
 import type { CallContext, CallOptions } from './hosts';
 import type { SshPool } from './pool';
 import { replySchemas, type Reply } from './replies';
-import { encodeRequest } from './request';
+import { writeRequest } from './write-request';
 
 /** How long a verb may take unless the call says otherwise, in ms. */
 export const DEFAULT_TIMEOUT_MS = 60_000;
@@ -70,13 +70,7 @@ export class HostClient {
     const { host, verb, step, args, signal, timeoutMs = DEFAULT_TIMEOUT_MS } = options;
     const at = { host: host.name, verb, step };
     signal?.throwIfAborted();
-    let text: string;
-    try {
-      text = encodeRequest({ verb, args });
-    } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      throw new HostError({ ...at, code: 'bad-request', message, cause: error });
-    }
+    const text = writeRequest({ host, verb, step, args });
     const channel = await this.options.pool.open({ host, timeoutMs, signal }).catch((error: unknown) => {
       if (!(error instanceof HostError)) throw error;
       const { code, next, retryable, detail, reason } = error;

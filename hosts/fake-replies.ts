@@ -1,4 +1,5 @@
 /** The built-in answers of a fake host, verb by verb, and the state they work on. */
+import { createHash } from 'node:crypto';
 import type { Verb } from './args';
 
 export interface FakeJob {
@@ -25,7 +26,8 @@ export interface FakeHost {
 interface Asked {
   host: FakeHost;
   args: Readonly<Record<string, unknown>>;
-  jobMs: number;
+  /** By the job's kind. */
+  jobMs: (kind: string) => number;
 }
 type Answer = (asked: Asked) => Record<string, unknown>;
 
@@ -90,7 +92,8 @@ export const fakeReplies: Record<Verb, Answer> = {
     const job = text(args['job']);
     const attached = host.jobs.has(job);
     const startedMs = Date.now();
-    const fresh = { kind: text(args['kind']), startedMs, endsMs: startedMs + jobMs, stopped: false, args };
+    const kind = text(args['kind']);
+    const fresh = { kind, startedMs, endsMs: startedMs + jobMs(kind), stopped: false, args };
     if (!attached) host.jobs.set(job, fresh);
     return { job, attached };
   },
@@ -132,13 +135,16 @@ function poll(host: FakeHost, job: FakeJob | undefined): Record<string, unknown>
   if (Date.now() < endsMs) return { state: 'running', progress, startedMs };
   if (stopped) return { state: 'exited', exit: 143, progress, result: {}, tail: 'stopped', startedMs, endedMs: endsMs };
   if (job.kind === 'store-seal') seal(host, args);
-  return { state: 'exited', exit: 0, progress, result: resultOf(job), tail: '', startedMs, endedMs: endsMs };
+  return { state: 'exited', exit: 0, progress, result: resultOf({ host, job }), tail: '', startedMs, endedMs: endsMs };
 }
 
-function resultOf({ kind, args }: FakeJob): Record<string, unknown> {
+function resultOf({ host, job }: { host: FakeHost; job: FakeJob }): Record<string, unknown> {
+  const { kind, args } = job;
+  // Each host's own, as listings are: a thousand equal ones would make the manifest look shorter than it gets.
+  const sha256 = createHash('sha256').update(host.name).digest('hex');
   const results: Record<string, Record<string, unknown>> = {
-    listing: { entries: 101, files: 100, bytes: SOURCE_BYTES, sha256: '0'.repeat(64) },
-    send: { bytes: SOURCE_BYTES, sentBytes: SOURCE_BYTES, files: 100, entries: 101, sha256: '0'.repeat(64) },
+    listing: { entries: 101, files: 100, bytes: SOURCE_BYTES, sha256 },
+    send: { bytes: SOURCE_BYTES, sentBytes: SOURCE_BYTES, files: 100, entries: 101, sha256 },
     'store-open': { last: '', usedBytes: 0 },
     'store-compare': { entries: 101, differences: [] },
     'store-seal': { id: args['id'] },

@@ -12,6 +12,7 @@ import type { FreezeSession } from './freeze-session';
 import type { CallContext, CallOptions, FreezeOptions, HostRef, Hosts, Warmth } from './hosts';
 import { replySchemas, type Reply } from './replies';
 import { pause } from './slots';
+import { writeRequest } from './write-request';
 import { fakeReplies, type FakeHost } from './fake-replies';
 
 /** What a call looks like to an interceptor. */
@@ -26,8 +27,8 @@ export interface FakeOptions {
   latencyMs?: number | ((call: FakeCall) => number);
   /** Throws (a HostError) to fail a call, returns fields to lay over the built-in reply, or nothing. */
   intercept?: (call: FakeCall) => Readonly<Record<string, unknown>> | undefined;
-  /** How long a job runs, in ms. Default 100. */
-  jobMs?: number;
+  /** How long a job (of a kind: `send`, `store-seal`, …) runs, in ms. Default 100. */
+  jobMs?: number | ((kind: string) => number);
 }
 
 export class FakeHosts implements Hosts {
@@ -40,8 +41,15 @@ export class FakeHosts implements Hosts {
 
   async call<V extends Verb>({ host, verb, args, step, signal }: CallOptions<V>): Promise<Reply<V>> {
     const call: FakeCall = { host: host.name, verb, args: { ...args } };
+    // A real host never hears what its director can't write: too long a request fails here likewise.
+    writeRequest({ host, verb, step, args });
     const over = await this.arrive(call, { step, signal });
-    const built = fakeReplies[verb]({ host: this.host(host.name), args: call.args, jobMs: this.options.jobMs ?? 100 });
+    const { jobMs = 100 } = this.options;
+    const built = fakeReplies[verb]({
+      host: this.host(host.name),
+      args: call.args,
+      jobMs: typeof jobMs === 'number' ? () => jobMs : jobMs,
+    });
     const schema: { parse: (value: unknown) => Reply<V> } = schemas[verb];
     return schema.parse({ ok: true, ...built, ...over });
   }

@@ -227,7 +227,9 @@ function tooMuch({ text }: { text: string }): DocumentIssue | null {
     if (++tokens > MAX_TOKENS) return { line: 1, column: 1, path: [], message: 'holds more than any runbook needs' };
     if (token === '[' || token === '{') flow++;
     else if (token === ']' || token === '}') flow = Math.max(0, flow - 1);
-    else if (token === '-' || token === '?' || token === ':') block++;
+    else if (token === '-' || token === '?') block++;
+    // Within brackets a colon opens no level: a runbook written as one line of JSON has hundreds of them.
+    else if (token === ':') block += flow === 0 ? 1 : 0;
     else if (token.endsWith('\n')) block = 0;
     else if (block === 0 && flow === 0 && /^ +$/.test(token)) block = token.length / 4;
     if (flow > MAX_DEPTH || block > MAX_DEPTH) {

@@ -20,6 +20,7 @@ const key = {
 export class Board {
   private readonly rows = new Map<string, BoardRow>();
   private questions: OpenQuestion[] = [];
+  private stale = false;
 
   constructor(private readonly head: { title: string; group: string }) {
     upsertSearchAttributes([
@@ -68,7 +69,17 @@ export class Board {
     upsertSearchAttributes([{ key: key.outcome, value: outcome }]);
   }
 
+  /** Written once for all that changes in one go: a hundred rows set one after another are one table. */
   private publish(): void {
+    if (this.stale) return;
+    this.stale = true;
+    void Promise.resolve().then(() => {
+      this.stale = false;
+      this.write();
+    });
+  }
+
+  private write(): void {
     setCurrentDetails(
       [
         `### ${this.head.title}`,

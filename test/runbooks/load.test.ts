@@ -39,6 +39,17 @@ function onlyLine(text: string): string {
 }
 
 describe('a good runbook', () => {
+  it('may be one line of JSON, however long', () => {
+    const names = Array.from({ length: 1000 }, (_, i) => `app-${i}`);
+    const text = JSON.stringify({
+      version: 1,
+      hosts: Object.fromEntries([...names, 'target'].map((name) => [name, { address: name }])),
+      stores: { main: { host: 'target', kind: 'btrfs', place: '/backup' } },
+      groups: { all: { sources: names.map((host) => ({ host, path: '/srv', snapshot: 'btrfs' })), target: 'main' } },
+    });
+    expect(Object.keys(parseRunbook({ text, file: 'r.yaml' }).hosts)).toHaveLength(1001);
+  });
+
   it('comes out as plain data with every default', () => {
     expect(parseRunbook({ text: GOOD, file: 'r.yaml' })).toEqual({
       version: 1,
@@ -350,6 +361,7 @@ describe('files that would cost too much', () => {
     ['a million brackets', '['.repeat(1_000_000), /more than 32 deep/],
     ['brackets on lines of their own', '[\n'.repeat(500_000), /more than 32 deep/],
     ['a long row of dashes', '- '.repeat(500_000), /more than 32 deep/],
+    ['a long row of dashes in brackets', `[${'- '.repeat(500_000)}`, /more than 32 deep/],
     ['deep indentation', Array.from({ length: 1300 }, (_, i) => `${' '.repeat(i)}a:`).join('\n'), /more than 32 deep/],
     ['half a million quotes', '"'.repeat(1_000_000), /more than any runbook needs/],
     ['60,000 names', Array.from({ length: 60_000 }, (_, i) => `k${i}: 1`).join('\n'), /more than 50000 values/],
@@ -361,6 +373,12 @@ describe('files that would cost too much', () => {
   ])('%s', (_, text, message) => {
     const start = Date.now();
     expect(onlyLine(text)).toMatch(message);
+    expect(Date.now() - start).toBeLessThan(10_000);
+  });
+
+  it('a long row of colons in brackets', () => {
+    const start = Date.now();
+    expect(issuesOf(`{${'a: '.repeat(300_000)}`).message).toMatch(/not valid YAML|more than any runbook needs/);
     expect(Date.now() - start).toBeLessThan(10_000);
   });
 

@@ -1,0 +1,15 @@
+/** A request as text for one host, or the error that says why it can't be one. */
+import { HostError } from './errors';
+import type { HostRef } from './hosts';
+import { encodeRequest } from './request';
+
+/** @throws HostError `bad-request` when the hostkit would refuse it unread: too long, or no text */
+export function writeRequest(request: { host: HostRef; verb: string; step?: string; args: object }): string {
+  const { host, verb, step, args } = request;
+  try {
+    return encodeRequest({ verb, args });
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    throw new HostError({ host: host.name, verb, step, code: 'bad-request', message, cause: error });
+  }
+}
