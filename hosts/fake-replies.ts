@@ -1,5 +1,6 @@
 /** The built-in answers of a fake host, verb by verb, and the state they work on. */
 import { createHash } from 'node:crypto';
+import { gunzipSync } from 'node:zlib';
 import type { Verb } from './args';
 
 export interface FakeJob {
@@ -158,7 +159,10 @@ function seal(host: FakeHost, args: Readonly<Record<string, unknown>>): void {
   const id = text(args['id']);
   if (host.backups.some((backup) => backup.id === id && backup.group === args['group'])) return;
   const { group, run, manifest, manifestSig } = args;
-  const texts = { group: text(group), run: text(run), manifest: text(manifest), manifestSig: text(manifestSig) };
+  const sent = Buffer.from(text(manifest), 'base64');
+  const plain = sent[0] === 0x1f && sent[1] === 0x8b ? gunzipSync(sent) : sent;
+  const signed = { manifest: plain.toString('base64'), manifestSig: text(manifestSig) };
+  const texts = { group: text(group), run: text(run), ...signed };
   host.backups.push({ id, ...texts, state: 'sealed' });
 }
 

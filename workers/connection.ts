@@ -4,6 +4,7 @@ import { Client, Connection } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import type { NativeConnection, NativeConnectionOptions } from '@temporalio/worker';
 import { EngineError, EngineUnreachableError } from './errors';
+import { dataConverter } from './payloads';
 
 /** How to reach one Temporal server. */
 export interface ConnectionSettings {
@@ -74,7 +75,7 @@ export async function connectClient({
   const connection = await retry({ settings, waitMs }, (leftMs) =>
     Connection.connect({ address, tls, apiKey, metadata, connectTimeout: Math.min(5_000, leftMs) }),
   );
-  return { connection, client: new Client({ connection, namespace }) };
+  return { connection, client: new Client({ connection, namespace, dataConverter }) };
 }
 
 /**

@@ -17,6 +17,7 @@
  */
 import { hostname } from 'node:os';
 import { Worker, type NativeConnection, type WorkerOptions } from '@temporalio/worker';
+import { dataConverter } from './payloads';
 import { stepLogAttributes } from './step-logging';
 
 /** Task queue of workflows and short steps. */
@@ -93,6 +94,7 @@ function common({ connection, namespace, activities }: WorkersOptions): Omit<Wor
     connection,
     namespace,
     activities,
+    dataConverter,
     identity: `resurgo ${process.pid}@${hostname()}`,
     // Cancellation reaches an activity with its heartbeats only: the default of up to a minute is too long for an operator.
     maxHeartbeatThrottleInterval: '5s',

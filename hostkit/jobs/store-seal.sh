@@ -1,6 +1,6 @@
 # Seals what was received (S17): clock → grants closed → receivers gone → flushed → all trees compared → published in one step.
 # `trees` (base64, one a line) names what this backup holds; anything else in `current` goes. Without it, every tree in
-# `current` must have been compared.
+# `current` must have been compared. Manifest, runbook and trees may be compressed (gzip): those of a large fleet don't fit otherwise.
 # keys: store:name id:id manifest:b64 manifest_sig:b64 runbook:b64? trees:b64?
 
 # Set or read elsewhere:
@@ -52,12 +52,24 @@ job_main() {
 
 # seal_inputs: the manifest and its signature as files, checked before anything is touched.
 seal_inputs() {
-  printf '%s' "$arg_manifest" | base64 -d >manifest.json 2>/dev/null || job_fail bad-request 'the manifest is not base64'
+  seal_text manifest.json "$arg_manifest" || job_fail bad-request 'the manifest is not base64'
   [ -s manifest.json ] || job_fail bad-request 'the manifest is empty'
   printf '%s' "$arg_manifest_sig" | base64 -d >manifest.sig 2>/dev/null || job_fail bad-request 'the signature is not base64'
-  printf '%s' "$arg_runbook" | base64 -d >runbook.yaml 2>/dev/null || job_fail bad-request 'the runbook is not base64'
+  seal_text runbook.yaml "$arg_runbook" || job_fail bad-request 'the runbook is not base64'
   signature_check manifest.json manifest.sig || job_fail not-allowed "$signature_error"
   grep -qF "\"$arg_id\"" manifest.json || job_fail bad-request "the manifest does not name the id $arg_id"
+}
+
+# seal_text FILE BASE64: the text as a file; compressed or not is told by its first bytes. No text of ours is over 64 MiB (S29).
+seal_text() {
+  printf '%s' "$2" | base64 -d >"$1.sent" 2>/dev/null || return 1
+  if [ "$(head -c 2 "$1.sent" | od -An -tx1 | tr -d ' ')" = 1f8b ]; then
+    gzip -t <"$1.sent" 2>/dev/null || return 1
+    gzip -dc <"$1.sent" | head -c 67108864 >"$1" || return 1
+    rm -f "$1.sent"
+  else
+    mv -f "$1.sent" "$1"
+  fi
 }
 
 # seal_again: the id exists. The same manifest means that an answer was lost; another one is a collision.
@@ -75,7 +87,7 @@ seal_again() {
 seal_trees() {
   seal_compared=$RESURGO_VAR/runs/$arg_run/compared
   if [ -n "$arg_trees" ]; then
-    printf '%s' "$arg_trees" | base64 -d >trees 2>/dev/null || job_fail bad-request 'the trees are not base64'
+    seal_text trees "$arg_trees" || job_fail bad-request 'the trees are not base64'
     echo >>trees
     while IFS= read -r seal_tree; do
       [ -n "$seal_tree" ] || continue

@@ -13,6 +13,7 @@ import {
   readdirSync,
   writeFileSync,
 } from 'node:fs';
+import { gzipSync } from 'node:zlib';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -66,7 +67,7 @@ export interface StoreKit {
   peer(): Record<string, string>;
   /** open → send → compare. */
   copy(run: string, extra?: Record<string, string>): Promise<{ open: Answer; send: Answer; compare: Answer }>;
-  seal(run: string, id: string): Answer;
+  seal(run: string, id: string, options?: { compressed?: boolean }): Answer;
   close(): void;
 }
 
@@ -185,8 +186,9 @@ export async function storeKit(options: StoreKitOptions): Promise<StoreKit> {
       );
       return { open, send, compare };
     },
-    seal: (run, id) => {
-      const manifest = Buffer.from(JSON.stringify({ id, run })).toString('base64');
+    seal: (run, id, { compressed = false } = {}) => {
+      const bytes = Buffer.from(JSON.stringify({ id, run }));
+      const manifest = (compressed ? gzipSync(bytes) : bytes).toString('base64');
       return kit.job('store-seal', { store: 'main', id, manifest, manifest_sig: 'c2ln' }, run);
     },
     close: () => {

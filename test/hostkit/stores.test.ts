@@ -144,7 +144,10 @@ for (const options of kinds)
       expect(kit.seal('run-0009', '20261121_020000')).toMatchObject({ ok: false, code: 'fenced' });
       await kit.copy('run-0008', { job: 'send2' });
       sh('mkdir -p "$1/web/backups/.sealing-run-0001/x"', kit.place);
-      expect(kit.seal('run-0008', '20261121_020000')).toMatchObject({ ok: true });
+      // A long manifest comes compressed; it lies in the backup as it was signed, and is the same one as when it comes plain.
+      expect(kit.seal('run-0008', '20261121_020000', { compressed: true })).toMatchObject({ ok: true });
+      const manifest = join(kit.place, 'web/backups/20261121_020000/resurgo/manifest.json');
+      expect(JSON.parse(readFileSync(manifest, 'utf8'))).toEqual({ id: '20261121_020000', run: 'run-0008' });
       expect(kit.seal('run-0008', '20261121_020000')).toMatchObject({ ok: true });
       if (options.kind === 'hardlink') expect(existsSync(join(kit.place, 'web/backups/.sealing-run-0001'))).toBe(false);
     });
