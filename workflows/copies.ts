@@ -1,5 +1,11 @@
 /** All copies of a run: in its own history while it is short, in batches that are children of the run when there are many (`copy-batch.ts`). */
-import { executeChild, getExternalWorkflowHandle, ParentClosePolicy, setHandler, workflowInfo } from '@temporalio/workflow';
+import {
+  executeChild,
+  getExternalWorkflowHandle,
+  ParentClosePolicy,
+  setHandler,
+  workflowInfo,
+} from '@temporalio/workflow';
 import { copyLanes } from '../planning/order';
 import { formatBytes } from '../planning/progress';
 import type { BackupInput } from '../planning/run-input';

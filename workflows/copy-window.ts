@@ -67,17 +67,17 @@ export async function copyWindow(options: Options): Promise<SourceOutcome[]> {
   const start = ({ key, host, item }: (typeof waiting)[number]): void => {
     const copy: Running = { host, state: 'works' };
     running.set(key, copy);
-    const moved = (state: Running['state']): void => {
-      copy.state = state;
+    const asks = (): void => {
+      copy.state = 'asks';
       turns += 1;
     };
     const slot = async (): Promise<void> => {
-      moved('queued');
+      copy.state = 'queued';
       await condition(() => count(running, 'works') < task.parallel);
       copy.state = 'works';
     };
     void together
-      .start(() => copyOne({ ...options, item, asks: () => moved('asks'), slot }))
+      .start(() => copyOne({ ...options, item, asks, slot }))
       .then(
         (outcome) => outcomes.push(outcome),
         (error: unknown) => (failed ??= { error }),

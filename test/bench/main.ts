@@ -6,6 +6,7 @@ import { benchCopy } from './copy';
 import { benchOverhead } from './overhead';
 import { benchPause } from './pause';
 import { benchResend } from './resend';
+import { benchScale } from './scale';
 import { type BenchOptions, type Figure, markdown } from './support/figures';
 
 type Bench = (options: BenchOptions) => Promise<Figure>;
@@ -15,6 +16,7 @@ const BENCHES: Record<string, Bench> = {
   copy: benchCopy,
   overhead: benchOverhead,
   resend: benchResend,
+  scale: benchScale,
 };
 
 async function main(): Promise<number> {

@@ -36,26 +36,19 @@ export function scaleFleet(): FakeHosts {
 
 function reply({ host, verb }: FakeCall): Readonly<Record<string, unknown>> | undefined {
   const containers = CONTAINERS.map((name) => ({ id: hash(host, name), name: `${name}-1`, state: 'paused' }));
-  switch (verb) {
-    case 'check':
-      return {
-        sources: [
-          {
-            ...{ name: 'data', path: '/srv/data', realPath: '/srv/data', kind: 'btrfs', fsType: 'btrfs' },
-            ...{ fsUuid: uuid(host), subvolume: uuid(host), device: '/dev/vdb', mounted: true },
-            ...{ usedBytes: 1_048_576, freeBytes: 2 ** 40 },
-          },
-        ],
-        containers,
-        unprotected: CONTAINERS.map((name) => `volume ${name}-scratch of container ${name}-1 lies outside any source`),
-      };
-    case 'freeze':
-      return { containers };
-    case 'freeze:thaw':
-      return { containers };
-    default:
-      return undefined;
-  }
+  if (verb === 'freeze' || verb === 'freeze:thaw') return { containers };
+  if (verb !== 'check') return undefined;
+  return {
+    sources: [
+      {
+        ...{ name: 'data', path: '/srv/data', realPath: '/srv/data', kind: 'btrfs', fsType: 'btrfs' },
+        ...{ fsUuid: uuid(host), subvolume: uuid(host), device: '/dev/vdb', mounted: true },
+        ...{ usedBytes: 1_048_576, freeBytes: 2 ** 40 },
+      },
+    ],
+    containers,
+    unprotected: CONTAINERS.map((name) => `volume ${name}-scratch of container ${name}-1 lies outside any source`),
+  };
 }
 
 function hash(...parts: string[]): string {

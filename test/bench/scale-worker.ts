@@ -12,6 +12,7 @@ void runWorkerProcess({
     activitiesFrom({
       hosts: scaleFleet(),
       logger,
+      genuineSigners: () => Promise.resolve([publicKeyHex]),
       openSigner: () =>
         Promise.resolve({ publicKeyHex, sign: (bytes) => sign(null, bytes, privateKey).toString('base64') }),
     }),

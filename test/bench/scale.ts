@@ -22,18 +22,18 @@ import type { backup } from '../../workflows/backup';
 import type { OpenQuestion } from '../../workflows/gate';
 import { Scratch } from '../workers/fixtures/engine';
 import { LATENCY_MS, scaleRunbook } from './scale-fleet';
+import { row } from './support/figures';
+import type { BenchOptions, Figure, Row } from './support/figures';
 
-/** One size of fleet, medians over the rounds. */
-export interface ScaleRow {
-  hosts: number;
-  rounds: number;
+/** What one run cost. */
+interface Measured {
   /** From the first host's pause to the last host's thaw, ms. */
   barrierMs: number;
   /** The freeze's activity whole: arming, the barrier, its evidence, ms. */
   freezeMs: number;
   /** From the run's start to its end, ms. */
   totalMs: number;
-  /** Workflows of one run: its own, and its children. */
+  /** Workflows of the run: its own, and its children. */
   workflows: number;
   /** Events over all of them, and of the longest history. */
   events: number;
@@ -42,58 +42,86 @@ export interface ScaleRow {
   historyBytes: number;
   largestBytes: number;
   largestEventBytes: number;
-  /** Peak resident memory of the worker over all rounds, with the fleet in it, bytes. */
+}
+
+/** One size of fleet. */
+interface Scale {
+  hosts: number;
+  runs: Measured[];
+  /** Peak resident memory of the worker over all runs, with the fleet in it, bytes. */
   workerPeakBytes: number;
 }
 
-export interface ScaleReport {
-  bench: 'scale';
-  latencyMs: number;
-  parallel: number;
-  rows: ScaleRow[];
-  goals: { barrierMs: number; workerPeakBytes: number };
+/** Of the largest fleet; Temporal's own limits are 51,200 events, 50 MB a history, 2 MB a payload. */
+const GOALS = { hosts: 1000, barrierMs: 2_000, workerPeakMib: 1024 };
+/** Copies at a time: the runbook's `transfer.parallel`. */
+const PARALLEL = 32;
+const MIB = 2 ** 20;
+
+/** The bench as a figure for the table of all benches; takes some minutes. */
+export async function benchScale({ rounds, size, say }: BenchOptions): Promise<Figure> {
+  const scales = await measureScale({ sizes: size === 'full' ? [10, 100, 1000] : [10, 100], rounds, say });
+  return {
+    title: 'Scale',
+    how: `A backup of a fleet in memory, ${LATENCY_MS} ms a verb and ${PARALLEL} copies at a time, through the real workflow, a Temporal server with its database in a file, and a worker process of its own (whose memory holds the fleet too). Each size has a server and a worker of its own.`,
+    rows: scales.flatMap(rowsOf),
+  };
 }
 
-/** Of the largest fleet. */
-const GOALS = { barrierMs: 2_000, workerPeakBytes: 2 ** 30 };
+function rowsOf({ hosts, runs, workerPeakBytes }: Scale): Row[] {
+  const goal = (most: number): number | undefined => (hosts === GOALS.hosts ? most : undefined);
+  const of = (pick: (run: Measured) => number): number[] => runs.map(pick);
+  const what = (text: string): string => `${hosts} hosts: ${text}`;
+  return [
+    row({ what: what('barrier'), unit: 'ms', samples: of((run) => run.barrierMs), goal: goal(GOALS.barrierMs) }),
+    row({ what: what('freeze with arming'), unit: 'ms', samples: of((run) => run.freezeMs) }),
+    row({ what: what('whole run'), unit: 's', samples: of((run) => run.totalMs / 1000) }),
+    row({ what: what('workflows'), unit: 'count', samples: of((run) => run.workflows) }),
+    row({ what: what('history events, all'), unit: 'count', samples: of((run) => run.events) }),
+    row({ what: what('history events, longest'), unit: 'count', samples: of((run) => run.longestEvents) }),
+    row({ what: what('history, all'), unit: 'MiB', samples: of((run) => run.historyBytes / MIB) }),
+    row({ what: what('history, largest'), unit: 'MiB', samples: of((run) => run.largestBytes / MIB) }),
+    row({ what: what('largest event'), unit: 'MiB', samples: of((run) => run.largestEventBytes / MIB) }),
+    row({
+      ...{ what: what('worker memory, peak over all rounds'), unit: 'MiB' },
+      ...{ samples: [workerPeakBytes / MIB], goal: goal(GOALS.workerPeakMib) },
+    }),
+  ];
+}
 
-/** Runs the bench; takes some minutes. Each size has a server and a worker of its own, ended before the next. */
-export async function benchScale({
-  sizes = [10, 100, 1000],
-  rounds = 3,
-  parallel = 32,
-  tell = () => undefined,
-}: {
-  sizes?: readonly number[];
-  rounds?: number;
-  /** Copies at a time: the runbook's `transfer.parallel`. */
-  parallel?: number;
-  tell?: (line: string) => void;
-} = {}): Promise<ScaleReport> {
+/** Each size has a server and a worker of its own, ended before the next. */
+export async function measureScale(options: {
+  sizes: readonly number[];
+  rounds: number;
+  say: (text: string) => void;
+}): Promise<Scale[]> {
   const folder = mkdtempSync(path.join(tmpdir(), 'resurgo-bench-scale-'));
+  // What the clean-up waits for does not keep the process alive by itself.
+  const alive = setInterval(() => undefined, 60_000);
   try {
     const bundle = path.join(folder, 'workflows-bundle.js');
     const workflowsPath = path.resolve(__dirname, '../../workflows/index.ts');
     await buildWorkflowBundle({ workflowsPath, outFile: bundle, logger: new DefaultLogger('WARN') });
-    const rows: ScaleRow[] = [];
-    for (const hosts of sizes) {
-      rows.push(await benchSize({ bundle, hosts, rounds, parallel, tell }));
-    }
-    return { bench: 'scale', latencyMs: LATENCY_MS, parallel, rows, goals: GOALS };
+    const scales: Scale[] = [];
+    for (const hosts of options.sizes) scales.push(await oneSize({ ...options, bundle, hosts }));
+    return scales;
   } finally {
+    clearInterval(alive);
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-interface Size {
+async function oneSize({
+  bundle,
+  hosts,
+  rounds,
+  say,
+}: {
   bundle: string;
   hosts: number;
   rounds: number;
-  parallel: number;
-  tell: (line: string) => void;
-}
-
-async function benchSize({ bundle, hosts, rounds, parallel, tell }: Size): Promise<ScaleRow> {
+  say: (text: string) => void;
+}): Promise<Scale> {
   const scratch = new Scratch(bundle);
   const register = path.resolve(__dirname, '../workers/fixtures/register.js');
   const args = ['-r', register, path.join(__dirname, 'scale-worker.ts')];
@@ -101,47 +129,25 @@ async function benchSize({ bundle, hosts, rounds, parallel, tell }: Size): Promi
   try {
     const engine = await ensureEngine(options);
     const { client, connection } = await connectClient({ settings: engineSettings(engine, scratch.env) });
-    const measured: Measured[] = [];
+    const runs: Measured[] = [];
     for (let round = 1; round <= rounds; round += 1) {
-      measured.push(await oneRun({ client, hosts, parallel }));
-      tell(`${hosts} hosts, round ${round}: ${JSON.stringify(measured.at(-1))}`);
+      const run = await oneRun({ client, hosts });
+      runs.push(run);
+      say(`scale, ${hosts} hosts, round ${round}: ${JSON.stringify(run)}`);
       // Backups are named by the second of their freeze.
       await sleep(1_000);
     }
     await connection.close();
     const pid = (await engineStatus(options)).worker?.pid;
-    const of = (pick: (one: Measured) => number): number => median(measured.map(pick));
-    return {
-      hosts,
-      rounds,
-      barrierMs: of((one) => one.barrierMs),
-      freezeMs: of((one) => one.freezeMs),
-      totalMs: of((one) => one.totalMs),
-      workflows: of((one) => one.workflows),
-      events: of((one) => one.events),
-      longestEvents: of((one) => one.longestEvents),
-      historyBytes: of((one) => one.historyBytes),
-      largestBytes: of((one) => one.largestBytes),
-      largestEventBytes: of((one) => one.largestEventBytes),
-      workerPeakBytes: pid === undefined ? Number.NaN : peakBytes(pid),
-    };
+    if (pid === undefined) throw new Error('the worker is gone');
+    return { hosts, runs, workerPeakBytes: peakBytes(pid) };
   } finally {
     await scratch.end();
   }
 }
 
-type Measured = Omit<ScaleRow, 'hosts' | 'rounds' | 'workerPeakBytes'>;
-
-async function oneRun({
-  client,
-  hosts,
-  parallel,
-}: {
-  client: Client;
-  hosts: number;
-  parallel: number;
-}): Promise<Measured> {
-  const runbookText = scaleRunbook({ count: hosts, parallel });
+async function oneRun({ client, hosts }: { client: Client; hosts: number }): Promise<Measured> {
+  const runbookText = scaleRunbook({ count: hosts, parallel: PARALLEL });
   const runbook = parseRunbook({ text: runbookText, file: 'scale.yaml' });
   const run = runId({ nowMs: Date.now(), random: Math.random() });
   const input: BackupInput = {
@@ -226,11 +232,6 @@ function weight(value: unknown): number {
 function peakBytes(pid: number): number {
   const line = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
   return Number(line?.[1]) * 1024;
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor((sorted.length - 1) / 2)] ?? Number.NaN;
 }
 
 function sum(values: readonly number[]): number {

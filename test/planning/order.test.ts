@@ -95,7 +95,10 @@ describe('copyLanes', () => {
   const item = (host: string, bytes = 0, name = 'data') => ({ key: `${host}:${name}`, host, bytes });
 
   it('loses nothing, keeps a host in one lane, and gives out exactly the slots', () => {
-    const someItem = fc.record({ host: fc.integer({ min: 0, max: 60 }), bytes: fc.option(fc.nat(), { nil: undefined }) });
+    const someItem = fc.record({
+      host: fc.integer({ min: 0, max: 60 }),
+      bytes: fc.option(fc.nat(), { nil: undefined }),
+    });
     const options = fc.record({
       parallel: fc.integer({ min: 1, max: 64 }),
       size: fc.integer({ min: 1, max: 30 }),
