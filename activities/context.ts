@@ -76,17 +76,24 @@ function toFailure(error: unknown): unknown {
   return error;
 }
 
-/** Why the current activity is being ended, as the reason that remote jobs understand. */
+/**
+ * Why the current activity is being ended, as the reason that remote jobs understand. Ask for it before the activity's first wait, and
+ * once: what was asked for meanwhile is then known at once.
+ */
 export function jobSignal(): AbortSignal {
   const context = Context.current();
+  const { cancellationSignal } = context;
   const controller = new AbortController();
-  context.cancellationSignal.addEventListener('abort', () => {
+  const end = () => {
     // Only a cancellation that was asked for stops the job: a time-out, a shutdown or a lost server leaves it to the next attempt.
     const requested = context.cancellationDetails?.cancelRequested === true;
     controller.abort(
       requested ? new CancelError('the run was cancelled') : new DetachError('this worker is going away'),
     );
-  });
+  };
+  // An abort is told once: a listener that comes after it hears nothing.
+  if (cancellationSignal.aborted) end();
+  else cancellationSignal.addEventListener('abort', end, { once: true });
   return controller.signal;
 }
 

@@ -46,6 +46,12 @@ const sent = z.looseObject({
 });
 const verified = z.looseObject({ differences: z.array(z.string()).default([]) });
 
+/** What a step that follows a job shows of itself, and what ends it. */
+interface Following {
+  progress: CopyProgress;
+  signal: AbortSignal;
+}
+
 /** Makes the activities of the workflow `restore`. */
 export function restoreActivities({ hosts, genuineSigners }: ActivityDeps) {
   /** One backup's manifest. @throws a failure `not-found` or `damaged`; a bad signature is never passed over (S19) */
@@ -137,7 +143,7 @@ export function restoreActivities({ hosts, genuineSigners }: ActivityDeps) {
 
   async function send(
     input: { fence: RunFence; item: RestoreItemRef; dryRun: boolean; checksum?: boolean },
-    progress: CopyProgress,
+    { progress, signal }: Following,
   ) {
     const { item, fence, dryRun } = input;
     const what = dryRun ? (input.checksum === true ? 'prove' : 'count') : 'restore';
@@ -172,7 +178,7 @@ export function restoreActivities({ hosts, genuineSigners }: ActivityDeps) {
       kind: 'restore-send',
       fence: { ...keys, group: store.group },
       step,
-      signal: jobSignal(),
+      signal,
       args: {
         store: store.name,
         id: backup.id,
@@ -194,23 +200,20 @@ export function restoreActivities({ hosts, genuineSigners }: ActivityDeps) {
     return sent.parse(result);
   }
 
-  async function countRestore(
-    input: { fence: RunFence; item: RestoreItemRef },
-    progress: CopyProgress,
-  ): Promise<DryRun> {
-    const result = await send({ ...input, dryRun: true }, progress);
+  async function countRestore(input: { fence: RunFence; item: RestoreItemRef }, following: Following): Promise<DryRun> {
+    const result = await send({ ...input, dryRun: true }, following);
     return { files: result.files, bytes: result.bytes, deletions: result.deletions, deletionSamples: result.deleting };
   }
 
   async function restoreSource(
     input: { fence: RunFence; item: RestoreItemRef },
-    progress: CopyProgress,
+    following: Following,
   ): Promise<RestoredItem> {
-    const result = await send({ ...input, dryRun: false }, progress);
-    progress.step = 'compare';
+    const result = await send({ ...input, dryRun: false }, following);
+    following.progress.step = 'compare';
     const listingSha256 = result.listing.sha256 ?? '';
-    if (input.item.single) await proveSingle(input, progress);
-    else await verify({ ...input, listingSha256 });
+    if (input.item.single) await proveSingle(input, following);
+    else await verify({ ...input, listingSha256, signal: following.signal });
     return {
       files: result.files,
       bytes: result.bytes,
@@ -225,10 +228,12 @@ export function restoreActivities({ hosts, genuineSigners }: ActivityDeps) {
     fence,
     item,
     listingSha256,
+    signal,
   }: {
     fence: RunFence;
     item: RestoreItemRef;
     listingSha256: string;
+    signal: AbortSignal;
   }): Promise<void> {
     const step = `verify ${nameOf(item)}`;
     const { host } = item.destination;
@@ -239,7 +244,7 @@ export function restoreActivities({ hosts, genuineSigners }: ActivityDeps) {
       kind: 'restore-verify',
       fence: fenceFor({ fence, step }),
       step,
-      signal: jobSignal(),
+      signal,
       args: {
         ...placeArgs(item),
         tree: item.destination.source?.tree ?? item.backup.tree,
@@ -261,8 +266,8 @@ export function restoreActivities({ hosts, genuineSigners }: ActivityDeps) {
   }
 
   /** A single file has no listing: it is compared by content, and nothing may be left to send. */
-  async function proveSingle(input: { fence: RunFence; item: RestoreItemRef }, progress: CopyProgress): Promise<void> {
-    const left = await send({ ...input, dryRun: true, checksum: true }, progress);
+  async function proveSingle(input: { fence: RunFence; item: RestoreItemRef }, following: Following): Promise<void> {
+    const left = await send({ ...input, dryRun: true, checksum: true }, following);
     if (left.files === 0) return;
     throw new HostError({
       host: input.item.destination.host.name,
@@ -275,10 +280,11 @@ export function restoreActivities({ hosts, genuineSigners }: ActivityDeps) {
   }
 
   const following =
-    <I extends { item: RestoreItemRef }, R>(body: (input: I, progress: CopyProgress) => Promise<R>) =>
+    <I extends { item: RestoreItemRef }, R>(body: (input: I, following: Following) => Promise<R>) =>
     (input: I) => {
+      const signal = jobSignal();
       const progress: CopyProgress = { source: nameOf(input.item), step: 'grant' };
-      return asActivity(() => heartbeating({ details: () => progress, body: () => body(input, progress) }));
+      return asActivity(() => heartbeating({ details: () => progress, body: () => body(input, { progress, signal }) }));
     };
 
   return {

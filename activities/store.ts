@@ -47,6 +47,7 @@ export function storeActivities({ hosts, openSigner }: ActivityDeps) {
   async function openStore(input: StoreInput): Promise<void> {
     await runJob({
       ...jobOf({ input, kind: 'store-open', step: 'open store' }),
+      signal: jobSignal(),
       kind: 'store-open',
       args: { store: input.store.name },
     });
@@ -54,6 +55,7 @@ export function storeActivities({ hosts, openSigner }: ActivityDeps) {
 
   /** Signs the manifest and publishes the backup (S17, S19); idempotent for the same id. */
   async function sealBackup(input: StoreInput & { manifest: Manifest; runbookText: string }): Promise<{ id: string }> {
+    const signal = jobSignal();
     const signer = await openSigner();
     const bytes = Buffer.from(
       canonicalJson({ ...input.manifest, director: { ...input.manifest.director, publicKeyHex: signer.publicKeyHex } }),
@@ -70,6 +72,7 @@ export function storeActivities({ hosts, openSigner }: ActivityDeps) {
     };
     const { result } = await runJob({
       ...jobOf({ input, kind: 'store-seal', step: 'seal' }),
+      signal,
       kind: 'store-seal',
       args,
     });
@@ -84,7 +87,6 @@ export function storeActivities({ hosts, openSigner }: ActivityDeps) {
       job: jobName({ run: input.fence.run, step: kind }),
       fence: fenceFor({ fence: input.fence, step }),
       step,
-      signal: jobSignal(),
     };
   }
 

@@ -92,6 +92,7 @@ export async function runJob<K extends JobKind>(options: RunJobOptions<K>): Prom
 
 async function drive<K extends JobKind>(options: RunJobOptions<K>): Promise<JobOutcome> {
   const { hosts, host, job, kind, args, fence, signal, onProgress } = options;
+  signal?.throwIfAborted();
   const step = options.step ?? fence.step;
   const patience = new Patience(options.unreachableMs ?? UNREACHABLE_MS);
   const at = { host, step, timeoutMs: CALL_MS, signal };

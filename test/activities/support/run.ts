@@ -1,0 +1,39 @@
+/** One activity by itself: a context that can be cancelled, over a fake fleet. */
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { DefaultLogger } from '@temporalio/worker';
+import { pino } from 'pino';
+import { activitiesFrom } from '../../../activities';
+import type { Activities } from '../../../activities';
+import type { ActivityDeps } from '../../../activities/context';
+import { FakeHosts } from '../../../hosts/fake';
+import type { FakeOptions } from '../../../hosts/fake';
+
+export interface Bench {
+  env: MockActivityEnvironment;
+  fleet: FakeHosts;
+  activities: Activities;
+}
+
+/** An environment serves one activity: a cancellation stays with it. */
+export function bench(options: FakeOptions & { openSigner?: ActivityDeps['openSigner'] } = {}): Bench {
+  const { openSigner, ...fake } = options;
+  const fleet = new FakeHosts({ latencyMs: 1, jobMs: 30, ...fake });
+  const signer = { publicKeyHex: '00'.repeat(32), sign: () => 'AA==' };
+  const activities = activitiesFrom({
+    hosts: fleet,
+    logger: pino({ level: 'silent' }),
+    genuineSigners: () => Promise.resolve([]),
+    openSigner: openSigner ?? (() => Promise.resolve(signer)),
+  });
+  return {
+    env: new MockActivityEnvironment({ attempt: 1 }, { logger: new DefaultLogger('ERROR') }),
+    fleet,
+    activities,
+  };
+}
+
+export const FENCE = { group: 'portal', run: 'run-00000001', term: 1, round: 0 };
+
+export function host(name: string) {
+  return { name, short: name, address: '192.0.2.1', port: 22, user: 'resurgo' };
+}
