@@ -140,16 +140,28 @@ detach() {
 with_lock() {
   lock_dir=$RESURGO_VAR/lock
   [ -d "$lock_dir" ] || mkdir -p "$lock_dir"
-  exec 9>>"$lock_dir/$1"
   lock_tries=0
-  until flock -n 9; do
+  until lock_try "$lock_dir/$1"; do
     lock_tries=$((lock_tries + 1))
     [ "$lock_tries" -lt 200 ] || fail busy "another request on this host holds the lock '$1' for 20 s already; try again, and look at what runs if it goes on"
     sleep 0.1
   done
 }
 
+# lock_try FILE: whoever held it before may have forgotten it: a file that is not there under its name any more locks nothing.
+lock_try() {
+  exec 9>>"$1"
+  # shellcheck disable=SC3013
+  flock -n 9 && [ "$1" -ef /proc/self/fd/9 ]
+}
+
 unlock() { exec 9>&-; }
+
+# lock_forget NAME: unlocks what with_lock holds, of something that is gone for good: its lock must not stay behind.
+lock_forget() {
+  rm -f -- "$RESURGO_VAR/lock/$1"
+  unlock
+}
 
 # --- files -----------------------------------------------------------------------------------------------------------
 

@@ -131,7 +131,9 @@ grants_close() {
       procs_end "RESURGO_GRANT=$grants_verb $grants_name" ||
         fail busy "a receiver of grant $grants_name can't be ended: it hangs in the kernel (state D); look at this host's disks and try again"
     done
+    with_lock "grant-$grants_name"
     rm -rf -- "$RESURGO_VAR/grants/$grants_name"
+    lock_forget "grant-$grants_name"
   done
 }
 

@@ -14,7 +14,9 @@ verb_main() {
   # The folder's mark says whose it is; another group can't take a run's keys away.
   forget_folder=$RESURGO_VAR/runs/$arg_target_run
   if [ -d "$forget_folder" ] && run_is_ours "$arg_target_run"; then
+    with_lock "run-$arg_target_run"
     rm -rf -- "$forget_folder"
+    lock_forget "run-$arg_target_run"
   fi
   reply "\"forgotten\":[$forgotten]"
 }
@@ -26,7 +28,7 @@ forget_job() {
   with_lock "job-$1"
   job_stop "$1" || fail busy "job $1 can't be ended; look at this host's disks (state D) and try again"
   rm -rf -- "$job_dir"
-  unlock
+  lock_forget "job-$1"
   json_quote "$1"
   forgotten="$forgotten${forgotten:+,}$json"
 }

@@ -105,7 +105,7 @@ sweep_stop() {
   with_lock "job-$1"
   job_stop "$1" || return 1
   rm -rf -- "$RESURGO_VAR/jobs/$1"
-  unlock
+  lock_forget "job-$1"
 }
 
 sweep_take_grant() {
@@ -123,4 +123,8 @@ sweep_take_run() {
   ! sweep_dead "$1" || sweep_runs="$sweep_runs $1"
 }
 
-sweep_forget() { rm -rf -- "$RESURGO_VAR/runs/$1"; }
+sweep_forget() {
+  with_lock "run-$1"
+  rm -rf -- "$RESURGO_VAR/runs/$1"
+  lock_forget "run-$1"
+}

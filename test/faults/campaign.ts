@@ -28,8 +28,6 @@ export interface RoundReport {
 
 /** Until a run of this size is over, faults included, ms. */
 const RUN_MS = 240_000;
-/** A fault strikes within this time after the start, ms: an undisturbed run takes about as long. */
-const WINDOW_MS = 8_000;
 const SHORTEST_MS = 500;
 const LONGEST_MS = 9_000;
 /** The longest pause that the runbook allows (30 s), a hang of the whole host in it, and what a busy machine adds, ms. */
@@ -48,6 +46,8 @@ interface Past {
   known: Known;
   /** Restores since the last backup: their safety snapshots stay until the next. */
   restores: string[];
+  /** How long an undisturbed backup takes on this machine now, ms: a fault strikes within this time after a run's start. */
+  windowMs: number;
 }
 
 /**
@@ -66,9 +66,9 @@ export async function campaign(options: {
   const faults = FAULTS.filter((each) => kinds?.includes(each.kind) ?? true);
   const lab = await CrashLab.raise('faults', { storeSize: '8G' });
   const watch = new PauseWatch(lab.fleet.name, APPS);
-  const past: Past = { known: new Map(), restores: [] };
   const reports: RoundReport[] = [];
   try {
+    const past = await undisturbed(lab);
     for (let round = 1; round <= rounds; round += 1) {
       const report = await oneRound({ lab, watch, random, past, faults, round, last: round === rounds });
       reports.push(report);
@@ -79,6 +79,23 @@ export async function campaign(options: {
     await watch.stop();
     await lab.end();
   }
+}
+
+/** The first backup, which no fault strikes. */
+async function undisturbed(lab: CrashLab): Promise<Past> {
+  for (const app of APPS) await lab.churn(app, { round: 0, mib: 8 });
+  const frozen = await filesNow(lab);
+  const from = Date.now();
+  lab.director.startWorker();
+  const { outcome, sealed } = await attend(await lab.startBackup());
+  const windowMs = Date.now() - from;
+  await lab.settle();
+  if (sealed === undefined) throw new Error(`a backup that nothing disturbed ended as ${outcome}`);
+  return { known: new Map([[sealed, frozen]]), restores: [], windowMs };
+}
+
+async function filesNow(lab: CrashLab): Promise<Record<string, string>> {
+  return Object.fromEntries(await Promise.all(APPS.map(async (app) => [app, await lab.digest(app)] as const)));
 }
 
 async function oneRound(options: {
@@ -93,18 +110,18 @@ async function oneRound(options: {
   const { lab, watch, random, past, faults, round, last } = options;
   const { known } = past;
   const from = Date.now();
-  // All is drawn first: a round's fate must not depend on how fast the machine is.
-  const what = known.size > 0 && random() < 0.35 ? 'restore' : 'backup';
-  const id = pick(random, known.size > 0 ? [...known.keys()] : ['']);
+  // All is drawn first: what a round does must not depend on what the ones before it took.
+  const what = random() < 0.35 ? 'restore' : 'backup';
+  const id = pick(random, [...known.keys()]);
   const fault = pick(random, faults);
-  const atMs = Math.round(random() * WINDOW_MS);
+  const atMs = Math.round(random() * past.windowMs);
   const forMs = Math.round(SHORTEST_MS + random() * (LONGEST_MS - SHORTEST_MS));
   // Never half of what it was: a source that shrinks so is a question of its own (S14).
   const mib = 7 + Math.floor(random() * 6);
   const compared = [0, ...Array.from({ length: COMPARED - 1 }, random)];
   await nextSecond();
   for (const app of APPS) await lab.churn(app, { round, mib });
-  const frozen = Object.fromEntries(await Promise.all(APPS.map(async (app) => [app, await lab.digest(app)] as const)));
+  const frozen = await filesNow(lab);
   lab.director.startWorker();
   const run = what === 'backup' ? await lab.startBackup() : await lab.startRestore(id);
   const attended = attend(run);

@@ -90,6 +90,7 @@ describeAsRoot('grants over a real sshd', () => {
     expect(at.authorizedKeys()).not.toContain(grant);
     expect(at.rsync(key, [at.box.file('one'), TARGET]).stderr).toContain('Permission denied');
     expect(at.box.ask('grant.close', { ...fence({ run: RUN }), grant })).toMatchObject({ ok: true });
+    expect(fs.readdirSync(at.box.state('lock'))).not.toContain(`grant-${grant}`);
     client.kill();
   });
 

@@ -128,6 +128,22 @@ describeAsRoot('durable jobs', () => {
       });
       expect(poll(job)).toMatchObject({ state: 'unknown' });
       expect(alive(job)).toBe(0);
+      expect(fs.readdirSync(box.state('lock'))).not.toContain(`job-${job}`);
+    });
+
+    it('a lock that is forgotten while others wait for it lets one in at a time', () => {
+      const script = `RESURGO_LIB=/usr/local/lib/resurgo; . $RESURGO_LIB/lib/base.sh
+        echo 0 >$RESURGO_VAR/count
+        adds() {
+          for turn in 1 2 3 4 5 6 7 8; do
+            with_lock counted; read -r count <$RESURGO_VAR/count; sleep 0.02; echo $((count + 1)) >$RESURGO_VAR/count; lock_forget counted
+          done
+        }
+        adds & adds & adds & adds & adds & wait; cat $RESURGO_VAR/count; ls $RESURGO_VAR/lock`;
+      const [command = 'dash', ...args] = shell.split(' ');
+      const { stdout } = box.runs(command, [...args, '-c', script]);
+      expect(stdout).toMatch(/^40\n/);
+      expect(stdout).not.toContain('counted');
     });
 
     it("another run's job of that name is not attached", () => {
