@@ -4,7 +4,7 @@ import { gzip } from 'node:zlib';
 import { z } from 'zod';
 import { readBackups } from '../hosts/backups';
 import type { HostRef } from '../hosts/hosts';
-import { runJob } from '../hosts/jobs';
+import { CancelError, runJob } from '../hosts/jobs';
 import { canonicalJson } from '../planning/canonical';
 import { jobName } from '../planning/ids';
 import type { Manifest } from '../planning/manifest';
@@ -25,7 +25,9 @@ export interface StoreState {
   reserveBytes: number;
 }
 
-/** Makes the activities `readStore`, `openStore`, `sealBackup` and `dropRun`. */
+const sealed = z.looseObject({ id: z.string() });
+
+/** Makes the activities `readStore`, `openStore` and `sealBackup`. */
 export function storeActivities({ hosts, openSigner }: ActivityDeps) {
   async function readStore(input: { group: string; store: StoreInput['store'] }): Promise<StoreState> {
     const { group, store } = input;
@@ -53,7 +55,7 @@ export function storeActivities({ hosts, openSigner }: ActivityDeps) {
     });
   }
 
-  /** Signs the manifest and publishes the backup (S17, S19); idempotent for the same id. */
+  /** Signs the manifest and publishes the backup (S17, S19); idempotent for the same id. Once published it is sealed, cancelled or not. */
   async function sealBackup(input: StoreInput & { manifest: Manifest; runbookText: string }): Promise<{ id: string }> {
     const signal = jobSignal();
     const signer = await openSigner();
@@ -70,13 +72,38 @@ export function storeActivities({ hosts, openSigner }: ActivityDeps) {
         Buffer.from(input.manifest.sources.flatMap((each) => (each.state === 'ok' ? [each.tree] : [])).join('\n')),
       ),
     };
-    const { result } = await runJob({
-      ...jobOf({ input, kind: 'store-seal', step: 'seal' }),
-      signal,
-      kind: 'store-seal',
+    try {
+      const { result } = await runJob({
+        ...jobOf({ input, kind: 'store-seal', step: 'seal' }),
+        signal,
+        kind: 'store-seal',
+        args,
+      });
+      return sealed.parse(result);
+    } catch (error) {
+      if (!(error instanceof CancelError) || !(await isSealed({ input, bytes }))) throw error;
+      // The cancel came too late: stopped between the publishing and its own end. The same seal again finds it, and does the rest.
+      const { result } = await runJob({
+        ...jobOf({ input, kind: 'store-seal-rest', step: 'seal' }),
+        kind: 'store-seal',
+        args,
+      });
+      return sealed.parse(result);
+    }
+  }
+
+  /** Does the store hold this very backup? A signed manifest is no other's. */
+  async function isSealed({ input, bytes }: { input: StoreInput & { manifest: Manifest }; bytes: Buffer }) {
+    const { store, fence } = input;
+    const args = { store: store.name, group: fence.group };
+    const { backups } = await hosts.call({
+      host: store.host,
+      verb: 'store.list',
+      step: 'seal',
       args,
+      timeoutMs: 120_000,
     });
-    return z.looseObject({ id: z.string() }).parse(result);
+    return backups.some((each) => each.id === input.manifest.id && each.manifest === bytes.toString('base64'));
   }
 
   /** What the jobs of a store have in common; the name follows from run and kind, so that a retry attaches. */

@@ -75,7 +75,8 @@ const CALL_MS = 30_000;
 const STOP_MS = 60_000;
 
 /**
- * Runs a job to its end.
+ * Runs a job to its end. One that had come to its good end before a cancel stopped it is done, and told as done: nobody may take it for
+ * undone.
  * @throws HostError `job-died` (retryable: reboot or kill), the job's own code or `job-failed`, `fenced`, or an error of the
  *   connection once the host was out of reach for `unreachableMs`; the signal's reason (a DetachError or CancelError) when aborted.
  */
@@ -83,9 +84,12 @@ export async function runJob<K extends JobKind>(options: RunJobOptions<K>): Prom
   try {
     return await drive(options);
   } catch (error) {
-    const { signal } = options;
+    const { signal, host, job, fence, step = fence.step } = options;
     if (signal?.aborted !== true) throw error;
-    if (signal.reason instanceof CancelError) await stopJob(options);
+    if (signal.reason instanceof CancelError) {
+      const poll = await stopJob(options);
+      if (poll.state === 'exited' && poll.exit === 0) return outcome({ poll, host, job, step, attached: true });
+    }
     throw reasonOf(signal);
   }
 }
@@ -142,7 +146,7 @@ function failure({
   return new HostError({ ...at, code: known, message: text, detail });
 }
 
-/** Stops the job and waits until it is seen to be gone. @throws HostError when it can't be confirmed */
+/** Stops the job and waits until it is seen to be gone; how it ended. @throws HostError when it can't be confirmed */
 export async function stopJob(options: {
   hosts: Hosts;
   host: HostRef;
@@ -151,7 +155,7 @@ export async function stopJob(options: {
   step?: string;
   /** How long to try, in ms. Default 60,000. */
   timeoutMs?: number;
-}): Promise<void> {
+}): Promise<JobPoll> {
   const { hosts, host, job, fence, step = fence.step, timeoutMs = STOP_MS } = options;
   const patience = new Patience(timeoutMs);
   // No caller's signal here: it is aborted already, and the stop must be confirmed.
@@ -159,8 +163,8 @@ export async function stopJob(options: {
   const deadline = Date.now() + timeoutMs;
   await patience.keep(undefined, () => hosts.call({ ...at, verb: 'job.stop', args: { ...fence, job } }));
   for (;;) {
-    const { state } = await patience.keep(undefined, () => hosts.call({ ...at, verb: 'job.poll', args: { job } }));
-    if (state !== 'running') return;
+    const poll = await patience.keep(undefined, () => hosts.call({ ...at, verb: 'job.poll', args: { job } }));
+    if (poll.state !== 'running') return poll;
     if (Date.now() > deadline) {
       const message = `still running ${timeoutMs} ms after it was told to stop`;
       throw new HostError({ host: host.name, verb: 'job.stop', step, code: 'busy', message });

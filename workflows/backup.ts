@@ -64,9 +64,8 @@ class BackupRun extends RunParts {
       await always(() => this.finish(report));
       this.board.outcome(report.state);
       const partial = report.state === 'Partial';
-      await this.teller.tell(partial ? 'failure' : 'success', `backup ${report.id} is ${report.state}`, {
-        backupId: report.id,
-      });
+      const said = `backup ${report.id} is ${report.state}`;
+      await always(() => this.teller.tell(partial ? 'failure' : 'success', said, { backupId: report.id }));
       return report;
     } catch (error) {
       await always(() => this.takeBack());

@@ -57,7 +57,8 @@ class RestoreRun extends RunParts {
       const report = await this.steps();
       await always(() => this.tidy());
       this.board.outcome('Completed');
-      if (report.state === 'Completed') await this.teller.tell('success', `restore of ${this.input.id} is done`);
+      if (report.state === 'Completed')
+        await always(() => this.teller.tell('success', `restore of ${this.input.id} is done`));
       return report;
     } catch (error) {
       await always(() => this.takeBack());

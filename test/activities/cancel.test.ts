@@ -70,3 +70,66 @@ test.each([
   // What an earlier attempt may have started is stopped for a cancel alone.
   expect(it.fleet.counts.get('job.stop') ?? 0).toBe(stops);
 });
+
+describe('S17 a seal that a cancel stops', () => {
+  /** Cancels once the seal runs, and lets it end as `end` says when it is stopped. */
+  const sealing = (end: (it: ReturnType<typeof bench>) => Record<string, unknown> | undefined) => {
+    let ended: Record<string, unknown> | undefined;
+    const it = bench({
+      jobMs: 60_000,
+      intercept: ({ verb, args }) => {
+        if (verb === 'job.poll' && args['job'] === 'run-00000001.store-seal') {
+          if (ended !== undefined) return ended;
+          it.env.cancel();
+        }
+        if (verb === 'job.poll' && args['job'] === 'run-00000001.store-seal-rest')
+          return { state: 'exited', exit: 0, result: { id: seal.manifest.id } };
+        if (verb === 'job.stop') ended = end(it);
+        return undefined;
+      },
+    });
+    return it;
+  };
+  /** Puts the backup into the store, as the job does when it publishes. */
+  const publish = (it: ReturnType<typeof bench>): void => {
+    const target = it.fleet.host('target');
+    const manifest = String(target.jobs.get('run-00000001.store-seal')?.args['manifest']);
+    target.backups.push({
+      group: 'portal',
+      id: seal.manifest.id,
+      run: FENCE.run,
+      manifest,
+      manifestSig: '',
+      state: 'sealed',
+    });
+  };
+
+  test('is cancelled when nothing was published', async () => {
+    const it = sealing(() => undefined);
+    await expect(it.env.run(it.activities.sealBackup, seal)).rejects.toBeInstanceOf(CancelledFailure);
+  });
+
+  test('is sealed when it had come to its end', async () => {
+    const it = sealing(() => ({ state: 'exited', exit: 0, result: { id: seal.manifest.id } }));
+    expect(await it.env.run(it.activities.sealBackup, seal)).toEqual({ id: seal.manifest.id });
+  });
+
+  test('is sealed when it had published and not come to its end, and what was left of it is done', async () => {
+    const it = sealing((at) => {
+      publish(at);
+      return { state: 'exited', exit: 143, result: {} };
+    });
+    const sealed = it.env.run(it.activities.sealBackup, seal);
+    expect(await sealed).toEqual({ id: seal.manifest.id });
+    expect(jobsOf(it.fleet, 'target')).toEqual(['store-seal', 'store-seal']);
+  });
+
+  test('is cancelled when the store holds another backup under this id', async () => {
+    const it = sealing((at) => {
+      publish(at);
+      for (const backup of at.fleet.host('target').backups) backup.manifest = 'e30=';
+      return undefined;
+    });
+    await expect(it.env.run(it.activities.sealBackup, seal)).rejects.toBeInstanceOf(CancelledFailure);
+  });
+});

@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import type { WorkflowHandle } from '@temporalio/client';
 import { HostError } from '../../hosts/errors';
 import type { FakeCall } from '../../hosts/fake';
@@ -173,4 +176,37 @@ test('a cancelled run thaws, drops its snapshots and gives the lease back', asyn
     expect(fleet.host('app-1').snapshots).toEqual([]);
     expect(fleet.counts.get('lease.release')).toBeGreaterThan(0);
   });
+});
+
+test('S17 a cancel that comes after the backup was published leaves a backup, told as one', async () => {
+  const heard: string[] = [];
+  const ear = createServer((request, response) => {
+    heard.push(request.url ?? '');
+    response.end();
+  }).listen(0, '127.0.0.1');
+  await once(ear, 'listening');
+  const { port } = ear.address() as AddressInfo;
+  const notify = [{ ping: `http://127.0.0.1:${port}/hear`, on: ['success', 'failure'] }];
+  let stopped = false;
+  const intercept = ({ verb, args }: FakeCall) => {
+    if (!String(args['job']).endsWith('store-seal')) return undefined;
+    if (verb === 'job.stop') stopped = true;
+    // It had come to its end a moment before it was to be stopped.
+    return verb === 'job.poll' && stopped ? { state: 'exited', exit: 0, result: { id: 'sealed' } } : undefined;
+  };
+  try {
+    const jobMs = (kind: string) => (kind === 'store-seal' ? 60_000 : 30);
+    await withFleet({ engine, fake: { jobMs, intercept } }, async (fleet) => {
+      const handle = await start(backupInput(fleetRunbook(1, { notify })));
+      const sealing = () => [...fleet.host('target').jobs.values()].some((job) => job.kind === 'store-seal');
+      while (!sealing()) await new Promise((resolve) => setTimeout(resolve, 50));
+      await handle.cancel();
+      expect(await handle.result()).toMatchObject({ state: 'Completed', warnings: [] });
+      expect(stopped).toBe(true);
+      expect(fleet.counts.get('thaw') ?? 0).toBe(0);
+    });
+  } finally {
+    ear.close();
+  }
+  expect(heard).toEqual(['/hear']);
 });
