@@ -8,7 +8,7 @@ import { activityInfo, ApplicationFailure, CancelledFailure, Context } from '@te
 import type { Logger } from 'pino';
 import type { Hosts } from '../hosts/hosts';
 import type { Fence } from '../hosts/args';
-import { HostError } from '../hosts/errors';
+import { HostError, isAway } from '../hosts/errors';
 import { CancelError, DetachError } from '../hosts/jobs';
 import { attemptNumber } from '../planning/fencing';
 
@@ -120,6 +120,31 @@ export async function forEachLimited<T, R>(options: {
   await Promise.all(lanes);
   if (failures.length > 0) throw failures[0];
   return results;
+}
+
+/** A host that was asked in vain, and why. */
+export interface AwayHost {
+  host: string;
+  message: string;
+}
+
+/** Asks a host; one that is away is added to `away` instead. What broke in the middle is asked once more: an sshd may have restarted. */
+export async function unlessAway<T>(options: {
+  host: string;
+  away: AwayHost[];
+  body: () => Promise<T>;
+}): Promise<T | undefined> {
+  const { host, away, body } = options;
+  for (let first = true; ; first = false) {
+    try {
+      return await body();
+    } catch (error) {
+      if (!isAway(error)) throw error;
+      if (first && error.code !== 'unreachable') continue;
+      away.push({ host, message: error.message });
+      return undefined;
+    }
+  }
 }
 
 /** Tells Temporal that this activity lives, every few seconds, until the body is done. */

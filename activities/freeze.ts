@@ -8,7 +8,7 @@ import { performance } from 'node:perf_hooks';
 import { ApplicationFailure } from '@temporalio/activity';
 import { z } from 'zod';
 import type { FreezeSession, Snapshotted, Thawed } from '../hosts/freeze-session';
-import { HostError } from '../hosts/errors';
+import { HostError, isAway } from '../hosts/errors';
 import type { HostRef } from '../hosts/hosts';
 import type { FreezeEvent, FreezeReport, TornReason } from '../planning/torn';
 import { judgeFreeze, pauseWindow } from '../planning/torn';
@@ -157,11 +157,10 @@ export function freezeActivities({ hosts, logger }: ActivityDeps) {
             freeze: number,
             maxPauseS: input.maxPauseS,
             step: 'freeze',
-            timeoutMs: 60_000,
           });
           open.push({ session, report: newReport(session), snapshots: [] });
         } catch (error) {
-          if (input.onUnreachable === 'partial' && error instanceof HostError && error.code === 'unreachable') {
+          if (input.onUnreachable === 'partial' && isAway(error)) {
             missing.push({ host: host.name, code: error.code, message: error.message });
           } else {
             failures.push(error instanceof Error ? error : new Error(String(error)));

@@ -2,8 +2,8 @@
 import { ApplicationFailure } from '@temporalio/activity';
 import type { HostRef } from '../hosts/hosts';
 import { HostError } from '../hosts/errors';
-import type { ActivityDeps } from './context';
-import { asActivity, forEachLimited, heartbeating } from './context';
+import type { ActivityDeps, AwayHost } from './context';
+import { asActivity, forEachLimited, heartbeating, unlessAway } from './context';
 
 export interface LeaseInput {
   group: string;
@@ -40,22 +40,21 @@ export function leaseActivities({ hosts }: ActivityDeps) {
     }
   }
 
-  /** Raises the fence on every host: an older run's verbs are refused from now on. Unreachable hosts are named, not failed. */
-  async function raiseFences(input: LeaseHolders): Promise<{ unreachable: { host: string; message: string }[] }> {
-    const unreachable: { host: string; message: string }[] = [];
+  /** Raises the fence on every host: an older run's verbs are refused from now on. Hosts that are away are named, not failed. */
+  async function raiseFences(input: LeaseHolders): Promise<{ unreachable: AwayHost[] }> {
+    const unreachable: AwayHost[] = [];
     const { group, run, owner, term, ttlS } = input;
+    const args = { group, run, owner, term, ttl: ttlS };
     await hosts.warm({ hosts: input.hosts });
     await forEachLimited({
       items: input.hosts,
       limit: 64,
-      each: async (host) => {
-        try {
-          await hosts.call({ host, verb: 'lease.take', step: 'lease', args: { group, run, owner, term, ttl: ttlS } });
-        } catch (error) {
-          if (!(error instanceof HostError) || error.code !== 'unreachable') throw error;
-          unreachable.push({ host: host.name, message: error.message });
-        }
-      },
+      each: (host) =>
+        unlessAway({
+          host: host.name,
+          away: unreachable,
+          body: () => hosts.call({ host, verb: 'lease.take', step: 'lease', args }),
+        }),
     });
     return { unreachable };
   }

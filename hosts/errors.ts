@@ -147,6 +147,16 @@ export class HostError extends Error {
   }
 }
 
+/**
+ * Is the host away: not to be reached, silent, or gone in the middle? A network that drops packets, a host that hangs and one that is
+ * off differ only in how the director comes to know of it. A session that the host itself ended is none of these.
+ */
+export function isAway(error: unknown): error is HostError {
+  if (!(error instanceof HostError)) return false;
+  if (error.code === 'session-lost') return error.detail['exit'] === null;
+  return ['unreachable', 'timeout', 'connection-lost'].includes(error.code);
+}
+
 /** Text from a host with control characters made visible and its length bounded (S29). */
 export function printable(text: string, max = 2048): string {
   const visible = text.replace(/[\p{Cc}\p{Cf}]/gu, (char) =>

@@ -7,11 +7,9 @@ import { HostError } from './errors';
 import type { Exchange } from './exchange';
 import type { Armed, FreezeSession, Paused, Phase, PhaseTimes, Snapshotted, Thawed } from './freeze-session';
 import type { FreezeOptions } from './hosts';
+import { ARM_MS, phaseMs } from '../planning/time-limits';
 import { armed, paused, snapshotted, thawed } from './replies/freezing';
 
-/** Arming includes an early sync, which may take long; the phases may not: the dead-man runs. All in ms. */
-const ARM_MS = 120_000;
-const PHASE_MS = 30_000;
 /** How long `close` waits for the host to have thawed and ended. */
 const CLOSE_MS = 10_000;
 
@@ -19,13 +17,13 @@ const CLOSE_MS = 10_000;
 export async function openFreezeChannel({
   client,
   ...options
-}: FreezeOptions & { client: HostClient }): Promise<FreezeSession> {
+}: FreezeOptions & { client: Pick<HostClient, 'begin'> }): Promise<FreezeSession> {
   const { host, fence, freeze, maxPauseS, timeoutMs = ARM_MS, signal } = options;
   const at = { host: host.name, verb: 'freeze', step: options.step ?? fence.step };
   const args = { ...fence, freeze, maxPause: maxPauseS };
   const sentMs = performance.now();
   const exchange = await client.begin({ host, verb: 'freeze', step: at.step, args, timeoutMs, signal });
-  const session = new FreezeChannel(exchange, at);
+  const session = new FreezeChannel({ exchange, at, phaseMs: phaseMs(maxPauseS) });
   try {
     await session.arm({ timeoutMs, signal, sentMs });
     return session;
@@ -44,12 +42,17 @@ class FreezeChannel implements FreezeSession {
   private thawing = false;
   private givenUp = false;
 
-  constructor(
-    private readonly exchange: Exchange,
-    private readonly at: { host: string; verb: string; step: string },
-  ) {
-    this.host = at.host;
-    void exchange.ended.then(({ exit, stderr }) => {
+  private readonly exchange: Exchange;
+  private readonly at: { host: string; verb: string; step: string };
+  /** How long a phase may take unless its caller says otherwise, in ms. */
+  private readonly phaseMs: number;
+
+  constructor(made: { exchange: Exchange; at: { host: string; verb: string; step: string }; phaseMs: number }) {
+    this.exchange = made.exchange;
+    this.at = made.at;
+    this.phaseMs = made.phaseMs;
+    this.host = this.at.host;
+    void this.exchange.ended.then(({ exit, stderr }) => {
       // The answer to `thaw` and the host's good end may arrive together.
       if (!this.finished && !(this.thawing && exit === 0)) this.losing.abort(this.lostError(exit, stderr));
     });
@@ -68,15 +71,15 @@ class FreezeChannel implements FreezeSession {
     this.armedAs = await this.phase({ ...bounds, schema: armed });
   }
 
-  pause({ timeoutMs = PHASE_MS } = {}): Promise<Paused> {
+  pause({ timeoutMs = this.phaseMs } = {}): Promise<Paused> {
     return this.phase({ word: 'pause', schema: paused, timeoutMs });
   }
 
-  snapshot({ timeoutMs = PHASE_MS } = {}): Promise<Snapshotted> {
+  snapshot({ timeoutMs = this.phaseMs } = {}): Promise<Snapshotted> {
     return this.phase({ word: 'snapshot', schema: snapshotted, timeoutMs });
   }
 
-  async thaw({ timeoutMs = PHASE_MS } = {}): Promise<Thawed> {
+  async thaw({ timeoutMs = this.phaseMs } = {}): Promise<Thawed> {
     this.thawing = true;
     const answer = await this.phase({ word: 'thaw', schema: thawed, timeoutMs });
     this.finished = true;

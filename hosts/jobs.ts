@@ -2,7 +2,7 @@
  * Drives a durable remote job: start (or attach) → poll → result. The job outlives this driver: only a requested cancel stops it.
  */
 import type { Fence, JobArgs, JobKind } from './args';
-import { HostError, isHostkitCode } from './errors';
+import { HostError, isAway, isHostkitCode } from './errors';
 import type { HostRef, Hosts } from './hosts';
 import type { JobPoll } from './replies';
 import { pause, reasonOf } from './slots';
@@ -187,8 +187,7 @@ class Patience {
         return value;
       } catch (error) {
         signal?.throwIfAborted();
-        const away = error instanceof HostError && ['unreachable', 'timeout', 'connection-lost'].includes(error.code);
-        if (!away || Date.now() - this.lastGoodMs > this.limitMs) throw error;
+        if (!isAway(error) || Date.now() - this.lastGoodMs > this.limitMs) throw error;
         await pause({ ms: wait, signal });
       }
     }

@@ -9,6 +9,7 @@ import type { ChecksResult } from '../activities/checks';
 import type { FreezeResult } from '../activities/freeze';
 import type { StoreState } from '../activities/store';
 import type { BackupInput } from '../planning/run-input';
+import { freezeMs } from '../planning/time-limits';
 import { copyAll } from './copies';
 import type { SourceOutcome } from './copy-window';
 import { describeFailure } from './failures';
@@ -181,22 +182,26 @@ class BackupRun extends RunParts {
   }
 
   private async freeze(): Promise<FreezeResult> {
-    const { group } = this.input;
+    const { maxPauseS } = this.input.group.quiesce;
     this.touched = true;
+    const startToCloseTimeout = freezeMs({ maxPauseS, instants: INSTANTS });
     await this.hooks('before');
     const frozen = await this.board.step(
       'freeze',
       () =>
         this.gate.must('freeze', (round) =>
-          freezing.freeze.executeWithOptions({ summary: `freeze ${this.present().length} hosts together` }, [
-            {
-              fence: this.lease.fence(round),
-              hosts: this.present(),
-              maxPauseS: group.quiesce.maxPauseS,
-              instants: INSTANTS,
-              onUnreachable: group.onUnreachable,
-            },
-          ]),
+          freezing.freeze.executeWithOptions(
+            { summary: `freeze ${this.present().length} hosts together`, startToCloseTimeout },
+            [
+              {
+                fence: this.lease.fence(round),
+                hosts: this.present(),
+                maxPauseS,
+                instants: INSTANTS,
+                onUnreachable: this.input.group.onUnreachable,
+              },
+            ],
+          ),
         ),
       (value) => `paused for ${value.pauseMs} ms`,
     );

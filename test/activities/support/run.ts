@@ -14,6 +14,11 @@ export interface Bench {
   activities: Activities;
 }
 
+/** Runs one activity of the bench to its end. */
+export function run<I, R>(at: Pick<Bench, 'env'>, activity: (input: I) => Promise<R>, input: I): Promise<R> {
+  return at.env.run<[I], R, (input: I) => Promise<R>>(activity, input);
+}
+
 /** An environment serves one activity: a cancellation stays with it. */
 export function bench(options: FakeOptions & { openSigner?: ActivityDeps['openSigner'] } = {}): Bench {
   const { openSigner, ...fake } = options;
