@@ -21,7 +21,7 @@ export interface LeaseHolders extends LeaseInput {
 }
 
 /** Makes the activities `takeLease`, `raiseFences`, `renewLease` and `releaseLease`. */
-export function leaseActivities({ hosts }: ActivityDeps) {
+export function leaseActivities({ hosts, logger }: ActivityDeps) {
   /** Asks the store for the group; the same run again keeps its term. A holder is named, and nothing waits for it. */
   async function takeLease(input: LeaseInput): Promise<{ term: number }> {
     const { group, run, owner, store, ttlS } = input;
@@ -59,10 +59,26 @@ export function leaseActivities({ hosts }: ActivityDeps) {
     return { unreachable };
   }
 
-  async function renewLease(input: LeaseInput & { term: number }): Promise<void> {
+  /**
+   * Prolongs the lease: on the hosts, where one that ran out a day ago marks a dead run that may be swept, and at the store. A host that
+   * does not answer, or has another run's by now, keeps nothing from being prolonged elsewhere.
+   */
+  async function renewLease(input: LeaseHolders): Promise<void> {
     const { group, run, owner, store, term, ttlS } = input;
-    const args = { group, run, owner, store: store.name, term, ttl: ttlS };
-    await hosts.call({ host: store.host, verb: 'lease.renew', step: 'lease', args });
+    const args = { group, run, owner, term, ttl: ttlS };
+    await forEachLimited({
+      items: input.hosts.filter((host) => host.name !== store.host.name),
+      limit: 64,
+      each: async (host) => {
+        try {
+          await hosts.call({ host, verb: 'lease.renew', step: 'lease', args });
+        } catch (error) {
+          if (!(error instanceof HostError)) throw error;
+          logger.warn({ run, host: host.name, code: error.code }, 'the lease was not prolonged on this host');
+        }
+      },
+    });
+    await hosts.call({ host: store.host, verb: 'lease.renew', step: 'lease', args: { ...args, store: store.name } });
   }
 
   /**
@@ -95,8 +111,7 @@ export function leaseActivities({ hosts }: ActivityDeps) {
   return {
     takeLease: (input: LeaseInput) => asActivity(() => heartbeating({ body: () => takeLease(input) })),
     raiseFences: (input: LeaseHolders) => asActivity(() => heartbeating({ body: () => raiseFences(input) })),
-    renewLease: (input: LeaseInput & { term: number }) =>
-      asActivity(() => heartbeating({ body: () => renewLease(input) })),
+    renewLease: (input: LeaseHolders) => asActivity(() => heartbeating({ body: () => renewLease(input) })),
     releaseLease: (input: LeaseHolders) => asActivity(() => heartbeating({ body: () => releaseLease(input) })),
   };
 }

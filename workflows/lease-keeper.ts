@@ -61,7 +61,7 @@ export class LeaseKeeper {
   /** A lease that can't be renewed is tried again at the next turn; when somebody else has it, the hosts refuse the next verb. */
   private async renew(): Promise<void> {
     try {
-      await tidying.renewLease({ ...this.request(), term: this.term });
+      await tidying.renewLease(this.held());
     } catch (error) {
       if (isCancellation(error)) throw error;
       log.warn('the lease could not be renewed', { reason: describeFailure(error).message });

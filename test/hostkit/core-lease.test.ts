@@ -103,6 +103,19 @@ describeAsRoot('leases and the fence', () => {
       expect(box.ask('sweep', { group: 'portal', fix: 1 })).toMatchObject({ found: [] });
     });
 
+    it('S8 a run that lives for days is no dead one, as long as its lease on this host is prolonged', () => {
+      box.ask('lease.take', { ...A, term: 1, ttl: 60 });
+      box.ask('job.start', { ...fence({ run: A.run }), job: MINE, kind: 'test' });
+      // As it stands 25 hours after the run came here: run out by both clocks.
+      const [term, run, owner, ttl, , boot] = fs.readFileSync(box.state('leases/portal'), 'utf8').trim().split(' ');
+      const past = [term, run, owner, ttl, 1, boot, Date.now() - 25 * 3_600_000].join(' ');
+      fs.writeFileSync(box.state('leases/portal'), `${past}\n`);
+      expect(box.ask('sweep', { group: 'portal', fix: 0 }).found).toHaveLength(1);
+      expect(box.ask('lease.renew', { ...A, term: 1, ttl: 60 })).toMatchObject({ ok: true });
+      expect(box.ask('sweep', { group: 'portal', fix: 1 })).toMatchObject({ found: [] });
+      expect(box.ask('job.poll', { job: MINE })).toMatchObject({ state: 'running' });
+    });
+
     it("S8 S21 a run whose restore is not done or undone is swept on nobody's word", () => {
       box.ask('lease.take', { ...A, term: 0, ttl: 60 });
       box.ask('job.start', { ...fence({ run: A.run }), job: MINE, kind: 'test' });
