@@ -10,6 +10,8 @@ export interface HostCheck {
   hostkit: string;
   /** Host's clock minus the director's, ms, less half the round trip. */
   skewMs: number;
+  /** What is amiss with the group as a whole there. */
+  problems: string[];
   sources: Check['sources'];
   containers: number;
   unprotected: string[];
@@ -62,6 +64,7 @@ function summary({
     host: host.name,
     hostkit: probe.version,
     skewMs,
+    problems: check.problems,
     sources: check.sources,
     containers: check.containers.length,
     unprotected: check.unprotected,

@@ -153,6 +153,13 @@ function sources({ host, entry }: Patient, checked: Check): Finding[] {
   });
   const missing = wanted.filter(({ name }) => !checked.sources.some((source) => source.name === name));
   return [
+    ...checked.problems.map((message): Finding => ({
+      host,
+      check: 'group',
+      level: 'fail',
+      message,
+      mend: 'do what it says',
+    })),
     ...found,
     ...missing.map(({ name }): Finding => ({
       host,

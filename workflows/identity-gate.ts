@@ -20,6 +20,7 @@ interface Options {
 export async function compareIdentities(options: Options): Promise<void> {
   const broken = options.checks.hosts.flatMap((host) => [
     ...clockProblem(host),
+    ...host.problems.map((each) => `${host.host}: ${each}`),
     ...host.sources.flatMap((source) => source.problems.map((each) => `${host.host}: ${each}`)),
   ]);
   if (broken.length > 0) {

@@ -2,7 +2,7 @@
 # What a freeze and a copy of this group would meet on this host, and what they would not cover. Changes nothing.
 
 # Set or read elsewhere:
-: "${arg_group-}" "${real_path-}" "${scope-}" "${snap_problem-}" "${source_names-}" "${src_group-}" "${src_kind-}" \
+: "${arg_group-}" "${line-}" "${real_path-}" "${scope-}" "${snap_problem-}" "${source_names-}" "${src_group-}" "${src_kind-}" \
   "${src_path-}" "${tool_output-}" "${unescaped-}"
 
 # shellcheck source=lib/freeze.sh
@@ -11,6 +11,7 @@
 verb_main() {
   set +e
   sources='' covered='' units='' containers='' unprotected=''
+  check_restore
   source_names "$arg_group"
   for name in $source_names; do check_source "$name"; done
   # What any group of this host covers counts as protected.
@@ -18,12 +19,21 @@ verb_main() {
   check_file_systems
   check_containers
   config_each unit "$arg_group" check_unit
-  reply "\"sources\":[$sources],\"containers\":[$containers],\"units\":[$units],\"unprotected\":[$unprotected]"
+  reply "\"problems\":[$group_problems],\"sources\":[$sources],\"containers\":[$containers],\"units\":[$units],\"unprotected\":[$unprotected]"
 }
 
 problem_add() {
   json_quote "$1"
   problems="$problems${problems:+,}$json"
+}
+
+# What a restore has stopped and not started again may be half restored: a backup of it would be a whole backup of mixed data (S21).
+check_restore() {
+  problems=''
+  if read_line "$RESURGO_VAR/workloads/$arg_group/run"; then
+    problem_add "run $line stopped this group for a restore that is not finished, so its data may be half restored: finish it (\`resurgo retry\`), restore the group again, or take the data as it is with \`resurgo start $arg_group --as-it-is\`"
+  fi
+  group_problems=$problems
 }
 
 check_source() {

@@ -43,6 +43,8 @@ export const checkedSource = z.object({
 });
 
 export const check = z.object({
+  /** What is amiss with the group as a whole on this host. */
+  problems: z.array(z.string()).default([]),
   sources: z.array(checkedSource),
   containers: z.array(container).default([]),
   units: z

@@ -97,6 +97,11 @@ groups:
       { 'app-1 check': { sources: [{ name: 'data', path: '/', kind: 'btrfs' }], unprotected: ['/var/lib/pg'] } },
       ['app-1 not protected warn'],
     ],
+    [
+      'a restore that is not finished',
+      { 'app-1 check': { sources: [{ name: 'data', path: '/', kind: 'btrfs' }], problems: ['run r1 stopped it'] } },
+      ['app-1 group fail'],
+    ],
     ['a source that is not allowed', { 'app-1 check': { sources: [] } }, ['app-1 source data fail']],
   ])('finds %s', async (_name, over, expected) => {
     expect(await examine(over)).toEqual(expected);

@@ -210,3 +210,16 @@ test('S17 a cancel that comes after the backup was published leaves a backup, to
   }
   expect(heard).toEqual(['/hear']);
 });
+
+test('S21 a host whose restore is not finished is not backed up as if it were whole', async () => {
+  const problems = ['run run-00000001 stopped this group for a restore that is not finished'];
+  const intercept = ({ verb, host }: FakeCall) => (verb === 'check' && host === 'app-2' ? { problems } : undefined);
+  await withFleet({ engine, fake: { intercept } }, async (fleet) => {
+    const failed = (await start(backupInput(fleetRunbook(2)))).result();
+    await expect(failed).rejects.toMatchObject({
+      cause: { message: expect.stringMatching(/app-2: run run-00000001.*not finished/) as string },
+    });
+    expect(fleet.host('target').backups).toEqual([]);
+    expect(fleet.counts.get('freeze') ?? 0).toBe(0);
+  });
+});
