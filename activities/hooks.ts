@@ -1,5 +1,6 @@
 /** The runbook's hooks around the freeze: a database's dump, a cache's flush. Each is a program that its host's own configuration names. */
 import type { HostRef } from '../hosts/hosts';
+import { hookMs } from '../planning/time-limits';
 import type { ActivityDeps, RunFence } from './context';
 import { asActivity, fenceFor, forEachLimited, heartbeating } from './context';
 
@@ -21,7 +22,8 @@ export function hookActivities({ hosts }: ActivityDeps) {
         for (const { host, name, timeoutS } of ofHost) {
           const step = `hook ${phase} ${name}`;
           const args = { ...fenceFor({ fence, step }), phase, name };
-          await hosts.call({ host, verb: 'hook', step, args, timeoutMs: (timeoutS + 30) * 1000 });
+          const timeoutMs = hookMs({ hook: { timeoutS }, all: ofHost });
+          await hosts.call({ host, verb: 'hook', step, args, timeoutMs });
         }
       },
     });

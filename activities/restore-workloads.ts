@@ -1,6 +1,7 @@
 /** What a restore does to the workloads around the data: stopped and seen stopped, started again, and asked how they are. */
 import { z } from 'zod';
 import type { FleetHost } from '../planning/run-input';
+import { HEALTH_LANES, healthMs } from '../planning/time-limits';
 import type { ActivityDeps, RunFence } from './context';
 import { asActivity, fenceFor, forEachLimited, heartbeating } from './context';
 import type { RestoreItemRef } from './restore-item';
@@ -56,7 +57,7 @@ export function workloadActivities({ hosts }: ActivityDeps) {
   }): Promise<{ host: string; healthy: boolean; detail: string }[]> {
     return forEachLimited({
       items: input.hosts,
-      limit: 16,
+      limit: HEALTH_LANES,
       each: async (host) => {
         const step = `health ${host.name}`;
         const reply = await hosts.call({
@@ -64,7 +65,7 @@ export function workloadActivities({ hosts }: ActivityDeps) {
           verb: 'restore.health',
           step,
           args: { ...fenceFor({ fence: input.fence, step }) },
-          timeoutMs: (input.timeoutS + 30) * 1000,
+          timeoutMs: healthMs(input),
         });
         return { host: host.name, healthy: reply.healthy !== false, detail: JSON.stringify(reply).slice(0, 500) };
       },

@@ -9,6 +9,38 @@ const PHASE_SPARE_MS = 10_000;
 /** What a step takes besides: connecting, slow hosts, dropping what was torn. */
 const SPARE_MS = 60_000;
 
+/** What the director waits for a program's answer beyond the program's own time-out. */
+const ANSWER_MS = 30_000;
+/** Hosts whose health is asked for side by side. */
+export const HEALTH_LANES = 16;
+
+/** A program that a host runs for us. */
+interface Program {
+  /** After this it is ended there, s. */
+  timeoutS: number;
+}
+
+/** One hook: the host first waits for the one that an earlier attempt may have left running there, which can be any of them. */
+export function hookMs({ hook, all }: { hook: Program; all: readonly Program[] }): number {
+  const longestS = Math.max(hook.timeoutS, ...all.map((each) => each.timeoutS));
+  return (longestS + hook.timeoutS) * 1000 + ANSWER_MS;
+}
+
+/** All hooks of one phase, as if one after the other. */
+export function hooksMs(all: readonly Program[]): number {
+  return all.reduce((sum, hook) => sum + hookMs({ hook, all }), SPARE_MS);
+}
+
+/** The health programs of one host, `timeoutS` in all. */
+export function healthMs({ timeoutS }: Program): number {
+  return timeoutS * 1000 + ANSWER_MS;
+}
+
+/** The health of several hosts. */
+export function allHealthMs({ timeoutS, hosts }: Program & { hosts: number }): number {
+  return Math.ceil(hosts / HEALTH_LANES) * healthMs({ timeoutS }) + SPARE_MS;
+}
+
 /** One phase of a freeze: as long as the dead-man lets it be. */
 export function phaseMs(maxPauseS: number): number {
   return Math.max(PHASE_MS, maxPauseS * 1000 + PHASE_SPARE_MS);

@@ -9,7 +9,7 @@ import type { ChecksResult } from '../activities/checks';
 import type { FreezeResult } from '../activities/freeze';
 import type { StoreState } from '../activities/store';
 import type { BackupInput } from '../planning/run-input';
-import { freezeMs } from '../planning/time-limits';
+import { freezeMs, hooksMs } from '../planning/time-limits';
 import { copyAll } from './copies';
 import type { SourceOutcome } from './copy-window';
 import { describeFailure } from './failures';
@@ -216,9 +216,10 @@ class BackupRun extends RunParts {
     if (all.length > 0) {
       await this.board.step(`hooks ${phase}`, () =>
         this.gate.must(`hooks ${phase}`, (round) =>
-          quick.runHooks.executeWithOptions({ summary: `${all.length} hooks ${phase} the freeze` }, [
-            { fence: this.lease.fence(round), phase, hooks: this.hookCalls(phase) },
-          ]),
+          quick.runHooks.executeWithOptions(
+            { summary: `${all.length} hooks ${phase} the freeze`, startToCloseTimeout: hooksMs(all) },
+            [{ fence: this.lease.fence(round), phase, hooks: this.hookCalls(phase) }],
+          ),
         ),
       );
     }
@@ -283,7 +284,8 @@ class BackupRun extends RunParts {
   private async hooksAfterFailure(): Promise<undefined> {
     const hooks = this.hookCalls('after');
     if (hooks.length === 0) return undefined;
-    await tidying.runHooks.executeWithOptions({ summary: 'hooks after the freeze' }, [
+    const options = { summary: 'hooks after the freeze', startToCloseTimeout: hooksMs(hooks) };
+    await tidying.runHooks.executeWithOptions(options, [
       { fence: this.lease.fence(this.gate.roundsSoFar() + 1), phase: 'after', hooks },
     ]);
     return undefined;

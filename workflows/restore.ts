@@ -12,6 +12,7 @@ import { selectSources } from '../planning/restore';
 import type { RestorePlan, SelectedSource, Selection } from '../planning/restore';
 import { planHash, SHORT_HASH } from '../planning/restore-approval';
 import type { FleetHost, RestoreInput } from '../planning/run-input';
+import { allHealthMs } from '../planning/time-limits';
 import { describeFailure } from './failures';
 import { always } from './gate';
 import { bulk, quick, tidying, undoing } from './options';
@@ -250,9 +251,10 @@ class RestoreRun extends RunParts {
     );
     if (hosts.length === 0) return;
     const timeoutS = health.reduce((sum, each) => sum + each.timeoutS, 0);
+    const startToCloseTimeout = allHealthMs({ timeoutS, hosts: hosts.length });
     const results = await this.board.step('health', () =>
       this.gate.must('health', (round) =>
-        quick.checkHealth.executeWithOptions({ summary: hosts.join(', ') }, [
+        quick.checkHealth.executeWithOptions({ summary: hosts.join(', '), startToCloseTimeout }, [
           { fence: this.lease.fence(round), hosts: hosts.map((host) => this.host(host)), timeoutS },
         ]),
       ),

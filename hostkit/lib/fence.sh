@@ -22,6 +22,18 @@ fence_torn() {
 # The record is on disk before the verb acts. Holds no lock afterwards.
 fence_check() {
   with_lock "fence-$arg_group"
+  fence_still
+  [ "$arg_term" -eq "$fence_term" ] || fence_raise "$arg_group" "$arg_term" "$arg_run"
+  [ "$arg_attempt" -eq "$fence_seen" ] || {
+    [ -d "${fence_file%/*}" ] || mkdir -p "${fence_file%/*}"
+    printf '%s %s\n' "$arg_attempt" "$arg_step" >>"$fence_file"
+  }
+  unlock
+}
+
+# fence_still: refuses the request if its successor has been here; also for a verb that had to wait, before it acts. Sets fence_seen,
+# the highest attempt of its step, and fence_file.
+fence_still() {
   fence_read "$arg_group"
   fence_admit "$arg_term" "$arg_run"
   fence_seen=-1
@@ -35,12 +47,6 @@ fence_check() {
   fi
   [ "$arg_attempt" -ge "$fence_seen" ] ||
     fail fenced "attempt $arg_attempt of step $arg_step is superseded by attempt $fence_seen; nothing to do, its successor goes on"
-  [ "$arg_term" -eq "$fence_term" ] || fence_raise "$arg_group" "$arg_term" "$arg_run"
-  [ "$arg_attempt" -eq "$fence_seen" ] || {
-    [ -d "${fence_file%/*}" ] || mkdir -p "${fence_file%/*}"
-    printf '%s %s\n' "$arg_attempt" "$arg_step" >>"$fence_file"
-  }
-  unlock
 }
 
 # fence_admit TERM RUN: refuses what stands behind $fence_term, and another run under the same term (two engines, S4).

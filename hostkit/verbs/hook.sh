@@ -1,7 +1,8 @@
 # keys: phase:word(before|after) name:name
 # fenced: yes
 # Runs one configured hook. From before a "before" until its "after" a dead-man stands ready to run the "after" itself (S2): for the
-# hook's own time-out and ten minutes more, in which the freeze has to happen.
+# hook's own time-out and ten minutes more, in which the freeze has to happen. The hooks of a group run one at a time: what an earlier
+# attempt has started, whose director was lost, ends first.
 
 # Set or read elsewhere:
 : "${arg_group-}" "${arg_name-}" "${arg_phase-}" "${arg_run-}" "${json-}"
@@ -13,9 +14,10 @@ HOOK_SPARE_MS=600000
 
 verb_main() {
   set +e
-  hook_command=''
+  hook_command='' hook_longest=0
   config_each hook "$arg_group" hook_take
   rec=$RESURGO_VAR/deadman/$arg_group.hooks
+  hook_alone
   if [ -z "$hook_command" ]; then
     [ "$arg_phase" = after ] || fail not-found "this host allows no hook '$arg_name' before a freeze of group $arg_group: enrol it again"
   elif [ "$arg_phase" = before ]; then
@@ -23,7 +25,7 @@ verb_main() {
   fi
   said='' hook_status=0
   if [ -n "$hook_command" ]; then
-    said=$(timeout -k 5 "$hook_timeout" "$hook_command" "$arg_phase" "$arg_group" "$arg_run" </dev/null 2>&1)
+    said=$(timeout -k 5 "$hook_timeout" "$hook_command" "$arg_phase" "$arg_group" "$arg_run" </dev/null 2>&1 9>&-)
     hook_status=$?
     [ "${#said}" -le 2000 ] || said=$(printf '%s' "$said" | tail -c 2000)
   fi
@@ -35,8 +37,24 @@ verb_main() {
 }
 
 hook_take() {
+  [ "$4" -le "$hook_longest" ] || hook_longest=$4
   [ "$2" = "$arg_phase" ] && [ "$3" = "$arg_name" ] || return 0
   hook_timeout=$4 hook_command=$5
+}
+
+# hook_alone: holds the group's lock until this request ends; whoever holds it now is ended by its own time-out. The programs don't
+# inherit it: what one leaves running must not hold up the next backup.
+hook_alone() {
+  own_dir "$RESURGO_VAR/lock"
+  exec 9>>"$RESURGO_VAR/lock/hooks-$arg_group"
+  hook_waited=0
+  until flock -n 9; do
+    [ "$hook_waited" -le $((hook_longest + 10)) ] ||
+      fail busy "a hook of group $arg_group that an earlier attempt started still runs here after $hook_waited s; look at it on the host, then retry"
+    sleep 1
+    hook_waited=$((hook_waited + 1))
+  done
+  [ "$hook_waited" -eq 0 ] || fence_still
 }
 
 # hook_before: noted before it runs; each "before" moves the dead-man's limit.

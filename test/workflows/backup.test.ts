@@ -223,3 +223,22 @@ test('S21 a host whose restore is not finished is not backed up as if it were wh
     expect(fleet.counts.get('freeze') ?? 0).toBe(0);
   });
 });
+
+test('a hook and a freeze have the time that the runbook gives them', async () => {
+  const hook = { host: 'app-1', name: 'dump', command: '/usr/local/bin/dump', timeout: '2h' };
+  const quiesce = { max_pause: '10m', hooks: { before: [hook], after: [hook] } };
+  await withFleet({ engine }, async () => {
+    const handle = await start(backupInput(fleetRunbook(1, { quiesce })));
+    await handle.result();
+    const { events } = await handle.fetchHistory();
+    const seconds = (events ?? []).flatMap((event) => {
+      const scheduled = event.activityTaskScheduledEventAttributes;
+      const name = scheduled?.activityType?.name ?? '';
+      return ['runHooks', 'freeze'].includes(name)
+        ? [[name, Number(scheduled?.startToCloseTimeout?.seconds)] as const]
+        : [];
+    });
+    expect(seconds.map(([name]) => name)).toEqual(['runHooks', 'freeze', 'runHooks']);
+    for (const [name, given] of seconds) expect(given).toBeGreaterThan(name === 'freeze' ? 3 * 3 * 600 : 2 * 3600);
+  });
+});
