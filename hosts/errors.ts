@@ -76,7 +76,10 @@ const ADVICE: Record<HostErrorCode, Advice> = {
   'not-found': { next: 'check the name with `resurgo doctor`', retryable: false },
   exists: { next: 'it is there already: look at it before trying again', retryable: false },
   busy: { next: 'something still uses it; it is tried again', retryable: true },
-  'no-space': { next: 'free space on the host, or prune old backups, then retry the step', retryable: false },
+  'no-space': {
+    next: 'make room where the message says (a store: `resurgo prune`, or a larger disk), then retry the step',
+    retryable: false,
+  },
   'missing-tool': { next: 'install the tool on the host, then run `resurgo enroll HOST --update`', retryable: false },
   'not-mounted': { next: 'mount the file system on the host, then retry the step', retryable: false },
   'identity-changed': {

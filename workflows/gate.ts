@@ -109,6 +109,8 @@ export abstract class Gate {
       } catch (error) {
         if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
         failure = describeFailure(error);
+        // Another run holds the group: no answer could let this one go on, and waiting for one would only keep it standing.
+        if (failure.code === 'fenced') throw error;
       }
       if (options.skipAtOnce?.(failure) === true) return { skipped: true, by: 'runbook', failure };
       options.asks?.();

@@ -3,6 +3,10 @@ import { isCancellation } from '@temporalio/workflow';
 import type { Board } from './board';
 import { describeFailure } from './failures';
 
+/** The hosts refuse what this run would tidy: its jobs and receivers were ended by the one that took over, whose freeze drops the rest. */
+const TAKEN_OVER =
+  "another run has taken the group over and was not disturbed; `resurgo doctor --fix` removes what is left of this one's files";
+
 export class Tidy {
   /** Whether something was left that a person or the next run's sweep must mend. */
   left = false;
@@ -22,8 +26,12 @@ export class Tidy {
     } catch (error) {
       if (isCancellation(error)) throw error;
       this.left = true;
-      const { message } = describeFailure(error);
+      const { code, message } = describeFailure(error);
       board.set(name, 'failed', message);
+      if (code === 'fenced') {
+        if (!warnings.includes(TAKEN_OVER)) warnings.push(TAKEN_OVER);
+        return;
+      }
       warnings.push(`${name}: ${message}. Run \`resurgo doctor --fix\``);
     }
   }

@@ -135,13 +135,15 @@ seal_resurgo() {
   done
 }
 
-# seal_unwritten: a file of a kind whose mark lies inside what is published takes it away first.
+# seal_unwritten: where the mark lies inside what is published, another takes its place first: a seal that is cut off here goes on.
 seal_unwritten() {
-  [ "$store_kind" != zfs ] || rm -f "$store_root/INCOMPLETE"
+  [ "$store_kind" = zfs ] || return 0
+  atomic_put "$store_catalog/SEALING" "run $arg_run" || job_fail no-space "cannot write in $store_catalog"
+  rm -f "$store_root/INCOMPLETE"
 }
 
 seal_after() {
-  rm -f "$store_root/INCOMPLETE"
+  stores_unmark
   stores_catalogue_files manifest.json manifest.sig "$arg_id"
   sync -f "$store_root"
   job_result "\"id\":\"$arg_id\""

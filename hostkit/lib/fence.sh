@@ -3,6 +3,9 @@
 #
 # fence/GROUP/term        TERM RUN: the highest term seen and the run it belongs to
 # fence/GROUP/RUN         ATTEMPT STEP a line, appended: the highest of a step counts (an append can't lose older lines)
+#
+# Both outlive the run: they are what refuses its late tries. A run's lines go when the term rises to another run's, which refuses all of
+# the older run by its term; `term` itself stays as long as the host is enrolled. So a group keeps two files, however many runs it had.
 
 : "${arg_group-}" "${arg_run-}" "${arg_term-}" "${arg_step-}" "${arg_attempt-}"
 
@@ -63,4 +66,7 @@ fence_raise() {
   atomic_put "$RESURGO_VAR/fence/$1/term" "$2 $3"
   fence_term=$2
   fence_run=$3
+  for fence_old in "$RESURGO_VAR/fence/$1"/*; do
+    case ${fence_old##*/} in term | "$3") ;; *) rm -f -- "$fence_old" ;; esac
+  done
 }

@@ -16,7 +16,9 @@ client_connect() {
     chmod 0700 ssh
     return
   fi
-  case $arg_peer_host/$arg_peer_user/$arg_peer_key in /* | *//* | */) job_fail bad-request 'dial=out needs peer_host, peer_user and peer_key' ;; esac
+  if [ -z "$arg_peer_host" ] || [ -z "$arg_peer_user" ] || [ -z "$arg_peer_key" ]; then
+    job_fail bad-request 'dial=out needs peer_host, peer_user and peer_key'
+  fi
   client_key=$RESURGO_VAR/runs/$arg_run/grants/$arg_grant/key
   [ -f "$client_key" ] || job_fail not-found "this run has no key for grant $arg_grant on this host; call grant.key first"
   case $arg_peer_host in -*) job_fail bad-request 'the peer is not a host name or address' ;; esac
@@ -59,7 +61,7 @@ client_verdict() {
     *'Host key verification failed'* | *'host key for'*'has changed'* | *'No '*' host key is known'*)
       job_fail identity-changed "the peer $arg_peer_host shows another ssh host key than the one that came with the grant: $client_said" ;;
     *'No space left on device'* | *'Disk quota exceeded'*)
-      job_fail no-space "the peer $arg_peer_host has no space left: make room, then repeat the step. $client_said" ;;
+      job_fail no-space "the receiving host $arg_peer_host has no space left where the data goes: make room there, then repeat the step; what was sent stays. $client_said" ;;
     *'Permission denied (publickey'* | *'@ERROR: '*)
       job_fail not-allowed "the peer $arg_peer_host refuses this transfer (grant closed, expired, or another scope): $client_said" ;;
   esac

@@ -2,8 +2,8 @@
 #
 # A kind is a file that defines, for KIND in its name, (all work on the source in $src_name $src_kind $src_path $src_tree, as set by
 # snapshot_source, which also resolves it: $real_path, and the mount it lies in: $mount_point $mount_root $mount_type $mount_device)
-#   snapshot_KIND_identity         sets snap_uuid (the file system) and snap_identity (the subvolume or dataset); fails with a reason
-#                                  in snap_problem
+#   snapshot_KIND_identity         sets snap_uuid (the file system), snap_identity (the subvolume or dataset) and snap_place (where `list`
+#                                  looks; empty if nowhere); fails with a reason in snap_problem
 #   snapshot_KIND_nested           sets snap_nested: what lies below the source and gets a snapshot of its own, one relative path a line
 #   snapshot_KIND_prepare          anything slow that can be done before the pause (mounts)
 #   snapshot_KIND_take  NAME       takes it; NAME is GROUP RUN FREEZE as three words; prints nothing; appends `part REL WHERE` lines to
@@ -11,6 +11,7 @@
 #   snapshot_KIND_ready            after the thaw: what a view will need and only the host's own namespace can make
 #   snapshot_KIND_view RECORD DIR  composes the read-only tree at DIR, inside the caller's private mount namespace
 #   snapshot_KIND_list GROUP       prints `RUN FREEZE NAME CREATED_MS USED_BYTES` for each of ours, with or without a record
+#   snapshot_KIND_reopen PLACE     makes `list` and `drop` look there, without a source; 1 if it isn't on this host
 #   snapshot_KIND_drop GROUP RUN FREEZE   destroys; idempotent; returns 1 with snap_problem when something is left
 #
 # A record lies in $RESURGO_VAR/snapshots/GROUP/RUN.FREEZE/SOURCE; it holds names only: nothing that it says is believed that can be
@@ -18,7 +19,7 @@
 
 # Set or read elsewhere:
 : "${TAB-}" "${json-}" "${mount_device-}" "${mount_type-}" "${snap_failed-}" "${snap_name-}" "${snap_nested-}" \
-  "${snap_parts-}" "${snap_uuid-}" "${src_kind-}" "${src_path-}"
+  "${snap_parts-}" "${snap_place-}" "${snap_uuid-}" "${src_kind-}" "${src_path-}"
 
 SNAPSHOT_KINDS='btrfs zfs none'
 TAB=$(printf '\t')
@@ -186,7 +187,9 @@ snapshots_take() {
     src_name=$_sk_name src_group=$1
     snapshot_resolve || return 1
     snapshot_record_path "$1" "$2" "$3" "$src_name"
-    printf 'kind %s\n' "$src_kind" >"$snap_record" || return 1
+    "snapshot_${src_kind}_identity" || return 1
+    # Before it is taken: what is cut off is found again although the source may leave the configuration meanwhile.
+    printf 'kind %s\nplace %s\n' "$src_kind" "$snap_place" >"$snap_record" || return 1
     "snapshot_${src_kind}_take" "$1" "$2" "$3" || return 1
     json_quote "$src_name"
     taken="$taken${taken:+,}{\"source\":$json"
@@ -212,31 +215,18 @@ snapshots_ready() {
 # Sets $dropped (JSON members); returns 1 with snap_problem when something is left.
 snapshots_drop_run() {
   dropped='' _sd_left=0 _sd_problem=''
-  _sd_seen=' '
+  _sd_seen=' ' snap_places=$LF
   source_names "$1"
   for _sd_name in $source_names; do
     config_source "$1" "$_sd_name" || continue
     src_name=$_sd_name src_group=$1
     snapshot_resolve || { _sd_left=1 _sd_problem=$snap_problem && continue; }
     "snapshot_${src_kind}_identity" || { _sd_left=1 _sd_problem=$snap_problem && continue; }
-    _sd_list=$("snapshot_${src_kind}_list" "$1")
-    while read -r _sd_run _sd_freeze _sd_what _; do
-      [ -n "$_sd_run" ] || continue
-      [ "$2" = - ] || [ "$2" = "$_sd_run" ] || continue
-      [ "$3" = -1 ] || [ "$3" = "$_sd_freeze" ] || continue
-      case $_sd_seen in *" $_sd_what "*) continue ;; esac
-      _sd_seen="$_sd_seen$_sd_what "
-      if "snapshot_${src_kind}_drop" "$_sd_what"; then
-        json_quote "$_sd_what"
-        dropped="$dropped${dropped:+,}$json"
-      else
-        _sd_left=1 _sd_problem=$snap_problem
-      fi
-    done <<EOF
-$_sd_list
-EOF
+    snap_places=$snap_places$snap_place$LF
+    snapshots_drop_here "$@"
     "snapshot_${src_kind}_close"
   done
+  snapshots_lost "$1" snapshots_drop_here "$@"
   if [ "$_sd_left" -eq 0 ]; then
     for _sd_dir in "$RESURGO_VAR/snapshots/$1"/*.*; do
       _sd_base=${_sd_dir##*/}
@@ -247,4 +237,50 @@ EOF
   fi
   snap_problem=$_sd_problem
   return "$_sd_left"
+}
+
+# snapshots_drop_here GROUP RUN FREEZE: the same, of the source or place that its kind has open.
+snapshots_drop_here() {
+  _sd_list=$("snapshot_${src_kind}_list" "$1")
+  while read -r _sd_run _sd_freeze _sd_what _; do
+    [ -n "$_sd_run" ] || continue
+    [ "$2" = - ] || [ "$2" = "$_sd_run" ] || continue
+    [ "$3" = -1 ] || [ "$3" = "$_sd_freeze" ] || continue
+    case $_sd_seen in *" $_sd_what "*) continue ;; esac
+    _sd_seen="$_sd_seen$_sd_what "
+    if "snapshot_${src_kind}_drop" "$_sd_what"; then
+      json_quote "$_sd_what"
+      dropped="$dropped${dropped:+,}$json"
+    else
+      _sd_left=1 _sd_problem=$snap_problem
+    fi
+  done <<EOF
+$_sd_list
+EOF
+}
+
+# snapshots_lost GROUP COMMAND…: runs it for each place, not among $snap_places, where a record says that snapshots were taken: of a source
+# that has left the configuration, or is another one now. src_kind and src_name are set, and the kind has the place open as if it were a
+# source's. A place that is no longer on this host holds nothing of ours here.
+snapshots_lost() {
+  _sl_group=$1
+  shift
+  for _sl_record in "$RESURGO_VAR/snapshots/$_sl_group"/*.*/*; do
+    [ -f "$_sl_record" ] || continue
+    src_kind='' snap_place=''
+    while read -r _sl_word _sl_value; do
+      case $_sl_word in
+        kind) src_kind=$_sl_value ;;
+        place) snap_place=$_sl_value ;;
+      esac
+    done <"$_sl_record"
+    [ -n "$snap_place" ] || continue
+    case $snap_places in *"$LF$snap_place$LF"*) continue ;; esac
+    case " $SNAPSHOT_KINDS " in *" $src_kind "*) ;; *) continue ;; esac
+    snap_places=$snap_places$snap_place$LF
+    src_name=${_sl_record##*/} src_group=$_sl_group
+    "snapshot_${src_kind}_reopen" "$snap_place" || continue
+    "$@"
+    "snapshot_${src_kind}_close"
+  done
 }

@@ -4,6 +4,7 @@
 #   PLACE/GROUP/current/TREE/…            what is being received; between runs, a copy of the last sealed backup
 #   PLACE/GROUP/current/resurgo/…         manifest.json manifest.sig runbook.yaml listings/TREE.gz
 #   PLACE/GROUP/INCOMPLETE                there while `current` is being written; names the run
+#   PLACE/GROUP/catalog/SEALING           stands for it while zfs publishes: what is published with `current` can't hold the mark
 #   PLACE/GROUP/catalog/manifests/ID.json a cache; `store.list` checks it against what is there
 #   PLACE/GROUP/catalog/holds/ID/NAME     a held backup is never removed
 #
@@ -138,15 +139,24 @@ stores_warnings() {
 # stores_mark RUN: the visible sign that `current` is being written; its content names the run.
 stores_mark() {
   printf 'run %s\nThis folder is being written; only what lies under a backup id is whole.\n' "$1" \
-    | atomic_write "$store_root/INCOMPLETE"
+    | atomic_write "$store_root/INCOMPLETE" && rm -f "$store_catalog/SEALING"
+}
+
+# stores_unmark: nobody writes `current` any more.
+stores_unmark() {
+  rm -f "$store_root/INCOMPLETE" "$store_catalog/SEALING"
 }
 
 # stores_marked: sets store_open_run to the run that has `current` open, or to nothing.
 stores_marked() {
   store_open_run=
-  [ -f "$store_root/INCOMPLETE" ] || return 1
-  read -r stores_word store_open_run <"$store_root/INCOMPLETE"
-  [ "$stores_word" = run ]
+  for stores_sign in "$store_root/INCOMPLETE" "$store_catalog/SEALING"; do
+    [ -f "$stores_sign" ] || continue
+    read -r stores_word store_open_run <"$stores_sign"
+    [ "$stores_word" = run ]
+    return
+  done
+  return 1
 }
 
 # store_cut_links DIR: gives every file from STORES_INPLACE_BYTES up an inode of its own. Such files are written in place, and a

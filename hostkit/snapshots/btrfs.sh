@@ -55,7 +55,7 @@ snapshot_btrfs_identity() {
   btrfs_open || return 1
   path_in_mount "$real_path"
   btrfs_subvolume
-  snap_identity=/$btrfs_sub
+  snap_identity=/$btrfs_sub snap_place=$snap_uuid
 }
 
 snapshot_btrfs_prepare() { :; }
@@ -103,7 +103,6 @@ snapshot_btrfs_covers() {
 }
 
 snapshot_btrfs_take() {
-  snapshot_btrfs_identity || return 1
   snapshot_btrfs_nested || return 1
   _bt_dir=.resurgo/$1/$2.$3
   own_dir "$btrfs_top/.resurgo" "$btrfs_top/$_bt_dir"
@@ -142,6 +141,13 @@ snapshot_btrfs_view() {
         ;;
     esac
   done <"$1"
+}
+
+snapshot_btrfs_reopen() {
+  snap_uuid=$1 mount_device=''
+  for _br_device in /sys/fs/btrfs/"$snap_uuid"/devices/*; do [ ! -e "$_br_device" ] || mount_device=/dev/${_br_device##*/}; done
+  [ -n "$mount_device" ] || mount_device=$(blkid -U "$snap_uuid" 2>/dev/null) || return 1
+  btrfs_open
 }
 
 snapshot_btrfs_list() {

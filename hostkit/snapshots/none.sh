@@ -2,10 +2,10 @@
 
 # Set or read elsewhere:
 : "${mount_device-}" "${mount_root-}" "${real_path-}" "${snap_identity-}" "${snap_name-}" "${snap_nested-}" \
-  "${snap_parts-}" "${snap_record-}"
+  "${snap_parts-}" "${snap_place-}" "${snap_record-}"
 
 snapshot_none_identity() {
-  snap_identity=$mount_root
+  snap_identity=$mount_root snap_place=''
   snap_uuid=$(blkid -o value -s UUID "$mount_device" 2>/dev/null)
   # A file system without a UUID (overlay, tmpfs, nfs) is told apart by its device's name.
   snap_uuid=${snap_uuid:-$mount_type:$mount_device}
@@ -15,7 +15,6 @@ snapshot_none_nested() { snap_nested=''; }
 snapshot_none_covers() { return 1; }
 snapshot_none_take() {
   snap_name=$real_path snap_parts=1
-  snapshot_none_identity
   printf 'path %s\n' "$real_path" >>"$snap_record"
 }
 snapshot_none_ready() { :; }
@@ -27,6 +26,7 @@ snapshot_none_view() {
   done <"$1"
   return 1
 }
+snapshot_none_reopen() { return 1; }
 snapshot_none_list() { :; }
 snapshot_none_drop() { :; }
 snapshot_none_close() { :; }

@@ -18,7 +18,7 @@ snapshot_zfs_identity() {
   path_in_mount "$real_path"
   zfs_rest=${inner#/}
   snapshot_tool 20 zfs get -H -p -o value guid "$zfs_dataset" || return 1
-  snap_uuid=$tool_output snap_identity=$zfs_dataset
+  snap_uuid=$tool_output snap_identity=$zfs_dataset snap_place=$zfs_dataset
 }
 
 snapshot_zfs_prepare() { :; }
@@ -46,7 +46,7 @@ EOF
 snapshot_zfs_covers() { [ "$2" = / ]; }
 
 snapshot_zfs_take() {
-  snapshot_zfs_identity && snapshot_zfs_nested || return 1
+  snapshot_zfs_nested || return 1
   _zt_tag=resurgo_$1_$2_$3
   snap_name=$zfs_dataset@$_zt_tag snap_parts=1
   if ! snapshot_tool 60 zfs snapshot -r "$snap_name"; then
@@ -134,6 +134,11 @@ zfs_place() {
   fi
   snap_problem="$1@$2 can't be made visible here: $snap_problem"
   return 1
+}
+
+snapshot_zfs_reopen() {
+  zfs_dataset=$1
+  zfs list -H -o name "$zfs_dataset" >/dev/null 2>&1
 }
 
 snapshot_zfs_list() {

@@ -6,7 +6,7 @@
 
 # Set or read elsewhere:
 : "${LISTING_DROP-}" "${arg_run-}" "${listing_differences-}" "${listing_error-}" "${listing_find-}" \
-  "${listing_missing-}" "${listing_sed-}" "${store_catalog-}" "${store_current-}" "${store_error-}" "${store_root-}"
+  "${listing_missing-}" "${listing_sed-}" "${store_catalog-}" "${store_current-}" "${store_error-}" "${store_last-}" "${store_root-}"
 
 # shellcheck source=lib/store-folders.sh
 . "$RESURGO_LIB/lib/store-folders.sh"
@@ -116,6 +116,11 @@ kind_verify() {
 kind_swept() {
   for kind_path in "$store_root"/backups/.sealing-* "$store_root"/backups/.removing-*; do
     [ ! -d "$kind_path" ] || rm -rf --one-file-system -- "$kind_path"
+  done
+  # Only the newest backup's index is of use: others are of seals that were cut off before or after their publishing.
+  stores_last
+  for kind_path in "$store_root"/index/*; do
+    [ "${kind_path##*/}" = "$store_last" ] || rm -f -- "$kind_path"
   done
 }
 

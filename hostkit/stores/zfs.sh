@@ -127,8 +127,10 @@ kind_view() {
 kind_unview() {
   if [ "$kind_fuse" = no ]; then
     umount "$2" 2>/dev/null || umount -l "$2" 2>/dev/null || :
+    rmdir "$2" 2>/dev/null || :
     return 0
   fi
+  rmdir "$2" 2>/dev/null || :
   kind_clone=$store_place/$store_group/view.$1.$$
   kind_exists "$kind_clone" || return 0
   kind_destroy "$kind_clone" || { store_error="zfs cannot destroy the view $kind_clone: $(head -c 300 zfs.err)"; return 1; }

@@ -43,6 +43,7 @@ check_source() {
   src_group=$arg_group
   if snapshot_resolve; then
     mounted=true
+    config_each store '' check_store_apart
     if "snapshot_${src_kind}_identity" && "snapshot_${src_kind}_nested"; then
       mounts_below
       [ -z "$mounts_below" ] || problem_add 'mounts below it would be missing from its snapshot: make each a source, or exclude it by name'
@@ -71,6 +72,24 @@ check_source() {
   sources="$sources,\"nested\":[$json]"
   json_lines "$mounts_below"
   sources="$sources,\"mountsBelow\":[$json],\"usedBytes\":$used,\"freeBytes\":$free,\"problems\":[$problems]}"
+}
+
+# check_store_apart NAME KIND PLACE…: a source in the group's store, or around it, would be copied into itself. The runbook's words are
+# compared when it is read; here what they lead to.
+check_store_apart() {
+  (config_accepts "$1" "$arg_group" '') || return 0
+  _cs_place=$3
+  case $3 in /*) ;; *) _cs_place=$(zfs get -H -o value mountpoint "$3" 2>/dev/null) ;; esac
+  _cs_place=$(readlink -f -- "$_cs_place" 2>/dev/null)
+  case $_cs_place in '' | /) return 0 ;; esac
+  case $real_path/ in
+    "$_cs_place"/*) problem_add "$src_path leads to $real_path, into store $1: a backup would copy itself; correct the link or the runbook" ;;
+    *)
+      case $_cs_place/ in
+        "${real_path%/}"/*) problem_add "$src_path leads to $real_path, which holds store $1: a backup would copy itself; correct the link or the runbook" ;;
+      esac
+      ;;
+  esac
 }
 
 # json_lines TEXT: sets json to the members of an array, one for each line.

@@ -1,31 +1,38 @@
 # keys: group:group
-# What of ours exists on this host's own sources now.
+# What of ours exists on this host now: at its sources, and where records name another place.
 
 # Set or read elsewhere:
-: "${arg_group-}" "${json-}" "${source_names-}" "${src_group-}" "${src_kind-}"
+: "${arg_group-}" "${json-}" "${snap_place-}" "${source_names-}" "${src_group-}" "${src_kind-}" "${src_name-}"
 
 # shellcheck source=lib/freeze.sh
 . "$RESURGO_LIB/lib/freeze.sh"
 
 verb_main() {
   set +e
-  found=''
+  found='' snap_places=$LF
   source_names "$arg_group"
   for name in $source_names; do
     config_source "$arg_group" "$name" || continue
     src_group=$arg_group
     if ! snapshot_resolve || ! "snapshot_${src_kind}_identity"; then continue; fi
-    listed=$("snapshot_${src_kind}_list" "$arg_group")
-    while read -r s_run s_freeze s_name s_created s_used; do
-      [ -n "$s_run" ] || continue
-      s_size=''
-      [ "$s_used" = -1 ] || s_size=",\"usedBytes\":$s_used"
-      json_quote "$s_name"
-      found="$found${found:+,}{\"source\":\"$name\",\"run\":\"$s_run\",\"freeze\":$s_freeze,\"kind\":\"$src_kind\",\"name\":$json,\"createdMs\":$s_created$s_size}"
-    done <<EOF
-$listed
-EOF
+    snap_places=$snap_places$snap_place$LF
+    snapshots_tell
     "snapshot_${src_kind}_close"
   done
+  snapshots_lost "$arg_group" snapshots_tell
   reply "\"snapshots\":[$found]"
+}
+
+# snapshots_tell: adds those of the source or place that its kind has open.
+snapshots_tell() {
+  listed=$("snapshot_${src_kind}_list" "$arg_group")
+  while read -r s_run s_freeze s_name s_created s_used; do
+    [ -n "$s_run" ] || continue
+    s_size=''
+    [ "$s_used" = -1 ] || s_size=",\"usedBytes\":$s_used"
+    json_quote "$s_name"
+    found="$found${found:+,}{\"source\":\"$src_name\",\"run\":\"$s_run\",\"freeze\":$s_freeze,\"kind\":\"$src_kind\",\"name\":$json,\"createdMs\":$s_created$s_size}"
+  done <<EOF
+$listed
+EOF
 }

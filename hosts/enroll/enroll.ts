@@ -18,7 +18,7 @@ import { readHostkit, readScript, type HostkitTree } from './hostkit-tree';
 import { Identities } from './identities';
 import { sumOf, survey, type Survey } from './survey';
 import { packTarGz } from './tar';
-import { installCommand, packagesFor } from './tools';
+import { installCommand, packagesFor, toolsOf } from './tools';
 import { trustIn, type TrustOptions } from './trust';
 
 export interface EnrollOptions extends Omit<TrustOptions, 'knownHosts'> {
@@ -124,13 +124,14 @@ async function visit(job: Job, host: string): Promise<Visited> {
   });
   const shell = await AdminShell.open({ host: adminRef({ runbook, host }), admin: await options.admin(host), trust });
   try {
-    let found = await survey({ shell, host });
+    const tools = toolsOf({ runbook, host });
+    let found = await survey({ shell, host, tools });
     refuseForeign(job, host, found);
     if (found.missing.length > 0 && installPackages === true && dryRun !== true) {
       const packages = packagesFor(found);
       say(job, host, `installs ${packages.join(' ')}`);
       await run(shell, host, 'packages', { args: [found.manager, ...packages], timeoutMs: INSTALL_MS });
-      found = await survey({ shell, host });
+      found = await survey({ shell, host, tools });
     }
     if (found.missing.length > 0 && dryRun !== true) {
       const next = `run there: ${installCommand(found)}; or run \`resurgo enroll HOST --install-packages\``;

@@ -1,12 +1,13 @@
 #!/bin/sh
-# What an enrolment finds on a host; run by the administrator's root, changes nothing. One fact a line on stdout.
+# What an enrolment finds on a host; run by the administrator's root, changes nothing. One fact a line on stdout. The arguments name
+# tools that this host needs besides those that every host does.
 set -u
 LC_ALL=C
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export LC_ALL PATH
 
 echo "root $([ -O / ] && echo yes || echo no)"
-for tool in rsync sudo visudo getfattr setfattr getfacl flock setsid unshare gzip base64 awk od ssh-keygen openssl timeout; do
+for tool in rsync sudo visudo getfattr setfattr getfacl flock setsid unshare gzip base64 awk od ssh-keygen timeout "$@"; do
   command -v "$tool" >/dev/null 2>&1 || echo "missing $tool"
 done
 # Of these the GNU version is needed, not just any.
@@ -24,9 +25,9 @@ home=$(awk -F: '$1 == "resurgo" { print $3 ":" $6 }' /etc/passwd)
 [ ! -r /usr/local/lib/resurgo/VERSION ] || echo "version $(head -n 1 /usr/local/lib/resurgo/VERSION)"
 [ ! -r /etc/resurgo/host.key.pub ] || echo "identity $(head -n 1 /etc/resurgo/host.key.pub)"
 for file in host.conf director.keys peers; do
-  [ ! -r "/etc/resurgo/$file" ] || echo "sum $file $(grep -v '^arm-system ' "/etc/resurgo/$file" | openssl dgst -sha256 2>/dev/null | sed 's/.* //')"
+  [ ! -r "/etc/resurgo/$file" ] || echo "sum $file $(grep -v '^arm-system ' "/etc/resurgo/$file" | sha256sum | sed 's/ .*//')"
 done
-[ ! -r /etc/sudoers.d/resurgo ] || echo "sum sudoers $(openssl dgst -sha256 </etc/sudoers.d/resurgo 2>/dev/null | sed 's/.* //')"
+[ ! -r /etc/sudoers.d/resurgo ] || echo "sum sudoers $(sha256sum </etc/sudoers.d/resurgo | sed 's/ .*//')"
 [ ! -r /etc/resurgo/director.keys ] || sed -n 's/^\(ssh-ed25519 [A-Za-z0-9+/=]*\).*/director \1/p' /etc/resurgo/director.keys
 for record in /var/lib/resurgo/deadman/*/ /var/lib/resurgo/workloads/*/; do
   [ ! -d "$record" ] || echo "standing ${record%/}"

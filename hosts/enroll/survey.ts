@@ -21,8 +21,17 @@ export interface Survey {
   standing: string[];
 }
 
-export async function survey({ shell, host }: { shell: AdminShell; host: string }): Promise<Survey> {
-  const { stdout, stderr, exit } = await shell.root(await readScript('survey'), {});
+export async function survey({
+  shell,
+  host,
+  tools,
+}: {
+  shell: AdminShell;
+  host: string;
+  /** What this host needs besides the tools of every host. */
+  tools: readonly string[];
+}): Promise<Survey> {
+  const { stdout, stderr, exit } = await shell.root(await readScript('survey'), { args: tools });
   const facts = stdout.split('\n').map((line) => {
     const [, key = '', value = ''] = /^(\S+) ?(.*)$/.exec(line) ?? [];
     return { key, value };

@@ -1,4 +1,5 @@
 /** Which package brings a tool that a host needs, by package manager. */
+import type { Runbook } from '../../runbooks/types';
 
 const PACKAGES: Record<string, Record<string, string>> = {
   'apt-get': {
@@ -36,6 +37,11 @@ function common(attr: string, acl: string): Record<string, string> {
     timeout: 'coreutils',
     openssl: 'openssl',
   };
+}
+
+/** What a host needs besides the tools of every host: a store checks whose key has signed a manifest. */
+export function toolsOf({ runbook, host }: { runbook: Pick<Runbook, 'stores'>; host: string }): string[] {
+  return Object.values(runbook.stores).some((store) => store.host === host) ? ['openssl'] : [];
 }
 
 /** The packages for the missing tools, each once; empty for a manager that is not known. */

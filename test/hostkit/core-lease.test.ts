@@ -80,6 +80,14 @@ describeAsRoot('leases and the fence', () => {
       expect(forget(fence({ group: 'other', term: 1 }))).toMatchObject({ ok: true });
     });
 
+    it('S3 a group keeps the fence of its newest run alone, and a run that is over still can not come back', () => {
+      for (const term of [1, 2, 3])
+        expect(forget(fence({ term, run: `run-0000000${term}`, step: 's', attempt: 7 }))).toMatchObject({ ok: true });
+      expect(fs.readdirSync(box.state('fence/portal')).sort()).toEqual(['run-00000003', 'term']);
+      expect(forget(fence({ term: 1, run: 'run-00000001', step: 's', attempt: 9 }))).toMatchObject({ code: 'fenced' });
+      expect(forget(fence({ term: 3, run: 'run-00000003', step: 's', attempt: 6 }))).toMatchObject({ code: 'fenced' });
+    });
+
     it('S3 a fence that can not be read lets nothing through', () => {
       expect(forget(fence({ term: 5 }))).toMatchObject({ ok: true });
       fs.writeFileSync(box.state('fence/portal/term'), '');

@@ -80,6 +80,13 @@ for (const options of kinds)
       expect(readFileSync(sealed('20261121_013100', '#c'), 'utf8')).toBe('x');
     });
 
+    it('takes a peer whose key has two slashes side by side, as one in forty has', () => {
+      const { peer_key: key = '', ...peer } = kit.peer();
+      const odd = { ...peer, peer_key: `${key.slice(0, -6)}//${key.slice(-4, -1)}/` };
+      const answer = kit.job('send', { source: 'data', ...odd, job: 'odd' }, 'run-0003');
+      expect(answer).toMatchObject({ ok: false, code: 'identity-changed' });
+    });
+
     it('S10 a run by content finds what keeps size and times', async () => {
       const { mtime, atime } = statSync(join(kit.source, ';c'));
       writeFileSync(join(kit.source, ';c'), 'Z');
@@ -137,6 +144,10 @@ for (const options of kinds)
       expect(kit.seal('run-0008', '20261121_013400')).toMatchObject({ ok: false, code: 'exists' });
       expect(kit.seal('run-0008', '20261121_013399')).toMatchObject({ ok: false });
       expect(kit.seal('run-0008', '20261120_000000').message).toMatch(/clock/);
+      const ahead = new Date(Date.now() + 2 * 3600_000).toISOString().replace(/[-:]/g, '');
+      expect(kit.seal('run-0008', `${ahead.slice(0, 8)}_${ahead.slice(9, 15)}`).message).toMatch(
+        /in the future of this target's clock/,
+      );
       writeFileSync(join(kit.received, 'late'), 'x');
       expect(kit.seal('run-0008', '20261121_020000').message).toMatch(/after it was compared/);
       rmSync(join(kit.root, 'var/runs/run-0008/compared'), { recursive: true });

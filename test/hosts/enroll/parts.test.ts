@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readHostkit } from '../../../hosts/enroll/hostkit-tree';
 import { packTarGz } from '../../../hosts/enroll/tar';
-import { installCommand } from '../../../hosts/enroll/tools';
+import { installCommand, toolsOf } from '../../../hosts/enroll/tools';
+import { parseRunbook } from '../../../runbooks/load';
 import { keysInKnownHosts } from '../../../hosts/enroll/trust';
 import { ensureDirectorKeys, signManifest, verifyManifest } from '../../../hosts/director-keys';
 
@@ -44,6 +45,16 @@ test('missing tools are named with the command that installs them', () => {
     'apt-get install -y --no-install-recommends attr rsync',
   );
   expect(installCommand({ missing: ['rsync'], manager: '' })).toBe('install rsync by hand');
+});
+
+test('only a host with a store needs what checks signatures', () => {
+  const text = `version: 1
+hosts: { app-1: {}, target: {} }
+stores: { main: { host: target, kind: hardlink, place: /backup } }
+`;
+  const runbook = parseRunbook({ text, file: 'x.yaml' });
+  expect(toolsOf({ runbook, host: 'target' })).toEqual(['openssl']);
+  expect(toolsOf({ runbook, host: 'app-1' })).toEqual([]);
 });
 
 test('S28 known_hosts: plain, with a port, hashed; nothing revoked', () => {

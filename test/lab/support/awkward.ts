@@ -67,18 +67,21 @@ const FACTS = `
 import hashlib, os, stat, sys
 os.chdir(sys.argv[1])
 skipped = (b"./live", b"./cache", b"./mount", b"./.resurgo")
-paths, first = [b"."], {}
+paths, names_of = [b"."], {}
 for top, folders, files in os.walk(b"."):
     folders[:] = [f for f in folders if top + b"/" + f not in skipped]
     paths += [top + b"/" + name for name in folders + files]
 show = lambda raw: "".join(chr(b) if 33 <= b <= 126 and b != 37 else "%%%02X" % b for b in raw)
 for path in sorted(paths):
     s = os.lstat(path)
+    names_of.setdefault((s.st_dev, s.st_ino), []).append(path)
+for path in sorted(paths):
+    s = os.lstat(path)
     plain, link = stat.S_ISREG(s.st_mode), stat.S_ISLNK(s.st_mode)
-    node = (s.st_dev, s.st_ino)
-    first.setdefault(node, path)
+    # Links from outside the tree are none of its groups: a hardlink store has one for each backup.
+    linked = names_of[s.st_dev, s.st_ino]
     print(show(path), oct(s.st_mode), s.st_uid, s.st_gid, s.st_mtime_ns, s.st_size if plain else "-",
-      show(first[node]) if s.st_nlink > 1 and not stat.S_ISDIR(s.st_mode) else "-",
+      show(linked[0]) if len(linked) > 1 and not stat.S_ISDIR(s.st_mode) else "-",
       s.st_rdev if stat.S_ISCHR(s.st_mode) or stat.S_ISBLK(s.st_mode) else "-", show(os.readlink(path)) if link else "-",
       hashlib.sha256(open(path, "rb").read()).hexdigest() if plain else "-", plain and s.st_blocks * 512 + 1000000 < s.st_size)
     try:
