@@ -53,6 +53,11 @@ describeLab('bad luck', () => {
       },
     });
   }, 400_000);
+  // One that fails must not be the next one's trouble.
+  afterEach(async () => {
+    await on('target', 'rm -f /backup/ballast');
+    await product.fleet.limitRate('app-1', 0);
+  });
   afterAll(() => takeDown(product), 120_000);
 
   /** A backup that can't be, as the operator sees it: the exit code and what is said, with every host and the store as before. */
@@ -69,7 +74,7 @@ describeLab('bad luck', () => {
     expect(await product.leftovers('portal')).toEqual([]);
     expect(await on('app-1', 'docker ps --format "{{.Names}} {{.Status}}"')).toMatch(/^writer Up (?!.*Paused)/);
     expect(await on('app-1', 'ls -A /srv/data /srv')).not.toMatch(/\.resurgo/);
-    expect(await on('app-2', 'zfs list -H -t all -o name')).toBe('tank\ntank/data\n');
+    expect(await on('app-2', 'zfs list -H -t all -o name')).not.toMatch(/@|resurgo/);
     expect(
       await on('target', `grep -c RESURGO_GRANT ${KEYS} || :; ls /backup/portal/backups | grep -v '^[0-9_]*$' || :`),
     ).toBe('0\n');
@@ -161,26 +166,26 @@ describeLab('bad luck', () => {
     await expectGood();
   });
 
-  test('S14 a dataset or a path that is gone: nothing is frozen', async () => {
-    // zfs-fuse calls a dataset busy for a moment after its clones were read.
-    await on('app-2', 'until zfs rename tank/data tank/aside; do sleep 0.2; done');
+  test('S14 a dataset that is missing or a path that is gone: nothing is frozen', async () => {
+    const late = '      - { host: app-2, path: /tank/late, name: late, snapshot: zfs }\n';
+    product.writeRunbook(RUNBOOK(product.fleet).replace('    target: main\n', `${late}    target: main\n`));
+    await product.enroll(['app-2', 'target']);
     await on('app-1', 'mv /srv/data /srv/aside');
     const said = await refused(1);
     expect(said).toMatch(/app-1: .*\/srv\/data is not a folder here: mount it or correct the runbook/);
-    expect(said).toMatch(/app-2: .*\/tank\/data is not a folder here: mount it or correct the runbook/);
+    expect(said).toMatch(/app-2: .*\/tank\/late is not a folder here: mount it or correct the runbook/);
     expect(said).toMatch(/`resurgo doctor portal` says how to mend each/);
-    await on('app-2', 'until zfs rename tank/aside tank/data; do sleep 0.2; done');
+    await on('app-2', 'zfs create tank/late && echo late >/tank/late/file');
     await on('app-1', 'mv /srv/aside /srv/data');
     await expectGood();
   });
 
   test('a clock that is wrong: which host, by how much, and nothing is frozen', async () => {
-    // Its sshd is started anew, which waits for the connections that stand.
-    await product.run(['engine', 'stop']);
-    await product.fleet.shiftClock('app-2', 300);
+    // What the hostkit asks for the time; the kernel's own clock is the machine's, and not the host's to set.
+    const ahead = '#!/bin/sh\nexec /bin/date -d "+300 seconds" "$@"\n';
+    await product.fleet.exec('app-2', 'cat >/usr/local/sbin/date && chmod +x /usr/local/sbin/date', { input: ahead });
     const said = await refused(1);
-    await product.run(['engine', 'stop']);
-    await product.fleet.shiftClock('app-2', 0);
+    await on('app-2', 'rm /usr/local/sbin/date');
     expect(said).toMatch(/app-2: its clock is (29\d|30\d) s ahead of the director's; set it right/);
     await expectGood();
   });
@@ -208,7 +213,7 @@ describeLab('bad luck', () => {
     expect(await then()).toMatch(
       /^copy app-1:data: .*the receiving host \S+ has no space left where the data goes.*resurgo prune/s,
     );
-    await leave(105);
+    await leave(60);
     expect(await then()).toMatch(/^seal: target: .*(bytes free and keeps|No space left)/s);
     expect(await ids()).toEqual(before);
     await on('target', 'rm /backup/ballast');
