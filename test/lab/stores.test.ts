@@ -29,7 +29,7 @@ describeLab('stores from end to end', () => {
 
   describe.each(CASES)('$kind', (store) => {
     const { kind, group, root, rich } = store;
-    /** app-2's data is not restored in place, so that each case changes a file of its own there. */
+    /** app-2's data is not restored in place, so that each case changes a file of its own there, and to a time of its own (S10). */
     const nth = CASES.indexOf(store) + 1;
     /** What the sources held at the first backup and at the second. */
     let before: Record<string, string>;
@@ -55,8 +55,8 @@ describeLab('stores from end to end', () => {
         'app-2',
         `cd /tank/data && echo ${group} >child/file && rm d/e/file${nth} && echo plus${nth} >/srv/a+b/file`,
       );
-      await on('app-1', `cd ${rich} && find . -newermt 2021-01-01 -exec touch -h -d @1600000002 {} +`);
-      await on('app-2', 'find /tank/data /srv/a+b -newermt 2021-01-01 -exec touch -h -d @1600000002 {} + && sync');
+      await on('app-1', `cd ${rich} && find . -newermt 2021-01-01 -exec touch -h -d @160000001${nth} {} +`);
+      await on('app-2', `find /tank/data /srv/a+b -newermt 2021-01-01 -exec touch -h -d @160000001${nth} {} + && sync`);
       after = await sourceFacts(product.fleet, store);
       setDirection(product, 'pull');
       second = await product.backup([group]);

@@ -40,7 +40,7 @@ async function untilAsked(handle: Handle): Promise<{ step: string; failure: { me
   throw new Error('nobody was asked');
 }
 
-function refuse(call: FakeCall, code: 'unreachable' | 'failed' | 'not-allowed'): never {
+function refuse(call: FakeCall, code: 'unreachable' | 'failed' | 'not-allowed' | 'fenced'): never {
   throw new HostError({ host: call.host, verb: call.verb, code, message: 'said the test' });
 }
 
@@ -131,6 +131,16 @@ test('S18 an unreachable host makes a partial backup where the runbook allows it
     const report = await (await start(backupInput(fleetRunbook(3, { on_unreachable: 'partial' })))).result();
     expect(report.state).toBe('Partial');
     expect(report.sources.map((each) => each.state)).toEqual(['ok', 'missing', 'ok']);
+  });
+});
+
+test('S3 a run whose group was taken over ends by itself: no answer could let it go on', async () => {
+  const intercept = (call: FakeCall): undefined => {
+    if (call.verb === 'job.start' && call.args.kind === 'send') refuse(call, 'fenced');
+  };
+  await withFleet({ engine, fake: { intercept } }, async () => {
+    const handle = await start(backupInput(fleetRunbook(1)));
+    await expect(handle.result()).rejects.toMatchObject({ cause: { type: 'fenced' } });
   });
 });
 
