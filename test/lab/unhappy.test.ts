@@ -205,7 +205,7 @@ describeLab('bad luck', () => {
     const run = runIn(said);
     const then = async (): Promise<string> => {
       await product.run(['retry', run]);
-      const { step, message } = await product.question(run);
+      const { step, message } = await product.question(run, 200_000);
       return `${step}: ${message}`;
     };
     const before = await ids();
