@@ -301,6 +301,9 @@ describeLab('bad luck', () => {
     const said = await product.ended(run, [1]);
     expect(said.stderr).toMatch(/superseded by term \d+ of run \S+; this run has lost its lease/);
     expect((await ids()).at(-1)).toBe(taken.id);
+    // What it left of its own files is no longer its to remove.
+    expect(said.stderr).toMatch(/`resurgo doctor --fix` removes what is left/);
+    await product.run(['doctor', 'portal', '--fix'], { allow: [0, 1] });
     await expectGood();
   });
 
