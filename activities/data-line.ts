@@ -2,13 +2,13 @@
  * The line that data takes between two hosts (S25, S28): a key for this run, a grant for one place, and who dials whom. The receiver is
  * always a jailed rsync daemon and the sender always its client; only the direction in which ssh connects differs.
  */
-import type { Fence, GrantScope } from '../hosts/args';
+import type { Fence, GrantScope, Peer } from '../hosts/args';
 import { HostError } from '../hosts/errors';
 import type { Hosts } from '../hosts/hosts';
 import { stopJob } from '../hosts/jobs';
+import type { Reply } from '../hosts/replies';
 import { jobName } from '../planning/ids';
 import type { FleetHost } from '../planning/run-input';
-import { z } from 'zod';
 
 /** A scope that receives: a tree of a store, a source in place, or a folder. */
 export type ReceiveScope = Extract<GrantScope, { scope: 'store' | 'restore' | 'folder' }>;
@@ -32,7 +32,7 @@ export interface LineOptions {
 
 /** What the sender's job is told, and how the line ends. */
 export interface DataLine {
-  peer: { dial: 'out' | 'in'; peerHost?: string; peerPort?: number; peerUser?: string; peerKey?: string };
+  peer: Peer;
   /** Takes the grant back, sees its receivers gone, and hangs up. Idempotent. */
   close(): Promise<void>;
 }
@@ -63,10 +63,8 @@ async function dialOut({ hosts, fence, step, grant, sender, receiver }: LineOpti
     expiresS: GRANT_S,
   };
   const granted = await hosts.call({ host: receiver.host, verb: 'grant.add', step, args });
-  const peerKey = pinnable({ keys: granted.hostKeys, host: receiver.host, step });
-  const { address, port, user } = receiver.host;
   return {
-    peer: { dial: 'out', peerHost: address, peerPort: port, peerUser: user, peerKey },
+    peer: { dial: 'out', ...pinned({ granted, host: receiver.host, step }) },
     close: async () => {
       await hosts.call({ host: receiver.host, verb: 'grant.close', step, args: { ...fence.receiver, grant } });
     },
@@ -90,8 +88,7 @@ async function dialIn({ hosts, fence, step, grant, sender, receiver, lanes }: Li
     peer: receiver.host.name,
     expiresS: GRANT_S,
   };
-  const granted = signed.parse(await hosts.call({ host: sender.host, verb: 'grant.add', step, args }));
-  const { address, port, user } = sender.host;
+  const granted = await hosts.call({ host: sender.host, verb: 'grant.add', step, args });
   const job = jobName({ run: fence.receiver.run, step: 'dial', key: grant });
   const dial = {
     ...fence.receiver,
@@ -100,12 +97,7 @@ async function dialIn({ hosts, fence, step, grant, sender, receiver, lanes }: Li
     grant,
     ...receiver.scope,
     lanes,
-    peer: sender.host.name,
-    peerHost: address,
-    peerPort: port,
-    peerUser: user,
-    peerKey: pinnable({ keys: granted.hostKeys, host: sender.host, step }),
-    signature: granted.signature,
+    ...pinned({ granted, host: sender.host, step }),
   };
   await hosts.call({ host: receiver.host, verb: 'job.start', step, args: dial });
   return {
@@ -117,18 +109,19 @@ async function dialIn({ hosts, fence, step, grant, sender, receiver, lanes }: Li
   };
 }
 
-const signed = z.looseObject({ hostKeys: z.array(z.string()), signature: z.string() });
-
-/** The host key that is pinned at the other end. @throws HostError where there is none of the kind that everyone has */
-function pinnable({ keys, host, step }: { keys: string[]; host: FleetHost; step: string }): string {
-  const found = keys.find((each) => each.startsWith('ssh-ed25519 '));
-  if (found !== undefined) return found;
+/** The end that is dialled, as the other one names and pins it. @throws HostError where it has no host key of the kind that everyone has */
+function pinned({ granted, host, step }: { granted: Reply<'grant.add'>; host: FleetHost; step: string }) {
+  const peerKey = granted.hostKeys.find((each) => each.startsWith('ssh-ed25519 '));
+  const { signature } = granted;
+  const { name: peer, address: peerHost, port: peerPort, user: peerUser } = host;
+  if (peerKey !== undefined && signature !== undefined)
+    return { peer, peerHost, peerPort, peerUser, peerKey, signature };
   throw new HostError({
     host: host.name,
     verb: 'grant.add',
     step,
     code: 'missing-tool',
-    message: 'it has no ed25519 ssh host key, which the other end needs to pin',
+    message: 'it has no ed25519 ssh host key that it could sign, which the other end needs to pin',
     next: 'run `ssh-keygen -A` there, then retry',
   });
 }

@@ -19,11 +19,15 @@ export interface Fence {
 export interface Peer {
   /** `out`: this job connects to the peer, which the other keys name; `in`: the peer has connected (job `dial`). */
   dial: 'out' | 'in';
+  /** The name that the peer is enrolled under; its identity signed `peerKey`. */
+  peer?: string;
   peerHost?: string;
   peerPort?: number;
   peerUser?: string;
   /** The peer's ssh host key, `ssh-ed25519 BASE64`: it came with the grant and is pinned (S28). */
   peerKey?: string;
+  /** `resurgo-host RUN GRANT HOSTKEY`, signed by the peer's identity. */
+  signature?: string;
 }
 
 export type GrantPurpose = 'receive' | 'send';

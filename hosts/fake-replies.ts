@@ -109,7 +109,7 @@ export const fakeReplies: Record<Verb, Answer> = {
     return {};
   },
   'grant.key': ({ host }) => ({ pubkey: 'ssh-ed25519 AAAA', signature: `fake ${host.name}` }),
-  'grant.add': () => ({ hostKeys: ['ssh-ed25519 AAAA'] }),
+  'grant.add': ({ host }) => ({ hostKeys: ['ssh-ed25519 AAAA'], signature: `fake ${host.name}` }),
   'grant.close': none,
   'restore.check': none,
   'restore.stop': none,

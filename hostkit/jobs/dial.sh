@@ -5,8 +5,8 @@
 # keys: grant:grant peer:name peer_host:host peer_port:int peer_user:name peer_key:pubkey signature:b64 lanes:int=2
 # keys: scope:word(store|restore|folder) store:name? tree:tree? source:name? subpath:subpath? path:path?
 
-: "${arg_grant-}" "${arg_group-}" "${arg_run-}" "${arg_peer-}" "${arg_peer_host-}" "${arg_peer_port-}" "${arg_peer_user-}" "${arg_peer_key-}"
-: "${arg_signature-}" "${arg_lanes-}" "${arg_scope-}" "${arg_store-}" "${arg_tree-}" "${arg_source-}" "${arg_subpath-}" "${arg_path-}"
+: "${arg_grant-}" "${arg_group-}" "${arg_run-}" "${arg_peer_host-}" "${arg_peer_port-}" "${arg_peer_user-}" "${arg_peer_key-}"
+: "${arg_lanes-}" "${arg_scope-}" "${arg_store-}" "${arg_tree-}" "${arg_source-}" "${arg_subpath-}" "${arg_path-}"
 
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/grants.sh"
@@ -18,8 +18,7 @@
 job_main() {
   dial_key=$RESURGO_VAR/runs/$arg_run/grants/$arg_grant/key
   [ -f "$dial_key" ] || job_fail not-found "this run has no key for grant $arg_grant on this host; call grant.key first"
-  grant_verify "$arg_peer" "$arg_signature" "$(host_statement "$arg_run" "$arg_grant" "$arg_peer_key")" ||
-    job_fail not-allowed "the ssh host key of $arg_peer is not signed by the identity that this host knows; enrol both hosts again (resurgo enroll)"
+  grant_verify_host
   scope_check receive
   grant_group=$arg_group grant_run=$arg_run grant_scope=$arg_scope grant_store=$arg_store grant_tree=$arg_tree
   grant_source=$arg_source grant_subpath=$arg_subpath grant_path=$arg_path

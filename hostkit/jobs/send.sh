@@ -1,5 +1,5 @@
 # A source's snapshot into the peer's jail: the listing first, then the data, then the listing beside it (S9, S10, S11).
-# keys: source:name grant:grant peer_host:host? peer_port:int=22 peer_user:name? peer_key:pubkey? streams:int=1
+# keys: source:name grant:grant peer:name? peer_host:host? peer_port:int=22 peer_user:name? peer_key:pubkey? signature:b64? streams:int=1
 # keys: bandwidth_kib:int=0 io:word(normal|low|idle)=normal dial:word(out|in)=out checksum:bool=0
 
 # Set or read elsewhere:

@@ -6,7 +6,7 @@
 # grants/GRANT/closed    there from the moment a close began: nothing enters any more
 # The file that sshd reads is made anew from director.keys and these under a lock; no line is ever edited.
 
-: "${RESURGO_LIB?}" "${arg_group-}" "${arg_run-}" "${arg_grant-}" "${arg_purpose-}" "${arg_pubkey-}" "${arg_peer-}" "${arg_signature-}"
+: "${RESURGO_LIB?}" "${arg_group-}" "${arg_run-}" "${arg_grant-}" "${arg_purpose-}" "${arg_pubkey-}" "${arg_peer-}" "${arg_peer_key-}" "${arg_signature-}"
 : "${decoded-}" "${encoded-}" "${time-}" "${line-}"
 
 # shellcheck source=/dev/null
@@ -17,7 +17,7 @@ grant_command=/usr/local/lib/resurgo/hostkit
 # grant_statement RUN GRANT PURPOSE PUBKEY: what the host that made the key signs with its identity.
 grant_statement() { printf 'resurgo-grant %s %s %s %s\n' "$1" "$2" "$3" "$4"; }
 
-# host_statement RUN GRANT HOSTKEY: what the sender signs of its own ssh host key where the receiver dials.
+# host_statement RUN GRANT HOSTKEY: what the host that is dialled signs of its own ssh host key.
 host_statement() { printf 'resurgo-host %s %s %s\n' "$1" "$2" "$3"; }
 
 # grant_sign FILE: sets $signature to the identity's signature over it, base64 in one line.
@@ -45,6 +45,12 @@ grant_verify() {
   printf '%s\n' "$3" | ssh-keygen -Y verify -q -f "$RESURGO_ETC/peers" -I "$1" -n resurgo-grant -s "$grant_sig" >/dev/null 2>&1 && grant_ok=yes
   rm -f "$grant_sig"
   [ "$grant_ok" = yes ]
+}
+
+# grant_verify_host: ends the request unless $arg_peer's identity has signed, for this run and grant, that $arg_peer_key is its ssh host key.
+grant_verify_host() {
+  grant_verify "$arg_peer" "$arg_signature" "$(host_statement "$arg_run" "$arg_grant" "$arg_peer_key")" ||
+    fail not-allowed "the ssh host key of $arg_peer is not signed by the identity that this host knows; enrol both hosts again (resurgo enroll)"
 }
 
 # grant_fact KEY VALUE: one line of facts, to stdout; nothing for an empty value.

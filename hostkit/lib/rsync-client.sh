@@ -2,13 +2,18 @@
 # Runs in a job's own folder. The jail's modules are `data` (the one tree) and `meta` (the listing that goes with it).
 
 # Set or read elsewhere:
-: "${arg_dial-}" "${arg_grant-}" "${arg_peer_host-}" "${arg_peer_key-}" "${arg_peer_port-}" "${arg_peer_user-}" "${arg_run-}"
+: "${arg_dial-}" "${arg_grant-}" "${arg_peer-}" "${arg_peer_host-}" "${arg_peer_key-}" "${arg_peer_port-}" "${arg_peer_user-}" "${arg_run-}"
+: "${arg_signature-}"
+
+# shellcheck source=/dev/null
+. "$RESURGO_LIB/lib/grants.sh"
 
 # What rsync may not carry over: attributes that belong to a file system and not to the data.
 client_private_xattrs='btrfs.* trusted.SGI_ACL_*'
 
 # client_connect: writes ./ssh, which ignores its arguments: the connection is this one and no other. Uses $arg_peer_host
-# $arg_peer_port $arg_peer_user $arg_peer_key and the key that grant.key made for $arg_grant.
+# $arg_peer_port $arg_peer_user $arg_peer_key and the key that grant.key made for $arg_grant. That the host key is $arg_peer's must be
+# signed by that host's identity, or who has only the director's keys could have the data sent to himself (S27, S28).
 client_connect() {
   if [ "$arg_dial" = in ]; then
     # The peer dials (job `dial`): the bridge takes one of the connections that it holds open.
@@ -16,12 +21,13 @@ client_connect() {
     chmod 0700 ssh
     return
   fi
-  if [ -z "$arg_peer_host" ] || [ -z "$arg_peer_user" ] || [ -z "$arg_peer_key" ]; then
-    job_fail bad-request 'dial=out needs peer_host, peer_user and peer_key'
-  fi
+  for client_needed in "$arg_peer" "$arg_peer_host" "$arg_peer_user" "$arg_peer_key" "$arg_signature"; do
+    [ -n "$client_needed" ] || job_fail bad-request 'dial=out needs peer, peer_host, peer_user, peer_key and signature'
+  done
   client_key=$RESURGO_VAR/runs/$arg_run/grants/$arg_grant/key
   [ -f "$client_key" ] || job_fail not-found "this run has no key for grant $arg_grant on this host; call grant.key first"
   case $arg_peer_host in -*) job_fail bad-request 'the peer is not a host name or address' ;; esac
+  grant_verify_host
   printf 'resurgo-peer %s\n' "$arg_peer_key" >known_hosts
   cat >ssh <<SSH
 #!/bin/sh

@@ -42,7 +42,7 @@ verb_main() {
     read -r add_type add_b64 _ <"$add_file"
     json_quote "$add_type $add_b64"
     add_keys="$add_keys${add_keys:+,}$json"
-    [ "$arg_purpose/$add_type" = send/ssh-ed25519 ] || continue
+    [ "$add_type" = ssh-ed25519 ] || continue
     host_statement "$arg_run" "$arg_grant" "$add_type $add_b64" >"$grant_dir/host"
     grant_sign "$grant_dir/host"
     add_signed=",\"signature\":\"$signature\""

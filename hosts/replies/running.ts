@@ -36,6 +36,8 @@ export const grantKey = z.looseObject({
 export const grantAdd = z.looseObject({
   /** This host's ssh host keys, to be pinned by the peer (S28). */
   hostKeys: z.array(z.string()),
+  /** `resurgo-host RUN GRANT HOSTKEY`, signed by this host's identity; missing where it has no ed25519 host key. */
+  signature: z.string().optional(),
 });
 
 /** A verb whose reply is carried on as it is. */

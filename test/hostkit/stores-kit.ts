@@ -65,6 +65,8 @@ export interface StoreKit {
   /** Points the jail at a folder; returns the keys that name this peer. */
   serve(data: string, meta: string): Promise<void>;
   peer(): Record<string, string>;
+  /** The request's keys with the peer's signature for that run. */
+  signed(args: Record<string, string>, run: string): Record<string, string>;
   /** open → send → compare. */
   copy(run: string, extra?: Record<string, string>): Promise<{ open: Answer; send: Answer; compare: Answer }>;
   seal(run: string, id: string, options?: { compressed?: boolean }): Answer;
@@ -91,7 +93,7 @@ export async function storeKit(options: StoreKitOptions): Promise<StoreKit> {
   const replaced: Record<string, string> = {
     'view.sh': 'snapshot_view() { mkdir -p "$4"; mount --bind "$src_path" "$4"; }\nview_excludes() { :; }\n',
     'snapshots.sh': '',
-    'grants.sh': 'grants_close_run() { echo "$1" >>"$RESURGO_VAR/closed"; }\n',
+    'grants.sh': `. ${hostkit}/lib/grants.sh\ngrants_close_run() { echo "$1" >>"$RESURGO_VAR/closed"; }\n`,
   };
   for (const file of readdirSync(join(hostkit, 'lib')))
     if (!(file in replaced)) symlinkSync(join(hostkit, 'lib', file), join(root, 'lib/lib', file));
@@ -110,6 +112,8 @@ export async function storeKit(options: StoreKitOptions): Promise<StoreKit> {
      mount -o loop,nosuid,nodev "$1/disk" "$1/place"
      ssh-keygen -q -t ed25519 -N '' -f "$1/ssh/host"
      ssh-keygen -q -t ed25519 -N '' -f "$1/ssh/key"
+     ssh-keygen -q -t ed25519 -N '' -f "$1/ssh/identity"
+     (umask 077; echo "peer-1 $(cut -d' ' -f1-2 "$1/ssh/identity.pub")" >"$1/etc/peers")
      mkdir -p /run/sshd`,
     root,
   );
@@ -146,16 +150,33 @@ export async function storeKit(options: StoreKitOptions): Promise<StoreKit> {
     mkdirSync(dir, { recursive: true });
     sh('cp "$1" "$2/key" && chmod 600 "$2/key"', join(root, 'ssh/key'), dir);
   };
+  const peerKey = readFileSync(join(root, 'ssh/host.pub'), 'utf8').split(' ').slice(0, 2).join(' ');
+  /** What names the peer in a request is signed by it, for the run. */
+  const signed = (args: Record<string, string>, run: string): Record<string, string> => {
+    if (args['peer_key'] === undefined || args['signature'] !== undefined) return args;
+    const statement = `resurgo-host ${run} g1 ${peerKey}\n`;
+    const made = execFileSync(
+      'ssh-keygen',
+      ['-q', '-Y', 'sign', '-n', 'resurgo-grant', '-f', join(root, 'ssh/identity')],
+      {
+        input: statement,
+        encoding: 'utf8',
+      },
+    );
+    const lines = made.split('\n').filter((line) => !line.startsWith('-----'));
+    return { ...args, signature: lines.join('') };
+  };
   const kit: StoreKit = {
     root,
     place,
     source,
     received,
-    job: (kind, args = {}, run = 'run-0001') => (keyOf(run), invoke(full('job', kind, args, run))),
+    signed,
+    job: (kind, args = {}, run = 'run-0001') => (keyOf(run), invoke(full('job', kind, signed(args, run), run))),
     verb: (name, args = {}) => invoke(full('verb', name, args, '')),
     start: (kind, args, run = 'run-0001') => {
       keyOf(run);
-      return spawn('unshare', command(full('job', kind, args, run)), { stdio: 'ignore', detached: true });
+      return spawn('unshare', command(full('job', kind, signed(args, run), run)), { stdio: 'ignore', detached: true });
     },
     serve: async (data, meta) => {
       mkdirSync(data, { recursive: true });
@@ -170,10 +191,11 @@ export async function storeKit(options: StoreKitOptions): Promise<StoreKit> {
     },
     peer: () => ({
       grant: 'g1',
+      peer: 'peer-1',
       peer_host: '127.0.0.1',
       peer_port: String(port),
       peer_user: 'root',
-      peer_key: readFileSync(join(root, 'ssh/host.pub'), 'utf8').split(' ').slice(0, 2).join(' '),
+      peer_key: peerKey,
     }),
     copy: async (run, extra = {}) => {
       const open = kit.job('store-open', { store: 'main' }, run);

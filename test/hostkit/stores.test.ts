@@ -67,6 +67,26 @@ for (const options of kinds)
       expect(kit.job('restore-verify', verify, 'rest-0001')).toMatchObject({ ok: true, equal: true });
     });
 
+    it("S27 nothing is sent to a host whose key its enrolled identity hasn't signed for this run", () => {
+      const thief = readFileSync(join(kit.root, 'ssh/key.pub'), 'utf8').split(' ').slice(0, 2).join(' ');
+      const asked = {
+        send: { source: 'data' },
+        'restore-send': { store: 'main', id: '20261121_013000', tree, dry_run: '1' },
+      };
+      const told: Record<string, string>[] = [
+        { signature: 'AAAA' },
+        { peer_key: thief },
+        { peer: 'peer-2' },
+        // That of another run.
+        { signature: kit.signed(kit.peer(), 'run-0002')['signature'] ?? '' },
+      ];
+      for (const [kind, args] of Object.entries(asked))
+        for (const [at, over] of told.entries())
+          expect(
+            kit.job(kind, { ...args, ...kit.peer(), ...over, job: `${kind}.thief.${at}` }, 'rest-0001'),
+          ).toMatchObject({ ok: false, code: 'not-allowed', message: expect.stringContaining('is not signed by') });
+    });
+
     it('S10 a change of the same size within the same second is copied', async () => {
       utimesSync(join(kit.source, '#c'), 1000, 1000.25);
       await kit.copy('run-0002');

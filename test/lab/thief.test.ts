@@ -121,6 +121,41 @@ describeLab('a thief with the whole state folder', () => {
     expect(await on('target', 'cat /var/lib/resurgo/home/.ssh/authorized_keys')).toBe(before);
   });
 
+  test('S27 a backup is not sent to a machine of his', async () => {
+    const held = { group: 'portal', store: 'main', run: RUN, owner: 'thief', term: 0, ttlS: 600 };
+    const { term } = await takeLease({ ...at('target'), ...held });
+    const grant = 'thief.line';
+    const genuine = await makeGrantKey({ ...at('target'), fence: fence('key', term), grant, purpose: 'receive' });
+    const keys = await loadDirectorKeys({ stateDir: stolen });
+    const own = keys.director.publicKey.split(' ').slice(0, 2).join(' ');
+    const forged = signed(path.join(stolen, 'keys', 'director'), `resurgo-host ${RUN} ${grant} ${own}\n`);
+    for (const [index, signature] of [genuine.signature, forged].entries()) {
+      const sending = runJob({
+        ...at('target'),
+        job: `${RUN}.line.${index}`,
+        kind: 'restore-send',
+        fence: fence('send', term),
+        step: 'send',
+        args: {
+          store: 'main',
+          id: backup.id,
+          tree: TREE,
+          grant,
+          dryRun: false,
+          delete: false,
+          dial: 'out',
+          peer: 'app-1',
+          peerHost: product.fleet.host('app-1').address,
+          peerPort: 22,
+          peerUser: 'root',
+          peerKey: own,
+          signature,
+        },
+      });
+      await expect(sending).rejects.toThrow(/is not signed by the identity/);
+    }
+  });
+
   test('S27 what is sealed can neither be removed above the floor nor altered', async () => {
     const { term } = await takeLease({
       ...at('target'),
