@@ -48,9 +48,13 @@ dial_forever() {
   done
 }
 
-# dial_once FROM TO: the daemon reads what ssh writes; both are the same fifo.
+# dial_once FROM TO: the daemon reads what ssh writes; both are the same fifo. The place is looked up anew for each connection, as for one
+# that comes in: it may have been closed, or may no longer be what it was.
 dial_once() {
-  rsync --server --daemon --config="$dial_here/rsyncd.conf" . <"$1" |
+  (
+    scope_path
+    exec rsync --server --daemon --config="$dial_here/rsyncd.conf" .
+  ) <"$1" |
     ssh -F /dev/null -T -x -a -p "$arg_peer_port" -l "$arg_peer_user" -i "$dial_key" \
       -o BatchMode=yes -o IdentitiesOnly=yes -o IdentityAgent=none -o PreferredAuthentications=publickey \
       -o StrictHostKeyChecking=yes -o UserKnownHostsFile="$dial_here/known_hosts" -o GlobalKnownHostsFile=/dev/null \

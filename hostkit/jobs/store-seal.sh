@@ -15,12 +15,16 @@
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/grants.sh"
 # shellcheck source=/dev/null
+. "$RESURGO_LIB/lib/jobs.sh"
+# shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/signature.sh"
 
 job_main() {
   stores_load "$arg_store" "$arg_group"
   seal_inputs
   grants_close_run "$arg_run"
+  # Where this side dials, its receivers hang on no grant of ours.
+  jobs_end_kind "$arg_group" "$arg_run" dial
   with_lock "$(stores_lock_name)"
   kind_swept || job_fail failed "$store_error"
   if stores_has "$arg_id"; then seal_again; return; fi

@@ -1,7 +1,8 @@
 #!/bin/sh
-# The rsync daemon's jail: one path, chrooted, written to and never read.
+# The rsync daemon's jail: one path, chrooted, written to and never read. It is the daemon's working folder, the one that scope_path
+# walked to: a path would be looked up again at the chroot, and whoever may rename a folder on the way could have put a link there (S22).
 
-: "${arg_grant-}" "${grant_dir-}" "${grant_purpose-}" "${grant_until_ms-}" "${time-}" "${scope_path-}" "${scope_meta-}"
+: "${arg_grant-}" "${grant_dir-}" "${grant_purpose-}" "${grant_until_ms-}" "${time-}" "${scope_meta-}"
 
 # What a client may not ask for: devices as files, sources removed, our log and paths, other people's trees as a base.
 jail_refused='write-devices copy-devices remove-source-files remove-sent-files log-file fake-super files-from
@@ -16,9 +17,9 @@ grant_enter() {
   [ "$time" -lt "$grant_until_ms" ] || fail not-allowed "grant $arg_grant has expired"
 }
 
-# jail_write DIR: writes DIR/rsyncd.conf for $scope_path and $scope_meta.
+# jail_write DIR: writes DIR/rsyncd.conf for a daemon that is started in the folder of scope_path, and for $scope_meta.
 jail_write() {
-  case $scope_path$scope_meta in *[[:cntrl:]]*) fail not-allowed 'a path with control characters can not be jailed' ;; esac
+  case $scope_meta in *[[:cntrl:]]*) fail not-allowed 'a path with control characters can not be jailed' ;; esac
   atomic_write "$1/rsyncd.conf" <<EOF
 use chroot = yes
 uid = 0
@@ -38,7 +39,7 @@ timeout = 600
 refuse options = $(printf '%s' "$jail_refused" | tr '\n' ' ')
 
 [data]
-path = $scope_path
+path = /proc/self/cwd
 
 [meta]
 path = $scope_meta

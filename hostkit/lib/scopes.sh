@@ -2,6 +2,9 @@
 # Scopes of a grant: which one place it opens. Checked against this host's own configuration when the grant is made, and again when
 # it is used; no component below the allowed root may be a symbolic link, or a container could lead the data elsewhere (S22).
 
+# shellcheck source=/dev/null
+. "$RESURGO_LIB/lib/destination.sh"
+
 : "${RESURGO_LIB?}" "${arg_group-}" "${arg_scope-}" "${arg_store-}" "${arg_tree-}" "${arg_source-}" "${arg_path-}" "${arg_id-}" "${arg_peer-}"
 : "${src_path-}" "${src_tree-}" "${accept_peer-}" "${store_current-}" "${store_open_run-}"
 : "${grant_scope-}" "${grant_group-}" "${grant_run-}" "${grant_store-}" "${grant_tree-}" "${grant_source-}" "${grant_subpath-}" "${grant_path-}"
@@ -20,10 +23,13 @@ scope_check() {
       scope_need source "$arg_source" source "$arg_source"
       config_source "$arg_group" "$arg_source" ||
         fail not-allowed "this host has no source $arg_source in group $arg_group; enrol it again with the runbook that names it"
+      # Sending from a system path is the configuration's affair; writing there needs more (S23).
+      [ "$1" = send ] || destination_armed "$src_path"
       ;;
     receive/folder)
       scope_need path "$arg_path" tree "$arg_tree"
       scope_folder_root "$arg_path"
+      destination_armed "$arg_path"
       ;;
     send/backup)
       scope_need store "$arg_store" id "$arg_id"
@@ -51,8 +57,8 @@ scope_take_root() {
   case $scope_wanted/ in "${1%/}"/*) scope_root=${1%/} ;; esac
 }
 
-# scope_path: sets $scope_path to the folder that the loaded grant receives into, made where it may be, and $scope_meta to the one for
-# the listing that comes along.
+# scope_path: goes into the folder that the loaded grant receives into, made where it may be, and sets $scope_path to its name, and
+# $scope_meta to the folder for the listing that comes along. Only the working folder is sure to be the one that was checked.
 scope_path() {
   case $grant_scope in
     store) scope_store ;;
@@ -60,6 +66,7 @@ scope_path() {
       config_source "$grant_group" "$grant_source" || fail not-allowed "this host has no source $grant_source in group $grant_group any more"
       [ -d "$src_path" ] || fail not-mounted "$src_path is not there; mount it"
       scope_descend "$src_path" "$grant_subpath" restored
+      destination_armed "$scope_path"
       scope_tree=$src_tree
       ;;
     folder)
@@ -68,6 +75,7 @@ scope_path() {
       scope_below=${grant_path#"$scope_root"}
       scope_below=${scope_below#/}
       scope_descend "$scope_root" "${scope_below:+$scope_below/}$grant_tree${grant_subpath:+/$grant_subpath}" own
+      destination_armed "$scope_path"
       scope_tree=$grant_tree
       ;;
     *) fail not-allowed 'this grant receives nothing' ;;

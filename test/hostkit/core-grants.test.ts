@@ -107,9 +107,22 @@ describeAsRoot('grants over a real sshd', () => {
     ['a folder that is not configured', { path: '/etc' }],
     ['a neighbour by its prefix', { path: '/var/lib/srv/restored2' }],
     ["a source of another group's", { scope: 'restore', source: 'other' }],
+    ['a source that is a system path', { scope: 'restore', source: 'system' }],
+    ['a configured folder that is a system path', { path: '/etc/opened' }],
     ['a store that is not here', { scope: 'store', store: 'vault', tree: TREE }],
   ])('S23 does not open %s', (_name, scope) => {
     expect(at.open(scope).added).toMatchObject({ ok: false, code: 'not-allowed' });
+  });
+
+  it('S23 a system path is written to while it is armed, and through no grant any more when it is not', () => {
+    const { key, added } = at.open({ scope: 'restore', source: 'armed' });
+    expect(added).toMatchObject({ ok: true });
+    fs.writeFileSync(at.box.file('one'), '1');
+    expect(at.rsync(key, [at.box.file('one'), TARGET])).toMatchObject({ status: 0 });
+    at.disarm();
+    fs.writeFileSync(at.box.file('other'), '2');
+    expect(at.rsync(key, [at.box.file('other'), TARGET]).stderr).toContain('is a system path');
+    expect(fs.readdirSync(at.box.file('etc/armed'))).toEqual(['one']);
   });
 
   it('S4 a higher term closes the grants of older runs', () => {

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { describeAsRoot, fence } from './support';
-import { RUN, SshBox, TARGET, insiders } from './support-sshd';
+import { RUN, SshBox, TARGET, insiders, jobProcesses } from './support-sshd';
 
 describeAsRoot('the jail over a real sshd', () => {
   let at: SshBox;
@@ -63,7 +63,7 @@ describeAsRoot('the jail over a real sshd', () => {
   });
 
   /** The receiver dials: its job keeps connections open, and the sender's rsync takes one. */
-  const dial = (signed: (signature: string) => string) => {
+  const dial = (signed: (signature: string) => string, place?: Record<string, string>) => {
     const grant = `${RUN}.dial.${++at.number}`;
     const made = at.box.ask('grant.key', { ...fence({ run: RUN }), grant, purpose: 'send' });
     const keys = {
@@ -82,7 +82,7 @@ describeAsRoot('the jail over a real sshd', () => {
       peer_user: 'resurgo',
       signature: signed(String(added.signature)),
     };
-    const scope = { scope: 'folder', path: '/var/lib/srv/restored', tree: `app-1@+t${at.number}` };
+    const scope = place ?? { scope: 'folder', path: '/var/lib/srv/restored', tree: `app-1@+t${at.number}` };
     const peerKey = at.hostKey.split(' ').slice(0, 2).join(' ');
     const job = `${grant}.job`;
     at.box.ask('job.start', { ...fence({ run: RUN }), job, kind: 'dial', grant, ...peer, peer_key: peerKey, ...scope });
@@ -104,6 +104,71 @@ describeAsRoot('the jail over a real sshd', () => {
     expect(at.box.ask('grant.close', { ...fence({ run: RUN }), grant })).toMatchObject({ ok: true });
   });
 
+  /** A local user's trick: the folder is renamed and a link to another one laid in its place. Returns how to undo it. */
+  const swap = () => {
+    const inner = at.box.file('var/srv/data/inner');
+    const elsewhere = at.box.file('var/srv/elsewhere');
+    fs.mkdirSync(elsewhere, { recursive: true });
+    fs.renameSync(inner, `${inner}.moved`);
+    fs.symlinkSync('/var/lib/srv/elsewhere', inner);
+    return () => {
+      const strayed = fs.readdirSync(elsewhere);
+      fs.unlinkSync(inner);
+      fs.renameSync(`${inner}.moved`, inner);
+      return strayed;
+    };
+  };
+  const INNER = { scope: 'restore', source: 'data', subpath: 'inner' };
+
+  it('S22 a folder that is swapped for a link after it was entered is still the one that is written to', async () => {
+    const { key, grant } = at.open(INNER);
+    // The client says its first word only when the swap is done.
+    const go = at.box.file('go');
+    const line = at.box.file('line');
+    const words = `(until [ -e ${go} ]; do sleep 0.05; done; exec cat <&5) >${line} &`;
+    const late = `#!/bin/sh\nmkfifo ${line}\nexec 5<&0\n${words}\nexec ${at.shell(key)} "$@" <${line}\n`;
+    fs.writeFileSync(at.box.file('late'), late, { mode: 0o755 });
+    fs.writeFileSync(at.box.file('one'), '1');
+    const client = at.box.starts('rsync', ['-e', at.box.file('late'), at.box.file('one'), TARGET]);
+    const ended = new Promise((resolve) => client.on('close', resolve));
+    at.box.waitFor('the daemon', () => insiders(grant).some((pid) => cwdOf(pid).endsWith('/data/inner')));
+    const undo = swap();
+    fs.writeFileSync(go, '');
+    expect([await ended, undo()]).toEqual([0, []]);
+    expect(fs.readFileSync(at.box.file('var/srv/data/inner/one'), 'utf8')).toBe('1');
+  }, 60_000);
+
+  it('S22 the same where this side dials, and no further connection is made into what was swapped', () => {
+    const { grant, job } = dial((signature) => signature, INNER);
+    const rsync = () => jobProcesses(job).filter((pid) => cwdOf(pid).endsWith('/data/inner')).length;
+    at.box.waitFor('the lanes', () => rsync() >= 2, 30_000);
+    const undo = swap();
+    fs.writeFileSync(at.box.file('two'), '2');
+    const bridge = `/usr/local/lib/resurgo/bridge ${RUN} ${grant}`;
+    const sent = at.box.runs('rsync', ['--timeout=20', '-e', bridge, at.box.file('two'), 'peer::data/']);
+    const told = () => fs.existsSync(at.box.state(`jobs/${job}/result`));
+    at.box.waitFor('the refusal', told, 30_000);
+    expect(fs.readFileSync(at.box.state(`jobs/${job}/result`), 'utf8')).toContain('symbolic link');
+    expect([sent.status, undo()]).toEqual([0, []]);
+    expect(fs.readFileSync(at.box.file('var/srv/data/inner/two'), 'utf8')).toBe('2');
+    expect(at.box.ask('job.stop', { ...fence({ run: RUN }), job })).toMatchObject({ ok: true });
+  }, 90_000);
+
+  it('S17 a seal ends the receivers that this side has dialled for', () => {
+    const { job } = dial((signature) => signature);
+    const seal = `${RUN}.seal`;
+    const manifest = Buffer.from('{"id":"20261121_013000"}').toString('base64');
+    const keys = { store: 'main', id: '20261121_013000', manifest, manifest_sig: 'c2ln' };
+    expect(at.box.ask('job.poll', { job })).toMatchObject({ state: 'running' });
+    at.box.ask('job.start', { ...fence({ run: RUN }), job: seal, kind: 'store-seal', ...keys });
+    let now = at.box.ask('job.poll', { job: seal });
+    at.box.waitFor('its end', () => (now = at.box.ask('job.poll', { job: seal })).state !== 'running', 60_000);
+    // Nothing is open here to be sealed; the receivers are gone before that is looked at.
+    expect(now).toMatchObject({ exit: 1, result: { code: 'fenced' } });
+    expect(at.box.ask('job.poll', { job })).toMatchObject({ state: 'exited', exit: 143 });
+    expect(jobProcesses(job)).toEqual([]);
+  }, 90_000);
+
   it("S27 a host is not dialled whose key its enrolled identity hasn't signed", () => {
     const { job } = dial(() => 'AAAA');
     let now = at.box.ask('job.poll', { job });
@@ -111,6 +176,15 @@ describeAsRoot('the jail over a real sshd', () => {
     expect(now).toMatchObject({ exit: 1, result: { code: 'not-allowed' } });
   });
 });
+
+/** Where a process stands. */
+function cwdOf(pid: string): string {
+  try {
+    return fs.readlinkSync(`/proc/${pid}/cwd`);
+  } catch {
+    return '';
+  }
+}
 
 /** Where a process sees `/`; the box's /var/lib is a folder of the test. */
 function rootOf(pid: string): string {

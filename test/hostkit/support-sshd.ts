@@ -10,6 +10,17 @@ import type { Ran, Reply } from './support';
 export const TREE = 'app-1@+srv+data';
 export const GROUP = 'portal';
 export const RUN = `run-${UNIQUE}`;
+/** A source that is a system path; `disarm` takes away what allows writing there. */
+export const ARMED = '/etc/armed';
+const CONF = [
+  `source ${GROUP} data none /var/lib/srv/data ${TREE}`,
+  `source ${GROUP} system none /etc/ssh app-1@+etc+ssh`,
+  `source ${GROUP} armed none ${ARMED} app-1@+etc+armed`,
+  'restore-to /var/lib/srv/restored',
+  'restore-to /etc/opened',
+  'store main hardlink /var/lib/srv/store none 0',
+  `accept main ${GROUP} ${TREE}`,
+];
 export const TARGET = '127.0.0.1::data/';
 
 export interface Opened {
@@ -27,14 +38,14 @@ export class SshBox {
 
   constructor() {
     this.box = new Box({
-      conf: [`source ${GROUP} data none /var/lib/srv/data ${TREE}`, 'restore-to /var/lib/srv/restored'],
+      conf: [...CONF, `arm-system ${ARMED}`],
     });
   }
 
   async start(): Promise<void> {
     const { box } = this;
     fs.mkdirSync(box.file('var/srv/data/inner'), { recursive: true });
-    fs.mkdirSync(box.file('var/srv/restored'));
+    for (const dir of ['var/srv/restored', 'var/srv/store', 'etc/armed']) fs.mkdirSync(box.file(dir));
     fs.writeFileSync(box.file('one'), '1');
     fs.writeFileSync(box.file('var/srv/secret'), 'another source');
     fs.writeFileSync(box.file('var/srv/data/old'), 'what lies there already');
@@ -51,6 +62,11 @@ export class SshBox {
     box.runs('/usr/local/lib/resurgo/sweep-boot', []);
     box.starts('/usr/sbin/sshd', ['-D', '-e', '-f', '/etc/ssh/sshd_config']);
     box.waitFor('sshd', () => !this.ssh(box.file('director'), []).stderr.includes('refused'));
+  }
+
+  /** Nothing is armed any more. */
+  disarm(): void {
+    this.box.conf(['host app-1', ...CONF]);
   }
 
   /** Anyone's ssh with this key. */
@@ -119,7 +135,15 @@ export class SshBox {
 
 /** The processes that came in by this grant. */
 export function insiders(grant: string): string[] {
-  const mark = `RESURGO_GRANT=receive ${grant}\0`;
+  return marked(`RESURGO_GRANT=receive ${grant}\0`);
+}
+
+/** The processes of a job. */
+export function jobProcesses(job: string): string[] {
+  return marked(`RESURGO_JOB=${job}\0`);
+}
+
+function marked(mark: string): string[] {
   return fs.readdirSync('/proc').filter((pid) => /^\d+$/.test(pid) && environment(pid).includes(mark));
 }
 
