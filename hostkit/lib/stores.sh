@@ -161,12 +161,17 @@ stores_marked() {
 
 # store_cut_links DIR: gives every file from STORES_INPLACE_BYTES up an inode of its own. Such files are written in place, and a
 # write through one name would else change the other, whose link was cut at the source (S11). Linked ones are linked
-# again by the final pass, without their data being sent.
+# again by the final pass, without their data being sent. The copy is made in the top of `current`, where only we write: beside
+# the file a source may have put anything under its name, a link that leads out of the store too. Returns 1 when one can't be copied.
 store_cut_links() {
   [ -d "$1" ] || return 0
   listing_find=$(listing_bin find) || return 1
-  "$listing_find" "$1" -xdev -type f -links +1 -size "+$((STORES_INPLACE_BYTES / 1024 - 1))k" \
-    -exec cp -a --reflink=auto --sparse=auto --remove-destination -- '{}' '{}.resurgo-cut' \; -exec mv -f -- '{}.resurgo-cut' '{}' \;
+  store_cut=$1/.resurgo-cut
+  rm -rf --one-file-system -- "$store_cut"
+  # find takes no notice of what `-exec …;` returns: the one that failed ends the search and is printed.
+  store_uncut=$("$listing_find" "$1" -xdev -type f -links +1 -size "+$((STORES_INPLACE_BYTES / 1024 - 1))k" \
+    \( -exec cp -aT --reflink=auto --sparse=auto -- '{}' "$store_cut" \; -exec mv -fT -- "$store_cut" '{}' \; -o -printf x -quit \)) || return 1
+  [ -z "$store_uncut" ]
 }
 
 # stores_need_id ID: fails unless ID is sealed here.
