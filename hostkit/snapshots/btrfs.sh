@@ -43,6 +43,32 @@ btrfs_subvolume() {
   done
 }
 
+# btrfs_own GROUP [RUN.FREEZE]: 0 when our folders down to that one are folders, no links, and root's alone. The top level may be a source,
+# and who writes there could have laid anything under our name.
+btrfs_own() {
+  set -- "$btrfs_top/.resurgo" "$btrfs_top/.resurgo/$1" ${2:+"$btrfs_top/.resurgo/$1/$2"}
+  _bo_facts=$(stat -c %F/%u/%a -- "$@" 2>/dev/null) || return 1
+  for _bo_fact in $_bo_facts; do
+    case $_bo_fact in directory/0/700 | directory/0/2700) ;; *) return 1 ;; esac
+  done
+}
+
+# btrfs_named RUN.FREEZE PART: 0 when these are names that we give.
+btrfs_named() {
+  check_type run "${1%.*}" && check_type int "${1##*.}" && check_type name "${2%%+*}" || return 1
+  case $2 in *+*) check_type int "${2#*+}" ;; esac
+}
+
+# btrfs_snapshot NAME: 0 when .resurgo/GROUP/RUN.FREEZE/PART is one of ours.
+btrfs_snapshot() {
+  case $1 in .resurgo/*/*.*/*) ;; *) return 1 ;; esac
+  _bp_rest=${1#.resurgo/}
+  _bp_group=${_bp_rest%%/*} _bp_rest=${_bp_rest#*/}
+  _bp_freeze=${_bp_rest%%/*} _bp_part=${_bp_rest#*/}
+  check_type group "$_bp_group" && btrfs_named "$_bp_freeze" "$_bp_part" && btrfs_own "$_bp_group" "$_bp_freeze" || return 1
+  [ "$(stat -c %i -- "$btrfs_top/$1" 2>/dev/null)" = 256 ]
+}
+
 snapshot_btrfs_identity() {
   if [ "$mount_type" != btrfs ]; then
     snap_problem="$real_path lies on $mount_type, not on btrfs: correct the kind of this source"
@@ -105,11 +131,15 @@ snapshot_btrfs_covers() {
 snapshot_btrfs_take() {
   snapshot_btrfs_nested || return 1
   _bt_dir=.resurgo/$1/$2.$3
-  own_dir "$btrfs_top/.resurgo" "$btrfs_top/$_bt_dir"
-  if [ ! -d "$btrfs_top/$_bt_dir" ]; then
-    snap_problem="can't make $_bt_dir in the top level of $snap_uuid"
+  for _bt_each in "$btrfs_top/.resurgo" "$btrfs_top/.resurgo/$1" "$btrfs_top/$_bt_dir"; do
+    # No stat for each: this is done while the workloads are paused.
+    [ ! -h "$_bt_each" ] || break
+    [ -d "$_bt_each" ] || mkdir -m 0700 -- "$_bt_each" 2>/dev/null || break
+  done
+  btrfs_own "$1" "$2.$3" || {
+    snap_problem="$_bt_dir in the top level of $snap_uuid can't be made, or is not a folder of root's alone (0700): look at it by hand"
     return 1
-  fi
+  }
   snap_name=$_bt_dir/$src_name snap_parts=1
   _bt_lines="uuid $snap_uuid${LF}sub $btrfs_rest${LF}part $src_name .$LF"
   snapshot_tool 60 btrfs subvolume snapshot -r "$btrfs_top/$btrfs_sub" "$btrfs_top/$snap_name" || return 1
@@ -133,6 +163,10 @@ snapshot_btrfs_view() {
       sub) _bv_sub=$_bv_value ;;
       part)
         _bv_from=$btrfs_top/$_bv_dir/${_bv_value%% *} _bv_rel=${_bv_value#* }
+        btrfs_snapshot "$_bv_dir/${_bv_value%% *}" || {
+          snap_problem="$_bv_dir/${_bv_value%% *} is no snapshot of ours any more"
+          return 1
+        }
         if [ "$_bv_rel" = . ]; then
           view_bind "$_bv_from${_bv_sub:+/}$_bv_sub" "$2" || return 1
         else
@@ -151,9 +185,11 @@ snapshot_btrfs_reopen() {
 }
 
 snapshot_btrfs_list() {
+  btrfs_own "$1" || return 0
   for _bl_dir in "$btrfs_top/.resurgo/$1"/*.*/*; do
     [ -d "$_bl_dir" ] || continue
     _bl_name=${_bl_dir#"$btrfs_top/"}
+    btrfs_snapshot "$_bl_name" || continue
     _bl_freeze=${_bl_dir%/*}
     _bl_freeze=${_bl_freeze##*/}
     _bl_time=$(stat -c %Y -- "${_bl_dir%/*}")
@@ -165,8 +201,8 @@ snapshot_btrfs_list() {
 snapshot_btrfs_drop() {
   _bd_path=$btrfs_top/$1
   if [ -d "$_bd_path" ]; then
-    [ "$(stat -c %i -- "$_bd_path")" = 256 ] || {
-      snap_problem="$1 is not a snapshot: look at it by hand"
+    btrfs_snapshot "$1" || {
+      snap_problem="$1 is not a snapshot of ours: look at it by hand"
       return 1
     }
     snapshot_tool 60 btrfs subvolume delete "$_bd_path" || return 1

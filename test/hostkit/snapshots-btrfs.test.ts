@@ -1,0 +1,101 @@
+/** Snapshots in the top level of a btrfs where others write too: what is not ours is neither listed, shown nor removed. */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { sh } from './stores-kit';
+import { describeAsRoot } from './support';
+
+const LIB = resolve(__dirname, '../../hostkit');
+
+describeAsRoot('btrfs snapshots beside hostile neighbours', () => {
+  let root: string;
+  let top: string;
+  const ours = '.resurgo/portal/run-00000001.1';
+  const run = (code: string): string => {
+    const libs = ['base', 'types', 'config', 'snapshots', 'view'].map((lib) => `. "$RESURGO_LIB/lib/${lib}.sh"`);
+    const set = `umask 077; btrfs_top='${top}' snap_uuid=x src_name=data inner=/data src_group=portal snap_record='${root}/record'`;
+    const script = ['set -u', ...libs, 'btrfs_open() { :; }', 'config_loaded=yes config_text=', set, code].join('\n');
+    return execFileSync('sh', ['-c', script], {
+      encoding: 'utf8',
+      env: { ...process.env, LC_ALL: 'C', RESURGO_LIB: LIB },
+    });
+  };
+  const drop = (name: string): string => run(`snapshot_btrfs_drop '${name}' && echo dropped || echo "$snap_problem"`);
+
+  beforeAll(() => {
+    root = mkdtempSync(join(tmpdir(), 'resurgo-btrfs-'));
+    top = join(root, 'top');
+    mkdirSync(top);
+    sh('truncate -s 256M "$1/disk"; mkfs.btrfs -q "$1/disk"; mount -o loop "$1/disk" "$1/top"', root);
+    sh(
+      `cd "$1"; umask 077; btrfs -q subvolume create data; mkdir -p victims "$2"
+       btrfs -q subvolume create victims/data
+       btrfs -q subvolume snapshot -r data "$2/data"
+       ln -s ../../victims .resurgo/portal/run-00000002.1
+       mkdir .resurgo/portal/run-00000003.1 .resurgo/portal/run-00000004.1
+       btrfs -q subvolume create .resurgo/portal/run-00000003.1/data
+       chown 1000 .resurgo/portal/run-00000003.1
+       btrfs -q subvolume create .resurgo/portal/run-00000004.1/data
+       chmod 755 .resurgo/portal/run-00000004.1
+       ln -s ../../../victims/data "$2/linked"
+       btrfs -q subvolume create "$2/$(printf 'x\\nrun-00000001 1 victims 0')"
+       ln -s ../victims .resurgo/elsewhere`,
+      top,
+      ours,
+    );
+  });
+  afterAll(() => {
+    spawnSync('umount', [top]);
+    rmSync(root, { recursive: true, force: true });
+  });
+
+  test('only what is well-formed and root alone could have made is listed', () => {
+    const lines = run('snapshot_btrfs_list portal').trim().split('\n');
+    expect(lines).toEqual([
+      expect.stringMatching(/^run-00000001 1 \.resurgo\/portal\/run-00000001\.1\/data \d+000 -1$/),
+    ]);
+    expect(run('snapshot_btrfs_list elsewhere')).toBe('');
+  });
+
+  test.each([
+    'victims/data',
+    '.resurgo/portal/run-00000002.1/data',
+    '.resurgo/portal/run-00000003.1/data',
+    '.resurgo/portal/run-00000004.1/data',
+    `${ours}/linked`,
+    `${ours}/../../../victims/data`,
+    '.resurgo/../victims.1/data',
+  ])('%s is not removed', (name) => {
+    const there = existsSync(join(top, name));
+    expect(drop(name)).toBe(there ? `${name} is not a snapshot of ours: look at it by hand\n` : 'dropped\n');
+    expect(existsSync(join(top, name))).toBe(there);
+    expect(existsSync(join(top, 'victims/data'))).toBe(true);
+  });
+
+  test('what is not ours is not shown as a source', () => {
+    const show = (dir: string): string =>
+      run(
+        `printf 'uuid x\\ndir ${dir}\\npart data .\\n' >"$snap_record"; view_bind() { echo "bound $1"; }; snapshot_btrfs_view "$snap_record" /x || echo "$snap_problem"`,
+      );
+    expect(show('.resurgo/portal/run-00000002.1')).toContain('is no snapshot of ours any more');
+    expect(show(ours)).toBe(`bound ${top}/${ours}/data\n`);
+  });
+
+  test('none is taken into folders that others could write', () => {
+    const take = (group: string, freeze: number): string =>
+      run(
+        `snapshot_btrfs_identity() { btrfs_sub=data btrfs_rest=; }; snapshot_btrfs_take ${group} run-00000003 ${freeze} && echo taken || echo "$snap_problem"`,
+      );
+    expect(take('portal', 1)).toContain("is not a folder of root's alone");
+    expect(take('elsewhere', 1)).toContain("is not a folder of root's alone");
+    expect(take('portal', 2)).toBe('taken\n');
+    expect(existsSync(join(top, 'victims/run-00000003.1'))).toBe(false);
+  });
+
+  test('ours goes, and leaves the others', () => {
+    expect(drop(`${ours}/data`)).toBe('dropped\n');
+    expect(existsSync(join(top, ours, 'data'))).toBe(false);
+    expect(existsSync(join(top, 'victims/data'))).toBe(true);
+  });
+});
