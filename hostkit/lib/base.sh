@@ -196,6 +196,14 @@ own_dir() {
   done
 }
 
+# unescape_mount FIELD: sets $unescaped; mountinfo writes blanks, tabs, newlines and backslashes in octal.
+unescape_mount() {
+  case $1 in
+    *\\*) unescaped=$(printf '%b_' "$(printf '%s' "$1" | sed 's/\\\([0-7][0-7][0-7]\)/\\0\1/g')") unescaped=${unescaped%_} ;;
+    *) unescaped=$1 ;;
+  esac
+}
+
 # log MESSAGE: one line of JSON into the host's log, with run and verb.
 log() {
   if [ -z "$log_prefix" ]; then

@@ -1,7 +1,7 @@
 # The place that a restore writes to: a configured source's path or below, or a folder below a configured `restore-to` (S23).
 
 # Set or read elsewhere:
-: "${arg_group-}" "${arg_subpath-}" "${arg_tree-}" "${destination_kind-}" "${src_kind-}" "${src_path-}"
+: "${arg_group-}" "${arg_subpath-}" "${arg_tree-}" "${destination_kind-}" "${src_kind-}" "${src_path-}" "${unescaped-}"
 
 # System folders: who may write there is root, so only the host's own root allows it (`arm-system PATH` in host.conf).
 destination_system='/ /bin /boot /dev /etc /lib /lib32 /lib64 /libx32 /proc /root /run /sbin /sys /usr /var/lib/resurgo /var/spool/cron'
@@ -58,12 +58,15 @@ destination_arm_take() {
   case $destination_checked/ in "${1%/}"/*) destination_arm=yes ;; esac
 }
 
-# destination_mounts: prints filter rules for mounts below the destination: they are other file systems, and stay (S20).
+# destination_mounts: prints filter rules for mounts below the destination: they are other file systems, and stay (S20). A rule is one
+# line: what would break it is matched by a wildcard.
 destination_mounts() {
-  findmnt -rn -o TARGET 2>/dev/null | while IFS= read -r destination_mount; do
-    destination_mount=$(printf '%b' "$destination_mount")
-    case $destination_mount in
-      "${destination%/}"/?*) printf -- '- %s\n' "$(printf '%s' "${destination_mount#"${destination%/}"}" | sed 's/[][*?\\]/\\&/g')" ;;
+  while read -r _ _ _ _ destination_mount _; do
+    unescape_mount "$destination_mount"
+    case $unescaped in
+      "${destination%/}"/?*)
+        printf -- '- %s\n' "$(printf '%s' "${unescaped#"${destination%/}"}" | tr '\n' '\001' | sed 's/[][*?\\]/\\&/g' | tr '\001' '?')"
+        ;;
     esac
-  done
+  done </proc/self/mountinfo
 }

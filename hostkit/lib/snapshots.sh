@@ -44,14 +44,6 @@ snapshot_tool() {
   return 1
 }
 
-# unescape_mount FIELD: sets $unescaped; mountinfo writes blanks, tabs, newlines and backslashes in octal.
-unescape_mount() {
-  case $1 in
-    *\\*) unescaped=$(printf '%b_' "$(printf '%s' "$1" | sed 's/\\\([0-7][0-7][0-7]\)/\\0\1/g')") unescaped=${unescaped%_} ;;
-    *) unescaped=$1 ;;
-  esac
-}
-
 # mount_of PATH: sets mount_point mount_root mount_type mount_device of the mount that PATH (real) lies in.
 mount_of() {
   mount_point='' mount_root='' mount_type='' mount_device=''
