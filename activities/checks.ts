@@ -1,6 +1,13 @@
-/** What is looked at before anything is touched: every host's tools, clock, sources and containers. The same checks that `doctor` makes. */
+/** What is looked at before anything is touched: the same that `doctor` looks at, on all hosts at once. What dead runs have left goes (S8). */
+import { leftoversOf } from '../hosts/doctor-findings';
+import type { Finding } from '../hosts/doctor-findings';
+import { readHostkit } from '../hosts/enroll/hostkit-tree';
+import { probeFindings, sourceFindings } from '../hosts/host-findings';
 import type { HostRef } from '../hosts/hosts';
-import type { Check, Probe } from '../hosts/replies';
+import type { Check } from '../hosts/replies';
+import { check, probe } from '../hosts/verbs/reading';
+import { sweep } from '../hosts/verbs/workload';
+import type { Group } from '../runbooks/types';
 import type { ActivityDeps, AwayHost } from './context';
 import { asActivity, forEachLimited, heartbeating, unlessAway } from './context';
 
@@ -8,13 +15,10 @@ import { asActivity, forEachLimited, heartbeating, unlessAway } from './context'
 export interface HostCheck {
   host: string;
   hostkit: string;
-  /** Host's clock minus the director's, ms, less half the round trip. */
-  skewMs: number;
-  /** What is amiss with the group as a whole there. */
-  problems: string[];
   sources: Check['sources'];
   containers: number;
-  unprotected: string[];
+  /** What is not well, as `doctor` says it; what fails would make a bad backup. */
+  findings: Finding[];
 }
 
 export interface ChecksResult {
@@ -22,51 +26,52 @@ export interface ChecksResult {
   unreachable: AwayHost[];
 }
 
-/** Makes the activity `checkHosts`. */
-export function checkActivities({ hosts }: ActivityDeps) {
-  async function checkHosts(input: { group: string; hosts: HostRef[] }): Promise<ChecksResult> {
-    const unreachable: AwayHost[] = [];
-    const checked = await forEachLimited({
-      items: input.hosts,
-      limit: 64,
-      each: (host) =>
-        unlessAway({ host: host.name, away: unreachable, body: () => look({ group: input.group, host }) }),
-    });
-    return { hosts: checked.filter((each) => each !== undefined), unreachable };
-  }
-
-  async function look({ group, host }: { group: string; host: HostRef }): Promise<HostCheck> {
-    const sentMs = Date.now();
-    const probe = await hosts.call({ host, verb: 'probe', step: 'checks', args: {} });
-    const skewMs = Math.round(probe.timeMs - (sentMs + Date.now()) / 2);
-    const check = await hosts.call({ host, verb: 'check', step: 'checks', args: { group }, timeoutMs: 120_000 });
-    return summary({ host, probe, check, skewMs });
-  }
-
-  return {
-    checkHosts: (input: { group: string; hosts: HostRef[] }) =>
-      asActivity(() => heartbeating({ body: () => checkHosts(input) })),
-  };
+interface ChecksInput {
+  group: string;
+  hosts: HostRef[];
+  sources: Group['sources'];
 }
 
-function summary({
-  host,
-  probe,
-  check,
-  skewMs,
-}: {
-  host: HostRef;
-  probe: Probe;
-  check: Check;
-  skewMs: number;
-}): HostCheck {
+/** Ending what a dead run left may take as long as its jobs and snapshots do, ms. */
+const SWEEP_MS = 120_000;
+
+/** Makes the activity `checkHosts`. */
+export function checkActivities({ hosts }: ActivityDeps) {
+  async function checkHosts(input: ChecksInput): Promise<ChecksResult> {
+    const kit = await readHostkit();
+    const unreachable: AwayHost[] = [];
+    const look = async (host: HostRef): Promise<HostCheck> => {
+      const on = { hosts, host, step: 'checks' };
+      const { group, sources } = input;
+      const sentMs = Date.now();
+      // At once: three short verbs take no longer than the slowest.
+      const [probed, checked, swept] = await Promise.all([
+        probe(on).then((answer) => ({ answer, receivedMs: Date.now() })),
+        check({ ...on, group }),
+        sweep({ ...on, group, fix: true, timeoutMs: SWEEP_MS }),
+      ]);
+      const findings = [
+        ...probeFindings({ host: host.name, kit, sentMs, ...probed }),
+        ...sourceFindings({ host: host.name, sources, checked }),
+        ...leftoversOf({ host: host.name, ...swept }),
+      ];
+      return {
+        host: host.name,
+        hostkit: probed.answer.version,
+        sources: checked.sources,
+        containers: checked.containers.length,
+        findings: findings.filter((each) => each.level !== 'ok' || each.check === 'leftovers'),
+      };
+    };
+    const seen = await forEachLimited({
+      items: input.hosts,
+      limit: 64,
+      each: (host) => unlessAway({ host: host.name, away: unreachable, body: () => look(host) }),
+    });
+    return { hosts: seen.filter((each) => each !== undefined), unreachable };
+  }
+
   return {
-    host: host.name,
-    hostkit: probe.version,
-    skewMs,
-    problems: check.problems,
-    sources: check.sources,
-    containers: check.containers.length,
-    unprotected: check.unprotected,
+    checkHosts: (input: ChecksInput) => asActivity(() => heartbeating({ body: () => checkHosts(input) })),
   };
 }

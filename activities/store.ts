@@ -23,6 +23,8 @@ export interface StoreState {
   ids: string[];
   freeBytes: number;
   reserveBytes: number;
+  /** What is unsafe about how the store is mounted (S29). */
+  warnings: string[];
 }
 
 const sealed = z.looseObject({ id: z.string() });
@@ -42,6 +44,7 @@ export function storeActivities({ hosts, openSigner }: ActivityDeps) {
       ids: backups.map((each) => each.id),
       freeBytes: space.freeBytes,
       reserveBytes,
+      warnings: space.warnings,
     };
   }
 

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import type { Verb } from './args';
+import { readHostkit } from './enroll/hostkit-tree';
 import { HostError } from './errors';
 import { FakeFreezeSession, type FakeFreezeState } from './fake-freeze';
 import type { FreezeSession } from './freeze-session';
@@ -51,7 +52,9 @@ export class FakeHosts implements Hosts {
       jobMs: typeof jobMs === 'number' ? () => jobMs : jobMs,
     });
     const schema: { parse: (value: unknown) => Reply<V> } = schemas[verb];
-    return schema.parse({ ok: true, ...built, ...over });
+    // A fake host has the hostkit of its director: drift is no part of what it is for.
+    const kit = verb === 'probe' ? { hash: (await readHostkit()).hash } : {};
+    return schema.parse({ ok: true, ...built, ...kit, ...over });
   }
 
   async listing(options: CallContext & { store: string; group: string; id: string; tree: string }): Promise<Readable> {

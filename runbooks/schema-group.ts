@@ -24,17 +24,22 @@ export const source = z
   })
   .describe('A folder on a host.');
 
-const command = z
-  .strictObject({
-    host: v.name.describe('Where it runs.'),
-    name: v.name.describe('Unique on its host among its kind.'),
-    command: v.program.describe('Absolute path of a program, root-owned there. It gets no arguments.'),
-    timeout: v
-      .duration({ min: '1s', max: '1d' })
-      .default('60s')
-      .describe('It is ended and counts as failed after this.'),
-  })
-  .describe('A program on a host, allowed there at enrolment.');
+/** A program on a host; `given` says what it is called with. */
+const command = (given: string) =>
+  z
+    .strictObject({
+      host: v.name.describe('Where it runs.'),
+      name: v.name.describe('Unique on its host among its kind.'),
+      command: v.program.describe(`Absolute path of a program, root-owned there, written without arguments. ${given}`),
+      timeout: v
+        .duration({ min: '1s', max: '1d' })
+        .default('60s')
+        .describe('It is ended and counts as failed after this.'),
+    })
+    .describe('A program on a host, allowed there at enrolment.');
+
+const hook = command('It is called with three: `before` or `after`, the group, the run.');
+const healthCheck = command('It is called with none.');
 
 const unit = z
   .strictObject({
@@ -69,8 +74,8 @@ const quiesce = z
     units: z.array(unit).default([]).describe('systemd units that are quiesced with the containers.'),
     hooks: z
       .strictObject({
-        before: z.array(command).default([]).describe('Run before the freeze, such as a database dump.'),
-        after: z.array(command).default([]).describe('Run after it, also when the freeze failed.'),
+        before: z.array(hook).default([]).describe('Run before the freeze, such as a database dump.'),
+        after: z.array(hook).default([]).describe('Run after it, also when the freeze failed.'),
       })
       .prefault({})
       .describe('Programs around the freeze.'),
@@ -91,7 +96,7 @@ const restore = z
       .describe(
         'Hosts by name or label in the order in which they are stopped (workers before managers); the rest follow.',
       ),
-    health: z.array(command).default([]).describe('Programs that succeed when the workload is well again.'),
+    health: z.array(healthCheck).default([]).describe('Programs that succeed when the workload is well again.'),
   })
   .describe('How a restore in place treats the workload.');
 
@@ -186,5 +191,5 @@ export const group = z
   .describe('What is frozen at one instant, backed up and restored together.');
 
 export type WrittenGroup = z.output<typeof group>;
-export type WrittenCommand = z.output<typeof command>;
+export type WrittenCommand = z.output<typeof hook>;
 export type WrittenNotify = z.output<typeof notify>;

@@ -117,7 +117,7 @@ export interface Unit {
   by: 'stop' | 'freeze';
 }
 
-/** A program on a host: a hook or a health check. It takes no arguments. */
+/** A program on a host: a hook, which is called with `before|after GROUP RUN`, or a health check, called without arguments. */
 export interface Command {
   host: string;
   hostShort: string;

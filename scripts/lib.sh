@@ -2,7 +2,7 @@
 
 # The Debian packages that building and testing on this machine take, the simulated hosts' own packages apart.
 LAB_PACKAGES='debootstrap btrfs-progs xfsprogs e2fsprogs iproute2 iptables util-linux openssh-client openssh-server rsync sudo attr acl
-libcap2-bin busybox-static shellcheck systemd-container procps docker.io zfs-fuse'
+libcap2-bin busybox-static shellcheck systemd-container procps docker.io docker-compose zfs-fuse'
 
 headline() { printf '\n== %s\n' "$*"; }
 

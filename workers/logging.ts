@@ -89,11 +89,15 @@ export function sweepRunLogs(folder: string, now = Date.now()): void {
   }
 }
 
-/** Workflow ids read `<kind>/<group>/<run id>`: the last part is the run. */
-function runOf(fields: LogMetadata): { run?: string } {
-  if ('run' in fields || typeof fields.workflowId !== 'string') return {};
+/**
+ * Workflow ids read `<kind>/<group>/<run id>`: the last part is the run. What a line of a run doesn't say of its place was done on the
+ * director, by the workflow itself or by the activity named.
+ */
+function runOf(fields: LogMetadata): { run?: string; host?: string; step?: string } {
+  if (typeof fields.workflowId !== 'string') return {};
   const run = /^[a-z-]+\/[^/]+\/([a-z0-9][a-z0-9-]{7,47})(?:\/|$)/.exec(fields.workflowId)?.[1];
-  return run === undefined ? {} : { run };
+  const step = typeof fields.activityType === 'string' ? fields.activityType : 'workflow';
+  return run === undefined ? {} : { run, host: 'director', step };
 }
 
 function rotating(file: string): DestinationStream {

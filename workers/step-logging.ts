@@ -1,5 +1,6 @@
-/** Adds run id, host and step to every line that an activity logs through its context. */
+/** Tells the begin and the end of every activity in its run's log, and adds run id, host and step to each line of an activity. */
 import type { Context } from '@temporalio/activity';
+import { CancelledFailure } from '@temporalio/common';
 import type { ActivityInterceptors } from '@temporalio/worker';
 import { z } from 'zod';
 
@@ -16,12 +17,25 @@ const subjectSchema = z.object({
     .catch(undefined),
 });
 
+const placeSchema = z
+  .object({ host: z.object({ name: z.string() }) })
+  .optional()
+  .catch(undefined);
+
 /** `run`, `host`, `step`, `group` and `source` as far as an activity's input names them, at its top or in its `fence`. */
 export function subjectOf(input: unknown): Record<string, string> {
   const outer = subjectSchema.safeParse(input).data ?? {};
   const fence = z.object({ fence: subjectSchema }).safeParse(input).data?.fence ?? {};
   const { runId, ...subject } = { ...fence, ...defined(outer) };
-  return defined({ ...(runId === undefined ? {} : { run: runId }), ...subject });
+  const place = outer.host === undefined ? placeOf(input) : {};
+  return defined({ ...(runId === undefined ? {} : { run: runId }), ...place, ...subject });
+}
+
+/** The host of the source or the store that a step is about. */
+function placeOf(input: unknown): { host?: string } {
+  const about = z.object({ source: placeSchema, store: placeSchema }).safeParse(input).data;
+  const host = about?.source?.host.name ?? about?.store?.host.name;
+  return host === undefined ? {} : { host };
 }
 
 /** Activity interceptor: the SDK calls it once per activity execution. */
@@ -29,9 +43,21 @@ export function stepLogAttributes(context: Context): ActivityInterceptors {
   let subject: Record<string, string> = {};
   return {
     inbound: {
-      execute(input, next) {
-        subject = { step: context.info.activityType, ...subjectOf(input.args[0]) };
-        return next(input);
+      async execute(input, next) {
+        const { activityType, attempt } = context.info;
+        subject = { step: activityType, ...subjectOf(input.args[0]) };
+        const began = Date.now();
+        const figures = () => ({ activity: activityType, attempt, durationMs: Date.now() - began });
+        context.log.info(`${activityType} begins`, { activity: activityType, attempt });
+        try {
+          const result: unknown = await next(input);
+          context.log.info(`${activityType} ends`, figures());
+          return result;
+        } catch (error) {
+          // A failure is told by the SDK, with its reason; a step that is left or cancelled is none.
+          if (error instanceof CancelledFailure) context.log.info(`${activityType} is left`, figures());
+          throw error;
+        }
       },
     },
     outbound: {

@@ -165,7 +165,7 @@ class BackupRun extends RunParts {
     const both = await this.gate.must('checks', () =>
       Promise.all([
         quick.checkHosts.executeWithOptions({ summary: `look at ${this.present().length} hosts` }, [
-          { group: group.name, hosts: this.present() },
+          { group: group.name, hosts: this.present(), sources: group.sources },
         ]),
         quick.readStore.executeWithOptions({ summary: `read store ${store.name}` }, [{ group: group.name, store }]),
       ]),

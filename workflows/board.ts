@@ -1,6 +1,6 @@
 /** What a run shows of itself: a live table in Temporal's current details, search attributes, and the same rows as a query. */
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
-import { defineQuery, setCurrentDetails, setHandler, upsertSearchAttributes } from '@temporalio/workflow';
+import { defineQuery, log, setCurrentDetails, setHandler, upsertSearchAttributes } from '@temporalio/workflow';
 import { boardTable, harmless } from '../planning/progress';
 import type { BoardRow, StepState } from '../planning/progress';
 import { SEARCH_ATTRIBUTES } from '../planning/search-attributes';
@@ -21,6 +21,8 @@ export class Board {
   private readonly rows = new Map<string, BoardRow>();
   private questions: OpenQuestion[] = [];
   private stale = false;
+  /** When a step that runs now began, ms. */
+  private readonly began = new Map<string, number>();
 
   constructor(private readonly head: { title: string; group: string }) {
     upsertSearchAttributes([
@@ -32,6 +34,7 @@ export class Board {
 
   set(step: string, state: StepState, note = ''): void {
     this.rows.set(step, { step, state, note });
+    this.tell(step, state, note);
     this.publish();
   }
 
@@ -52,12 +55,11 @@ export class Board {
     const needed = questions.length > 0;
     if (needed !== this.questions.length > 0) upsertSearchAttributes([{ key: key.needsOperator, value: needed }]);
     this.questions = questions;
-    for (const question of questions)
-      this.rows.set(question.step, {
-        step: question.step,
-        state: 'needs operator',
-        note: firstLine(question.failure.message),
-      });
+    for (const { step, failure } of questions) {
+      const note = firstLine(failure.message);
+      if (this.rows.get(step)?.state !== 'needs operator') this.tell(step, 'needs operator', note);
+      this.rows.set(step, { step, state: 'needs operator', note });
+    }
     this.publish();
   }
 
@@ -67,6 +69,17 @@ export class Board {
 
   outcome(outcome: 'Completed' | 'Partial' | 'Failed' | 'Cancelled'): void {
     upsertSearchAttributes([{ key: key.outcome, value: outcome }]);
+    log.info('the run ends', { group: this.head.group, step: 'end', outcome });
+  }
+
+  /** The same for the run's log, with how long a step took. */
+  private tell(step: string, state: StepState, note: string): void {
+    const began = this.began.get(step);
+    if (state === 'running') this.began.set(step, Date.now());
+    const took = state === 'running' || began === undefined ? {} : { durationMs: Date.now() - began };
+    const at = { group: this.head.group, step, state, ...took, ...(note === '' ? {} : { note }) };
+    if (state === 'failed' || state === 'needs operator') log.warn(`step: ${state}`, at);
+    else log.info(`step: ${state}`, at);
   }
 
   /** Written once for all that changes in one go: a hundred rows set one after another are one table. */

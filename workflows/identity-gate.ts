@@ -18,29 +18,32 @@ interface Options {
 
 /** Compares paths, file systems, subvolumes and datasets before anything is frozen. */
 export async function compareIdentities(options: Options): Promise<void> {
-  const broken = options.checks.hosts.flatMap((host) => [
-    ...clockProblem(host),
-    ...host.problems.map((each) => `${host.host}: ${each}`),
-    ...host.sources.flatMap((source) => source.problems.map((each) => `${host.host}: ${each}`)),
-  ]);
+  const { checks, store, warnings } = options;
+  const findings = checks.hosts.flatMap((host) => host.findings);
+  const broken = findings.filter((each) => each.level === 'fail');
   if (broken.length > 0) {
+    const first = broken.slice(0, 5).map((each) => `${each.host}: ${each.message}`);
     throw ApplicationFailure.create({
       type: 'check-failed',
       nonRetryable: true,
-      message: `the hosts report problems that would make a bad backup: ${broken.slice(0, 5).join('; ')}. \`resurgo doctor ${options.input.group.name}\` says how to mend each`,
+      message: `the hosts report problems that would make a bad backup: ${first.join('; ')}. \`resurgo doctor ${options.input.group.name}\` says how to mend each`,
       details: [{ code: 'check-failed' }],
     });
   }
+  warnings.push(...told(findings), ...store.warnings.map((each) => `${options.input.store.host}: ${each}`));
   await ask({ ...options, step: 'identity of sources', problems: problemsOf(options, () => undefined) });
 }
 
-/** Clocks further apart than this make grants and ids that contradict each other, ms; `doctor` fails at the same limit. */
-const SKEW_LIMIT_MS = 60_000;
+/** So many findings go into a backup as its warnings; `doctor` has them all. */
+const TOLD = 50;
 
-function clockProblem({ host, skewMs }: HostCheck): string[] {
-  if (Math.abs(skewMs) <= SKEW_LIMIT_MS) return [];
-  const seconds = Math.round(Math.abs(skewMs) / 1000);
-  return [`${host}: its clock is ${seconds} s ${skewMs > 0 ? 'ahead of' : 'behind'} the director's; set it right`];
+/** What a person should know of this backup later. That a source is copied live its label says already. */
+function told(findings: HostCheck['findings']): string[] {
+  const worth = findings.filter((each) => !each.check.startsWith('source '));
+  const lines = worth
+    .slice(0, TOLD)
+    .map((each) => `${each.host}: ${each.check === 'not protected' ? 'not protected: ' : ''}${each.message}`);
+  return worth.length > TOLD ? [...lines, `and ${worth.length - TOLD} more; \`resurgo doctor\` lists them`] : lines;
 }
 
 /** Compares sizes once the snapshots have been read: this is what would be sealed. */

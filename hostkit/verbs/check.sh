@@ -142,7 +142,7 @@ check_file_systems() {
     _fs_rest=${_fs_rest#*- }
     case ${_fs_rest%% *} in ext[234] | xfs | btrfs | zfs | fuse.zfs | f2fs | jfs | reiserfs | nfs | nfs4 | cifs | fuse.glusterfs) ;; *) continue ;; esac
     unescape_mount "$_fs_point"
-    case $unescaped in / | /boot | /boot/* | /run/* | /snap/* | /etc/* | /var/lib/docker | /var/lib/docker/* | /var/lib/resurgo | "$RESURGO_LIB") continue ;; esac
+    case $unescaped in / | /boot | /boot/* | /run/* | /proc/* | /sys/* | /dev/* | /snap/* | /etc/* | /var/lib/docker | /var/lib/docker/* | /var/lib/resurgo | "$RESURGO_LIB") continue ;; esac
     is_covered "$unescaped" || unprotected_add "file system at $unescaped (${_fs_rest%% *})"
   done 7</proc/self/mountinfo
 }

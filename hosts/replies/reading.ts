@@ -95,4 +95,6 @@ export const storeSpace = z.looseObject({
   usedBytes: count.optional(),
   totalBytes: count.optional(),
   reservePercent: z.number().optional(),
+  /** What is unsafe about how the store is mounted (S29). */
+  warnings: z.array(z.string()).default([]),
 });

@@ -1,4 +1,6 @@
 /** Backup from end to end: real hosts, containers, file systems and engine, driven by the command line. */
+import { readdirSync, readFileSync } from 'node:fs';
+import * as path from 'node:path';
 import { z } from 'zod';
 import { facts } from './support/awkward';
 import { describeLab } from './support/describe-lab';
@@ -12,6 +14,14 @@ const entry = z.looseObject({
     label: z.string(),
     sources: z.array(z.looseObject({ tree: z.string() })),
   }),
+});
+const logged = z.looseObject({
+  run: z.string(),
+  host: z.string(),
+  step: z.string(),
+  msg: z.string(),
+  activity: z.string().optional(),
+  durationMs: z.number().optional(),
 });
 const listed = z.looseObject({ incomplete: z.string().nullable(), backups: z.array(entry) });
 
@@ -40,6 +50,27 @@ describeLab('backup from end to end', () => {
         '',
       );
     }
+  });
+
+  test('the log of a run tells each step with run, host and step on every line, and how long it took', () => {
+    const folder = path.join(product.stateDir, 'logs', 'runs');
+    const [name = ''] = readdirSync(folder);
+    const text = readFileSync(path.join(folder, name), 'utf8');
+    const lines = text
+      .trim()
+      .split('\n')
+      .map((line) => logged.parse(JSON.parse(line)));
+    expect(new Set(lines.map(({ run }) => `${run}.log`))).toEqual(new Set([name]));
+    for (const step of ['lease', 'checks', 'freeze', 'seal'])
+      expect(lines).toContainEqual(
+        expect.objectContaining({ step, state: 'done', durationMs: expect.any(Number) as number }),
+      );
+    for (const host of ['app-1', 'app-2']) {
+      const copied = lines.filter((line) => line.activity === 'copySource' && line.host === host);
+      expect(copied.map(({ msg }) => msg)).toEqual(['copySource begins', 'copySource ends']);
+      expect(copied[1]?.durationMs).toBeGreaterThan(0);
+    }
+    expect(text).not.toMatch(/PRIVATE KEY|ssh-ed25519 /);
   });
 
   test('S9 S13 what lies in the store is what lies at the sources, subvolumes and child datasets with it', async () => {

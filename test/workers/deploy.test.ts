@@ -18,6 +18,7 @@ const configSchema = z.object({
       ports: z.array(z.union([z.string(), z.object({ host_ip: z.string().optional() }).loose()])).optional(),
       healthcheck: z.unknown().optional(),
       build: z.unknown().optional(),
+      labels: z.record(z.string(), z.string()),
     }),
   ),
 });
@@ -27,7 +28,7 @@ function config(password: string | undefined): ReturnType<typeof spawnSync> & { 
   return spawnSync('docker-compose', ['-f', composeFile, 'config'], { env, encoding: 'utf8', timeout: 30_000 });
 }
 
-test('docker-compose takes the file: every port on loopback, every image pinned, the parts healthchecked', () => {
+test('docker-compose takes the file: every port on loopback, every image pinned, the parts healthchecked, none ever paused', () => {
   const { status, stdout, stderr } = config('secret');
   expect(stderr).toBe('');
   expect(status).toBe(0);
@@ -35,7 +36,8 @@ test('docker-compose takes the file: every port on loopback, every image pinned,
   expect(Object.keys(services).sort()).toEqual(
     ['postgresql', 'temporal', 'temporal-namespace', 'temporal-schema', 'temporal-ui', 'worker'].sort(),
   );
-  for (const { ports = [], image, build } of Object.values(services)) {
+  for (const { ports = [], image, build, labels } of Object.values(services)) {
+    expect(labels['resurgo.engine']).toBe('true');
     for (const port of ports) expect(typeof port === 'string' ? port : port.host_ip).toMatch(/^127\.0\.0\.1(:|$)/);
     if (build === undefined) expect(image).toMatch(/:\d+[\w.-]*$/);
   }

@@ -10,8 +10,11 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { log as activityLog } from '@temporalio/activity';
+import { CancelledFailure } from '@temporalio/common';
+import { MockActivityEnvironment } from '@temporalio/testing';
 import { createLogger, sweepRunLogs, temporalLogger } from '../../workers/logging';
-import { subjectOf } from '../../workers/step-logging';
+import { stepLogAttributes, subjectOf } from '../../workers/step-logging';
 
 let scratch: string;
 beforeEach(() => {
@@ -66,7 +69,7 @@ test("Temporal's log lines carry the run that the workflow id ends in, and error
   const log = temporalLogger(createLogger({ file, level: 'trace' }));
   log.info('from a workflow', { workflowId: 'backup/portal/run-0001/app-1' });
   log.error('bad', { error: new Error('why'), workflowId: 'other' });
-  expect(lines(file)[0]).toMatchObject({ run: 'run-0001', msg: 'from a workflow' });
+  expect(lines(file)[0]).toMatchObject({ run: 'run-0001', host: 'director', step: 'workflow', msg: 'from a workflow' });
   expect(lines(file)[1]).toMatchObject({ level: 50, err: { message: 'why' } });
   expect(lines(file)[1]).not.toHaveProperty('run');
 });
@@ -92,8 +95,56 @@ test.each([
     { run: 'r', group: 'g', host: 'h' },
   ],
   [{ runId: 'r', host: 7 }, { run: 'r' }],
+  [
+    { fence: { run: 'r' }, source: { host: { name: 'h' }, name: 'data' } },
+    { run: 'r', host: 'h' },
+  ],
+  [
+    { fence: { run: 'r' }, store: { host: { name: 't' }, name: 'main' } },
+    { run: 'r', host: 't' },
+  ],
   [undefined, {}],
   ['text', {}],
 ])('what an activity input says about its run: %j', (input, subject) => {
   expect(subjectOf(input)).toEqual(subject);
+});
+
+test('an activity tells its begin and its end, with run, host and step, and nothing secret of its input', async () => {
+  const runsFolder = path.join(scratch, 'runs');
+  const logger = createLogger({ file: path.join(scratch, 'worker.log'), runsFolder, level: 'info' });
+  const info = {
+    activityType: 'copySource',
+    attempt: 2,
+    workflowExecution: { workflowId: 'backup/portal/run-0001', runId: 'x' },
+  };
+  const run = (activity: () => Promise<unknown>): Promise<unknown> =>
+    new MockActivityEnvironment(info, { interceptors: [stepLogAttributes], logger: temporalLogger(logger) }).run(
+      activity,
+      ...input,
+    );
+  const secret = {
+    password: 'hunter2',
+    key: '-----BEGIN OPENSSH PRIVATE KEY-----\nb3Bl\n-----END OPENSSH PRIVATE KEY-----',
+  };
+  const input: unknown[] = [
+    { fence: { run: 'run-0001', group: 'portal' }, source: { host: { name: 'app-1' } }, ...secret },
+  ];
+  await run(() => Promise.resolve({ token: 'hunter2' }));
+  await expect(
+    run(() => {
+      activityLog.info('on the way', { url: 'https://eva:hunter2@hook.example', ...secret });
+      return Promise.reject(new CancelledFailure('enough'));
+    }),
+  ).rejects.toThrow('enough');
+  const written = lines(path.join(runsFolder, 'run-0001.log'));
+  expect(written.map(({ msg }) => msg)).toEqual(
+    expect.arrayContaining(['copySource begins', 'copySource ends', 'copySource is left']),
+  );
+  for (const line of written) expect(line).toMatchObject({ run: 'run-0001', host: 'app-1', step: 'copySource' });
+  expect(written.find(({ msg }) => msg === 'copySource ends')).toMatchObject({
+    attempt: 2,
+    durationMs: expect.any(Number) as number,
+  });
+  for (const file of ['worker.log', 'runs/run-0001.log'])
+    expect(readFileSync(path.join(scratch, file), 'utf8')).not.toMatch(/hunter2|PRIVATE KEY|b3Bl/);
 });

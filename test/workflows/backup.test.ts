@@ -252,3 +252,47 @@ test('a hook and a freeze have the time that the runbook gives them', async () =
     for (const [name, given] of seconds) expect(given).toBeGreaterThan(name === 'freeze' ? 3 * 3 * 600 : 2 * 3600);
   });
 });
+
+test('the checks are those of doctor: what is worth knowing goes into the report and into the sealed manifest', async () => {
+  const intercept = (call: FakeCall): Record<string, unknown> | undefined => {
+    if (call.verb === 'probe' && call.host === 'app-1') return { hash: 'older', version: '0.0.9' };
+    if (call.verb === 'probe' && call.host === 'app-2') return { timeMs: Date.now() - 20_000 };
+    if (call.verb === 'check' && call.host === 'app-1')
+      return { unprotected: ['container web: bind /opt lies in no source'] };
+    if (call.verb === 'store.space') return { warnings: ['/backup is not mounted nosuid'] };
+    const entry = { kind: 'snapshots', name: 'run-00000000' };
+    return call.verb === 'sweep' && call.host === 'app-2' ? { found: [entry], mended: [entry] } : undefined;
+  };
+  await withFleet({ engine, fake: { intercept } }, async (fleet) => {
+    const { warnings, state } = await (await start(backupInput(fleetRunbook(2)))).result();
+    expect(state).toBe('Completed');
+    expect(warnings).toEqual([
+      expect.stringMatching(/^app-1: its hostkit 0\.0\.9 differs from this director's/) as string,
+      'app-1: not protected: container web: bind /opt lies in no source',
+      expect.stringMatching(/^app-2: (19|20)\.\d s behind the director$/) as string,
+      'app-2: removed snapshots run-00000000',
+      'target: /backup is not mounted nosuid',
+    ]);
+    const [sealed] = fleet.host('target').backups;
+    const manifest = JSON.parse(Buffer.from(sealed?.manifest ?? '', 'base64').toString('utf8')) as {
+      warnings: string[];
+    };
+    expect(manifest.warnings).toEqual(warnings);
+  });
+});
+
+test.each([
+  ['a tool is missing', 'probe', { tools: { rsync: false } }, 'app-2: missing: rsync'],
+  ['the clock is wrong', 'probe', { timeMs: 1 }, 'app-2: .* s behind the director'],
+  ['its configuration lacks a source', 'check', { sources: [] }, 'app-2: its configuration does not allow this source'],
+])('a host that is not fit stops the run before anything is paused: %s', async (_what, verb, reply, message) => {
+  const intercept = (call: FakeCall): Record<string, unknown> | undefined =>
+    call.verb === verb && call.host === 'app-2' ? reply : undefined;
+  await withFleet({ engine, fake: { intercept } }, async (fleet) => {
+    const handle = await start(backupInput(fleetRunbook(2)));
+    await expect(handle.result()).rejects.toMatchObject({
+      cause: { type: 'check-failed', message: expect.stringMatching(message) as string },
+    });
+    expect(fleet.counts.get('freeze:pause')).toBeUndefined();
+  });
+});

@@ -1,0 +1,144 @@
+/** What a host's and a store's answers mean for a backup, as findings. `doctor` shows them; a backup makes the same ones before it begins. */
+import type { Group } from '../runbooks/types';
+import type { Finding } from './doctor-findings';
+import type { Check, Probe } from './replies';
+
+/** The hostkit that this director carries. */
+export interface CarriedKit {
+  hash: string;
+  version: string;
+}
+
+/** Clocks further apart than this are told, in ms; further than the second, a backup's id could be older than the last one's. */
+const SKEW_WARN_MS = 2_000;
+const SKEW_FAIL_MS = 60_000;
+
+/** From what a host says of itself: its hostkit, its tools, its clock. */
+export function probeFindings(at: {
+  host: string;
+  answer: Probe;
+  kit: CarriedKit;
+  sentMs: number;
+  receivedMs: number;
+}): Finding[] {
+  return [...versions(at), clock(at)];
+}
+
+/** From what a host says of the group's sources on it, and of what lies in none. */
+export function sourceFindings(at: { host: string; sources: Group['sources']; checked: Check }): Finding[] {
+  const { host, checked } = at;
+  const wanted = at.sources.filter((source) => source.host === host);
+  const found = checked.sources.map((source): Finding => {
+    const at = { host, check: `source ${source.name}` };
+    const [first] = source.problems;
+    if (first !== undefined)
+      return { ...at, level: 'fail', message: source.problems.join('; '), mend: 'mend what it says on the host' };
+    const message = `${source.path} (${source.kind} on ${source.fsType}), ${gib(source.usedBytes)} used, ${gib(source.freeBytes)} free`;
+    if (source.kind === 'none') {
+      const mend = 'use btrfs or zfs there for a frozen copy';
+      return { ...at, level: 'warn', message: `${message}; copied live, without a snapshot`, mend };
+    }
+    return { ...at, level: 'ok', message, mend: '' };
+  });
+  const missing = wanted.filter(({ name }) => !checked.sources.some((source) => source.name === name));
+  const amiss = checked.problems.map((message): Finding => ({
+    host,
+    check: 'group',
+    level: 'fail',
+    message,
+    mend: 'do what it says',
+  }));
+  return [
+    ...amiss,
+    ...found,
+    ...missing.map(({ name }): Finding => ({
+      host,
+      check: `source ${name}`,
+      level: 'fail',
+      message: "its configuration does not allow this source of the runbook's",
+      mend: `run \`resurgo enroll ${host} --update\``,
+    })),
+    ...checked.unprotected.map((what): Finding => ({
+      host,
+      check: 'not protected',
+      level: 'warn',
+      message: what,
+      mend: 'add a source that holds it, or accept that no backup does',
+    })),
+  ];
+}
+
+/** From what the target says of the store's disk. */
+export function storeFinding(options: {
+  host: string;
+  store: string;
+  reservePercent: number;
+  space: { freeBytes: number; totalBytes?: number; warnings: readonly string[] };
+}): Finding {
+  const { host, space } = options;
+  const at = { host, check: `store ${options.store}` };
+  const { freeBytes, totalBytes = 0, warnings } = space;
+  const reserve = (options.reservePercent / 100) * totalBytes;
+  const message = `${gib(freeBytes)} free of ${gib(totalBytes)}`;
+  if (freeBytes <= reserve) {
+    const mend = 'prune old backups (`resurgo prune`), or give it more space';
+    return { ...at, level: 'fail', message: `${message}, below the reserve of ${gib(reserve)}`, mend };
+  }
+  if (warnings.length > 0)
+    return { ...at, level: 'warn', message: `${message}; ${warnings.join('; ')}`, mend: 'see docs/stores.md' };
+  return { ...at, level: 'ok', message, mend: '' };
+}
+
+function versions({
+  host,
+  answer,
+  kit: { hash, version },
+}: {
+  host: string;
+  answer: Probe;
+  kit: CarriedKit;
+}): Finding[] {
+  const mend = `run \`resurgo enroll ${host} --update\``;
+  const kit: Finding =
+    answer.hash === hash
+      ? { host, check: 'hostkit', level: 'ok', message: `hostkit ${answer.version}`, mend: '' }
+      : {
+          host,
+          check: 'hostkit',
+          level: 'warn',
+          message: `its hostkit ${answer.version} differs from this director's ${version}`,
+          mend,
+        };
+  const missing = ['rsync', 'ssh-keygen', 'getfattr', 'flock'].filter((tool) => absent(answer.tools[tool]));
+  if (missing.length === 0) return [kit];
+  const message = `missing: ${missing.join(', ')}`;
+  return [
+    kit,
+    { host, check: 'tools', level: 'fail', message, mend: `run \`resurgo enroll ${host} --install-packages\`` },
+  ];
+}
+
+function absent(tool: string | boolean | null | undefined): boolean {
+  return tool === false || tool === null || tool === '';
+}
+
+/** The host read its clock somewhere between sending and receiving: the skew is known to within half the round trip. */
+function clock(at: { host: string; answer: Probe; sentMs: number; receivedMs: number }): Finding {
+  const { host, answer, sentMs, receivedMs } = at;
+  const skewMs = answer.timeMs - (sentMs + receivedMs) / 2;
+  const surelyMs = Math.max(0, Math.abs(skewMs) - (receivedMs - sentMs) / 2);
+  const text = `${(Math.abs(skewMs) / 1000).toFixed(1)} s ${skewMs < 0 ? 'behind' : 'ahead of'} the director`;
+  const level = surelyMs >= SKEW_FAIL_MS ? 'fail' : surelyMs >= SKEW_WARN_MS ? 'warn' : 'ok';
+  if (level === 'ok') return { host, check: 'clock', level, message: 'in step with the director', mend: '' };
+  return {
+    host,
+    check: 'clock',
+    level,
+    message: text,
+    mend: "set its clock (chrony or systemd-timesyncd), or the director's",
+  };
+}
+
+function gib(bytes: number): string {
+  return `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+}
