@@ -44,11 +44,12 @@ export function checkActivities({ hosts }: ActivityDeps) {
       const on = { hosts, host, step: 'checks' };
       const { group, sources } = input;
       const sentMs = Date.now();
-      // At once: three short verbs take no longer than the slowest.
-      const [probed, checked, swept] = await Promise.all([
+      const [probed, [checked, swept]] = await Promise.all([
         probe(on).then((answer) => ({ answer, receivedMs: Date.now() })),
-        check({ ...on, group }),
-        sweep({ ...on, group, fix: true, timeoutMs: SWEEP_MS }),
+        // One after the other: both open the source's file system on the host, in one place.
+        check({ ...on, group }).then(
+          async (seen) => [seen, await sweep({ ...on, group, fix: true, timeoutMs: SWEEP_MS })] as const,
+        ),
       ]);
       const findings = [
         ...probeFindings({ host: host.name, kit, sentMs, ...probed }),
