@@ -79,7 +79,8 @@ async function follow(options: FollowOptions): Promise<Followed> {
     for (;;) {
       const { status, pending, needsOperator } = await look(handle);
       if (status !== 'RUNNING') break;
-      lines.show(pending.map(describe));
+      // Once somebody has pressed Ctrl-C, nothing is written over what is said to them.
+      if (!interrupt.pressed) lines.show(pending.map(describe));
       for (const each of pending)
         out.event({ type: 'progress', activity: each.activity, attempt: each.attempt, ...plain(each.progress) });
       if (needsOperator && !asked) {
@@ -169,6 +170,8 @@ function plain(progress: Progress | undefined) {
 /** Ctrl-C once: detach. Once more within the question: cancel. */
 class Interrupt {
   isDetached = false;
+  /** Ctrl-C was pressed; it is not yet clear whether to leave or to cancel. */
+  pressed = false;
   readonly detached: Promise<void>;
   private resolve: () => void = () => undefined;
   private readonly onSignal = (): void => {
@@ -186,7 +189,9 @@ class Interrupt {
 
   private async interrupted(): Promise<void> {
     const { out, comeBack, cancel } = this.options;
-    out.warn(`\nDetached: the run goes on. Come back with: ${comeBack}`);
+    this.pressed = true;
+    const hint = process.stdin.isTTY ? ' (Ctrl-C again: cancel it)' : '';
+    out.warn(`\nDetached: the run goes on${hint}. Come back with: ${comeBack}`);
     process.exitCode = EXIT.cancelled;
     if (process.stdin.isTTY) {
       const ask = createInterface({ input: process.stdin, output: process.stderr });
