@@ -2,7 +2,7 @@
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { z } from 'zod';
-import { readBackups } from '../hosts/backups';
+import { readBackups, type StoreEntry } from '../hosts/backups';
 import type { HostRef } from '../hosts/hosts';
 import { CancelError, runJob } from '../hosts/jobs';
 import { canonicalJson } from '../planning/canonical';
@@ -20,6 +20,8 @@ export interface StoreInput {
 export interface StoreState {
   /** Newest whole backup, or null when there is none. */
   last: { id: string; manifest: Manifest } | null;
+  /** Newest backup of any state, with the sum of each tree's listing; null for a tree that may differ from it (a live copy). */
+  newest: { id: string; listings: Record<string, string | null> } | null;
   ids: string[];
   freeBytes: number;
   reserveBytes: number;
@@ -28,6 +30,15 @@ export interface StoreState {
 }
 
 const sealed = z.looseObject({ id: z.string() });
+
+/** How the store was opened. */
+export interface OpenedStore {
+  /** The backup whose content `current` has now; empty for none. */
+  last: string;
+  /** Whether its file system keeps times in whole seconds, so that what lies there is never quite what was sent. */
+  wholeSeconds: boolean;
+}
+const opened = z.looseObject({ last: z.string(), wholeSeconds: z.boolean().default(true) });
 
 /** Makes the activities `readStore`, `openStore` and `sealBackup`. */
 export function storeActivities({ hosts, openSigner }: ActivityDeps) {
@@ -41,6 +52,7 @@ export function storeActivities({ hosts, openSigner }: ActivityDeps) {
     const reserveBytes = Math.round(((space.totalBytes ?? 0) * (space.reservePercent ?? 0)) / 100);
     return {
       last: last?.manifest === undefined ? null : { id: last.id, manifest: last.manifest },
+      newest: newestOf(backups.at(-1)),
       ids: backups.map((each) => each.id),
       freeBytes: space.freeBytes,
       reserveBytes,
@@ -49,13 +61,15 @@ export function storeActivities({ hosts, openSigner }: ActivityDeps) {
   }
 
   /** Rolls `current` back to the last sealed state (S15) and marks it as being written. */
-  async function openStore(input: StoreInput): Promise<void> {
-    await runJob({
+  async function openStore(input: StoreInput): Promise<OpenedStore> {
+    const { result } = await runJob({
       ...jobOf({ input, kind: 'store-open', step: 'open store' }),
       signal: jobSignal(),
       kind: 'store-open',
       args: { store: input.store.name },
     });
+    const { last, wholeSeconds } = opened.parse(result);
+    return { last, wholeSeconds };
   }
 
   /** Signs the manifest and publishes the backup (S17, S19); idempotent for the same id. Once published it is sealed, cancelled or not. */
@@ -134,4 +148,12 @@ const PLAIN_BYTES = 128 * 1024;
 
 async function packed(bytes: Buffer): Promise<string> {
   return (bytes.length <= PLAIN_BYTES ? bytes : await promisify(gzip)(bytes, { level: 9 })).toString('base64');
+}
+
+function newestOf(entry: StoreEntry | undefined): StoreState['newest'] {
+  if (entry?.manifest === undefined || entry.problem !== undefined) return null;
+  const trees = entry.manifest.sources.flatMap((each) =>
+    each.state === 'ok' ? [[each.tree, each.kind === 'none' ? null : each.listingSha256] as const] : [],
+  );
+  return { id: entry.id, listings: Object.fromEntries(trees) };
 }

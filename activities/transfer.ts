@@ -9,7 +9,7 @@ import { runJob } from '../hosts/jobs';
 import { jobName } from '../planning/ids';
 import type { FleetHost } from '../planning/run-input';
 import type { ActivityDeps, RunFence } from './context';
-import { openLine } from './data-line';
+import { openLine, type DataLine } from './data-line';
 import { asActivity, fenceFor, heartbeating, jobSignal } from './context';
 
 export interface CopyInput {
@@ -31,6 +31,8 @@ export interface CopyInput {
   };
   /** Compare every file by content instead of by size and time (S10's periodic run). */
   checksum: boolean;
+  /** What lies at the target, where that is certain: nothing, or the tree of the listing with this sum. */
+  base?: 'nothing' | { listing: string };
 }
 
 export interface CopyResult {
@@ -42,6 +44,7 @@ export interface CopyResult {
   /** Bytes that went over the wire. */
   sentBytes: number;
   startedAtMs: number;
+  /** When all data was there. */
   endedAtMs: number;
   /** What the comparison at the seal took, ms. */
   compareMs: number;
@@ -50,7 +53,7 @@ export interface CopyResult {
 /** What the activity shows of itself while it runs: read by the CLI from the pending activity (S32). */
 export interface CopyProgress {
   source: string;
-  step: 'grant' | 'copy' | 'compare';
+  step: 'grant' | 'list' | 'copy' | 'compare';
   bytes?: number;
   totalBytes?: number;
   files?: number;
@@ -58,23 +61,100 @@ export interface CopyProgress {
   etaS?: number;
 }
 
-const sent = z.looseObject({
+const listedResult = z.looseObject({
   entries: z.number(),
   files: z.number(),
   bytes: z.number(),
-  sentBytes: z.number(),
   sha256: z.string(),
 });
+const sentResult = z.looseObject({ ...listedResult.shape, sentBytes: z.number() });
 const compared = z.looseObject({ entries: z.number(), differences: z.array(z.string()).default([]) });
+
+/** One attempt at one copy. */
+interface Copy {
+  input: CopyInput;
+  progress: CopyProgress;
+  signal: AbortSignal;
+}
+type Listed = z.infer<typeof listedResult>;
+interface Sent extends z.infer<typeof sentResult> {
+  all: boolean;
+  /** Only what differs from the last sealed tree was visited. */
+  partly: boolean;
+  /** Takes the grant back and sees its receivers gone. */
+  close: () => Promise<void>;
+}
 
 /** Makes the activity `copySource`. */
 export function transferActivities({ hosts }: ActivityDeps) {
   async function copySource(input: CopyInput, progress: CopyProgress): Promise<CopyResult> {
     const startedAtMs = Date.now();
-    const { source, store } = input;
-    const step = `copy ${source.host.name}:${source.name}`;
+    const copy = { input, progress, signal: jobSignal() };
+    let sent = await send({ copy, all: false });
+    let copiedAtMs = Date.now();
+    await sent.close();
+    progress.step = 'compare';
+    let differences = await compare({ copy, sent });
+    if (differences.length > 0 && sent.partly) {
+      // The target's tree was not what its last listing says: a pass over all of it mends that.
+      sent = await send({ copy, all: true });
+      copiedAtMs = Date.now();
+      await sent.close();
+      progress.step = 'compare';
+      differences = await compare({ copy, sent });
+    }
+    if (differences.length > 0 && !input.source.live) throw different(input, differences);
+    const { bytes, files, entries, sentBytes, sha256 } = sent;
+    return {
+      tree: input.source.tree,
+      ...{ bytes, files, entries, sentBytes },
+      listingSha256: sha256,
+      startedAtMs,
+      endedAtMs: copiedAtMs,
+      compareMs: Date.now() - copiedAtMs,
+    };
+  }
+
+  /** Brings the target's tree to what the snapshot holds; `all` visits everything, whatever is known of the target. */
+  async function send({ copy, all }: { copy: Copy; all: boolean }): Promise<Sent> {
+    const { source, base, checksum } = copy.input;
+    const known = all || checksum || source.live ? undefined : base;
+    copy.progress.step = source.live ? 'grant' : 'list';
+    // A live tree is listed by the job that sends it, as short before as can be; a snapshot beside the grant.
+    const [line, listed] = await Promise.all([open(copy), source.live ? undefined : list(copy)]);
+    const close = () => line.close();
+    if (listed !== undefined && typeof known === 'object' && known.listing === listed.sha256)
+      return { ...listed, sentBytes: 0, all, partly: true, close };
+    copy.progress.step = 'copy';
+    const { transfer } = copy.input;
+    const outcome = await runJob({
+      ...jobOf({ copy, step: all ? 'send-all' : 'send', host: source.host }),
+      kind: 'send',
+      args: {
+        source: source.name,
+        grant: line.grant,
+        streams: transfer.streams,
+        bandwidthKib: Math.ceil(transfer.bandwidthBytesPerS / 1024),
+        io: transfer.io,
+        checksum,
+        listing: listed?.sha256,
+        fresh: known === 'nothing',
+        base: typeof known === 'object' ? known.listing : undefined,
+        ...line.peer,
+      },
+      onProgress: (now) => {
+        // The job's own word for what it does must not hide which part of the step this is.
+        Object.assign(copy.progress, now, { step: 'copy' });
+        Context.current().heartbeat(copy.progress);
+      },
+    });
+    return { ...sentResult.parse(outcome.result), all, partly: known !== undefined, close };
+  }
+
+  async function open({ input }: Copy): Promise<DataLine & { grant: string }> {
+    const { source, store, transfer } = input;
+    const step = stepOf(input);
     const fence = fenceFor({ fence: input.fence, step });
-    const signal = jobSignal();
     const grant = jobName({ run: fence.run, step: 'grant', key: source.tree });
     const line = await openLine({
       hosts,
@@ -83,80 +163,44 @@ export function transferActivities({ hosts }: ActivityDeps) {
       grant,
       sender: { host: source.host, scope: { scope: 'snapshot', source: source.name } },
       receiver: { host: store.host, scope: { scope: 'store', store: store.name, tree: source.tree } },
-      dial: input.transfer.direction === 'push' ? 'out' : 'in',
-      // The streams, and the pass over the whole tree.
-      lanes: input.transfer.streams + 1,
+      dial: transfer.direction === 'push' ? 'out' : 'in',
+      // The streams, the listing beside them, and the pass over the rest.
+      lanes: transfer.streams + 2,
     });
-    progress.step = 'copy';
-    const outcome = await runJob({
-      hosts,
-      host: source.host,
-      job: jobName({ run: fence.run, step: 'send', key: source.tree }),
-      kind: 'send',
-      fence,
-      step,
-      signal,
-      args: {
-        source: source.name,
-        grant,
-        streams: input.transfer.streams,
-        bandwidthKib: Math.ceil(input.transfer.bandwidthBytesPerS / 1024),
-        io: input.transfer.io,
-        checksum: input.checksum,
-        ...line.peer,
-      },
-      onProgress: (now) => {
-        // The job's own word for what it does must not hide which part of the step this is.
-        Object.assign(progress, now, { step: 'copy' });
-        Context.current().heartbeat(progress);
-      },
-    });
-    const result = sent.parse(outcome.result);
-    await line.close();
-    const copiedAtMs = Date.now();
-    progress.step = 'compare';
-    await compare({ input, sha256: result.sha256, step, signal });
-    return {
-      tree: source.tree,
-      bytes: result.bytes,
-      files: result.files,
-      entries: result.entries,
-      listingSha256: result.sha256,
-      sentBytes: result.sentBytes,
-      startedAtMs,
-      endedAtMs: copiedAtMs,
-      compareMs: Date.now() - copiedAtMs,
-    };
+    return { ...line, grant };
   }
 
-  async function compare(options: {
-    input: CopyInput;
-    sha256: string;
-    step: string;
-    signal: AbortSignal;
-  }): Promise<void> {
-    const { input, sha256, step, signal } = options;
-    const { source, store } = input;
-    const outcome = await runJob({
-      hosts,
-      host: store.host,
-      job: jobName({ run: input.fence.run, step: 'compare', key: source.tree }),
+  async function list(copy: Copy): Promise<Listed> {
+    const { source } = copy.input;
+    const { result } = await runJob({
+      ...jobOf({ copy, step: 'list', host: source.host }),
+      kind: 'listing',
+      args: { source: source.name },
+    });
+    return listedResult.parse(result);
+  }
+
+  async function compare({ copy, sent }: { copy: Copy; sent: Sent }): Promise<string[]> {
+    const { source, store } = copy.input;
+    const { result } = await runJob({
+      ...jobOf({ copy, step: sent.all ? 'compare-all' : 'compare', host: store.host }),
       kind: 'store-compare',
-      fence: fenceFor({ fence: input.fence, step: `compare ${source.tree}` }),
-      step,
-      signal,
-      args: { store: store.name, tree: source.tree, sha256, live: source.live },
+      args: { store: store.name, tree: source.tree, sha256: sent.sha256, live: source.live },
     });
-    const result = compared.parse(outcome.result);
-    if (result.differences.length === 0 || source.live) return;
-    throw new HostError({
-      host: store.host.name,
-      verb: 'store-compare',
-      step,
-      code: 'failed',
-      message: `the copy of ${source.tree} differs from its snapshot: ${result.differences.slice(0, 5).join('; ')}`,
-      next: "the source is copied again; if it differs again, look at the target's file system",
-    });
+    return compared.parse(result).differences;
+  }
+
+  /** What the jobs of a copy have in common; their names follow from run, step and tree, so that a retry attaches. */
+  function jobOf({ copy, step, host }: { copy: Copy; step: string; host: FleetHost }) {
+    const { fence, source } = copy.input;
+    return {
+      hosts,
+      host,
+      job: jobName({ run: fence.run, step, key: source.tree }),
+      fence: fenceFor({ fence, step: step.startsWith('compare') ? `compare ${source.tree}` : stepOf(copy.input) }),
+      step: stepOf(copy.input),
+      signal: copy.signal,
+    };
   }
 
   return {
@@ -165,4 +209,20 @@ export function transferActivities({ hosts }: ActivityDeps) {
       return asActivity(() => heartbeating({ details: () => progress, body: () => copySource(input, progress) }));
     },
   };
+}
+
+function stepOf({ source }: CopyInput): string {
+  return `copy ${source.host.name}:${source.name}`;
+}
+
+function different(input: CopyInput, differences: string[]): HostError {
+  const { source, store } = input;
+  return new HostError({
+    host: store.host.name,
+    verb: 'store-compare',
+    step: stepOf(input),
+    code: 'failed',
+    message: `the copy of ${source.tree} differs from its snapshot: ${differences.slice(0, 5).join('; ')}`,
+    next: "the source is copied again; if it differs again, look at the target's file system",
+  });
 }

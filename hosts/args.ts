@@ -54,6 +54,12 @@ export interface JobArgs {
     io: 'normal' | 'low' | 'idle';
     /** Compare by content instead of by size and time (the periodic run of S10). */
     checksum?: boolean;
+    /** The sum of the listing that job `listing` has made of this snapshot; without, the job makes one. */
+    listing?: string;
+    /** Nothing of this tree lies at the target. */
+    fresh?: boolean;
+    /** The tree of the listing with this sum lies at the target, as it was sealed: only what differs is visited. */
+    base?: string;
   };
   /** Held by the receiver: connects to the sender and puts its own jailed daemon on the line, until it is stopped. */
   dial: GrantScope & {
@@ -142,7 +148,11 @@ export interface VerbArgs {
   hook: Fence & { phase: 'before' | 'after'; name: string };
   'snapshot.drop': Fence & { targetRun: string; freeze: number };
   'job.start': Fence & { job: string; kind: JobKind } & Loose;
-  'job.poll': { job: string };
+  'job.poll': {
+    job: string;
+    /** Answer when the job has ended, or after so many ms (10,000 at most). Default 0. */
+    waitMs?: number;
+  };
   'job.stop': Fence & { job: string };
   'job.forget': Fence & { targetRun: string };
   'grant.key': Fence & { grant: string; purpose: GrantPurpose };

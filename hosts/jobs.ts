@@ -61,7 +61,7 @@ export interface RunJobOptions<K extends JobKind> {
   step?: string;
   onProgress?: (progress: JobProgress) => void;
   signal?: AbortSignal;
-  /** First and longest wait between polls, in ms. Default 200 and 2,000. */
+  /** How long the first and the later polls wait at the host for the job's end, in ms. Default 200 and 2,000. */
   pollMs?: { first: number; longest: number };
   /** How long the host may be out of reach before the driver gives up (the job goes on), in ms. Default 120,000. */
   unreachableMs?: number;
@@ -106,10 +106,13 @@ async function drive<K extends JobKind>(options: RunJobOptions<K>): Promise<JobO
   const { first, longest } = options.pollMs ?? POLL_MS;
   const rate = new Rate();
   for (let wait = first; ; wait = Math.min(longest, wait * POLL_GROWTH)) {
-    const poll = await patience.keep(signal, () => hosts.call({ ...at, verb: 'job.poll', args: { job } }));
+    const askedMs = performance.now();
+    const waitMs = Math.round(wait);
+    const poll = await patience.keep(signal, () => hosts.call({ ...at, verb: 'job.poll', args: { job, waitMs } }));
     if (poll.progress) onProgress?.(rate.measure(poll.progress));
     if (poll.state !== 'running') return outcome({ poll, host, job, step, attached: started.attached ?? false });
-    await pause({ ms: wait, signal });
+    // A host that answers early is not asked more often for it.
+    await pause({ ms: Math.max(0, wait - (performance.now() - askedMs)), signal });
   }
 }
 

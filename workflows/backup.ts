@@ -7,7 +7,8 @@
 import { ApplicationFailure, isCancellation } from '@temporalio/workflow';
 import type { ChecksResult } from '../activities/checks';
 import type { FreezeResult } from '../activities/freeze';
-import type { StoreState } from '../activities/store';
+import type { OpenedStore, StoreState } from '../activities/store';
+import type { CopyInput } from '../activities/transfer';
 import type { BackupInput } from '../planning/run-input';
 import { freezeMs, hooksMs } from '../planning/time-limits';
 import { copyAll } from './copies';
@@ -92,7 +93,7 @@ class BackupRun extends RunParts {
     const unreachable = await this.board.step('lease', () => this.lease.take());
     await this.without(unreachable);
     const [checks, store] = await this.board.step('checks', () => this.check());
-    await this.touch(() =>
+    const opened = await this.touch(() =>
       this.gate.must('open store', (round) =>
         bulk.openStore.executeWithOptions({ summary: `roll back to ${store.last?.id ?? 'empty'}` }, [
           this.storeInput(round),
@@ -101,7 +102,7 @@ class BackupRun extends RunParts {
     );
     const frozen = await this.freeze();
     for (const host of frozen.missing) this.missing.set(host.host, host.message);
-    const outcomes = await this.copy({ checks });
+    const outcomes = await this.copy({ checks, store, opened });
     await compareSizes({ gate: this.gate, input: this.input, checks, store, warnings: this.warnings, outcomes });
     const manifest = manifestOf({
       input: this.input,
@@ -228,7 +229,8 @@ class BackupRun extends RunParts {
     if (phase === 'after') this.hooksRan = false;
   }
 
-  private copy({ checks }: { checks: ChecksResult }): Promise<SourceOutcome[]> {
+  private copy(options: { checks: ChecksResult; store: StoreState; opened: OpenedStore }): Promise<SourceOutcome[]> {
+    const { checks, store, opened } = options;
     const { input, missing, lease, gate, board } = this;
     return copyAll({
       input,
@@ -237,6 +239,7 @@ class BackupRun extends RunParts {
       gate,
       board,
       bytesOf: (source) => usedBytes({ checks, host: source.host, name: source.name }),
+      baseOf: ({ tree }) => baseOf({ store, opened, tree }),
     });
   }
 
@@ -318,6 +321,17 @@ class BackupRun extends RunParts {
   private storeInput(round: number) {
     return { fence: this.lease.fence(round), store: { name: this.input.store.name, host: this.input.storeHost } };
   }
+}
+
+/** What of a tree lies in `current` after the store was opened; undefined where that is not certain. */
+function baseOf(options: { store: StoreState; opened: OpenedStore; tree: string }): CopyInput['base'] {
+  const { store, opened, tree } = options;
+  if (opened.last === '') return 'nothing';
+  if (opened.wholeSeconds || store.newest?.id !== opened.last) return undefined;
+  const listing = store.newest.listings[tree];
+  // A tree that the backup lacks was not kept in `current` either.
+  if (listing === undefined) return 'nothing';
+  return listing === null ? undefined : { listing };
 }
 
 function usedBytes({ checks, host, name }: { checks: ChecksResult; host: string; name: string }): number | undefined {

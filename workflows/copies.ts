@@ -6,6 +6,7 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
+import type { CopyInput } from '../activities/transfer';
 import { copyLanes } from '../planning/order';
 import { formatBytes } from '../planning/progress';
 import type { BackupInput } from '../planning/run-input';
@@ -24,6 +25,8 @@ interface Options {
   input: BackupInput;
   /** Bytes in use, where the host knows. */
   bytesOf: (source: Source) => number | undefined;
+  /** What of the source lies at the target, where that is certain. */
+  baseOf: (source: Source) => CopyInput['base'];
   missing: ReadonlyMap<string, string>;
   lease: LeaseKeeper;
   gate: OperatorGate;
@@ -48,7 +51,7 @@ export async function copyAll(options: Options): Promise<SourceOutcome[]> {
     if (reason !== undefined) outcomes.push({ source, state: 'missing', reason });
     else if (host === undefined)
       outcomes.push({ source, state: 'missing', reason: `the runbook has no host ${source.host}` });
-    else items.push({ source, host, bytes: options.bytesOf(source) });
+    else items.push({ source, host, bytes: options.bytesOf(source), base: options.baseOf(source) });
   }
   const task = taskOf({ ...options, items });
   const copied = items.length <= BATCH ? await copyWindow({ task, gate, board }) : await copyInBatches(options, task);

@@ -29,6 +29,8 @@ export interface CopyTaskItem {
   host: FleetHost;
   /** Bytes in use, where the host knows. */
   bytes?: number;
+  /** What of the source lies at the target, where that is certain. */
+  base?: CopyInput['base'];
 }
 
 /** How one source fared. */
@@ -133,6 +135,7 @@ async function copyOne(
           store: task.store,
           transfer: task.transfer,
           checksum: task.checksum,
+          base: item.base,
         },
       ]);
     },

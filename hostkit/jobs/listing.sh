@@ -20,7 +20,7 @@ job_main() {
   mkdir -p "$list_out"
   if [ -n "$arg_source" ]; then
     sources_view "$arg_source" "$PWD/view"
-    sources_filters "$arg_source" "$PWD/filters"
+    sources_filters "$arg_source" "$PWD/filters" "$PWD/view"
     list_tree "$PWD/view" "$list_out/$src_tree.listing" "$PWD/filters"
   else
     [ -n "$arg_store" ] || job_fail bad-request 'a listing needs a source, or a store'
@@ -44,6 +44,6 @@ list_sealed() {
 list_tree() {
   [ -d "$1" ] || job_fail not-found "there is no tree at $1"
   listing_make "$1" "$PWD/work" "$PWD/listing" "$3" || job_fail failed "$listing_error"
-  mv -f listing "$2"
+  listing_keep listing "$2" || job_fail failed "cannot write $2"
   rm -rf work
 }

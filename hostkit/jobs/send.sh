@@ -1,11 +1,16 @@
 # A source's snapshot into the peer's jail: the listing first, then the data, then the listing beside it (S9, S10, S11).
 # keys: source:name grant:grant peer:name? peer_host:host? peer_port:int=22 peer_user:name? peer_key:pubkey? signature:b64? streams:int=1
 # keys: bandwidth_kib:int=0 io:word(normal|low|idle)=normal dial:word(out|in)=out checksum:bool=0
+# keys: listing:hex? fresh:bool=0 base:hex?
+#
+# `listing` names the sum of the listing that job `listing` has made of this snapshot; without, one is made here. `fresh` says that nothing of
+# this tree lies at the target, `base` that just the tree of the listing with that sum lies there (it was sealed so). Then what differs from it
+# is all that has to be visited; else one pass visits the whole tree. Whether it is all, the comparison at the target tells (S9).
 
 # Set or read elsewhere:
-: "${arg_checksum-}" "${arg_group-}" "${arg_source-}" "${arg_streams-}" "${client_base-}" "${client_inplace-}" \
+: "${arg_base-}" "${arg_checksum-}" "${arg_fresh-}" "${arg_group-}" "${arg_listing-}" "${arg_run-}" "${arg_source-}" "${arg_streams-}" "${client_base-}" "${client_inplace-}" \
   "${listing_bytes-}" "${listing_count-}" "${listing_error-}" "${listing_sparse-}" "${patterns-}" "${plan_big-}" \
-  "${plan_bytes-}" "${plan_files-}" "${src_kind-}" "${stat-}" "${streams_bad-}"
+  "${plan_cut-}" "${plan_files-}" "${plan_rest-}" "${plan_streams-}" "${src_kind-}" "${src_tree-}" "${stat-}" "${streams_bad-}"
 
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/snapshots.sh"
@@ -22,21 +27,26 @@
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/sources.sh"
 
-# Below this, one pass is quicker than several.
-SEND_SPREAD_FILES=2000
-SEND_SPREAD_BYTES=67108864
-
 job_main() {
   sources_view "$arg_source" "$PWD/view"
-  sources_filters "$arg_source" "$PWD/filters"
+  sources_filters "$arg_source" "$PWD/filters" "$PWD/view"
   client_connect
-  job_progress '"step":"listing"'
-  listing_make "$PWD/view" "$PWD/work" "$PWD/listing" "$PWD/filters" || job_fail failed "source $arg_source: $listing_error"
+  send_kept=$RESURGO_VAR/runs/$arg_run/$src_tree.listing
+  if [ -n "$arg_listing" ] && listing_kept "$send_kept" "$arg_listing"; then
+    cp "$send_kept" listing || job_fail failed 'cannot write the listing'
+  else
+    job_progress '"step":"listing"'
+    listing_make "$PWD/view" "$PWD/work" "$PWD/listing" "$PWD/filters" || job_fail failed "source $arg_source: $listing_error"
+  fi
   [ "$listing_count" -gt 0 ] || job_fail failed "source $arg_source is empty and has no root; look at its snapshot"
+  send_meta_begin
   send_data
-  send_meta
+  send_meta_end
   own_dir "$RESURGO_VAR/sent" "$RESURGO_VAR/sent/$arg_group"
-  mv -f listing "$RESURGO_VAR/sent/$arg_group/$arg_source"
+  send_hint=$RESURGO_VAR/sent/$arg_group/$arg_source
+  send_filters=$RESURGO_VAR/sent/$arg_group/.filters.$arg_source
+  rm -f "$send_filters"
+  mv -f listing "$send_hint" && mv -f filters "$send_filters"
   rm -rf work lists
   job_result "$(listing_result),\"sentBytes\":$sent_bytes,\"sentFiles\":$sent_files,\"deleted\":$deleted,\"resentBytes\":0,\"patterns\":$patterns"
 }
@@ -44,6 +54,7 @@ job_main() {
 send_data() {
   sent_bytes=0
   sent_files=0
+  deleted=0
   # -S costs time per file and does nothing where no file has holes.
   client_sparse=-S
   [ "$listing_sparse" -gt 0 ] || client_sparse=--no-S
@@ -51,28 +62,70 @@ send_data() {
   client_inplace=1
   [ "$src_kind" != none ] || client_inplace=0
   listing_has listing security.selinux || client_private_xattrs="$client_private_xattrs security.selinux"
+  plan_rest=whole
   if [ "$arg_checksum" = 0 ]; then
-    streams_plan listing "$RESURGO_VAR/sent/$arg_group/$arg_source" "$arg_streams" lists || job_fail failed 'cannot write the lists of the streams'
-    if [ "$plan_big" -gt 0 ] || { [ "$arg_streams" -gt 1 ] && { [ "$plan_files" -gt "$SEND_SPREAD_FILES" ] || [ "$plan_bytes" -gt "$SEND_SPREAD_BYTES" ]; }; }; then
-      streams_run "$arg_streams" "$PWD/view" "$listing_bytes" || client_verdict "$streams_bad"
+    send_base
+    streams_plan listing "$send_hint" "$arg_streams" lists "$send_known" || job_fail failed 'cannot write the lists of the streams'
+    [ "$plan_cut" = 0 ] || send_pass cut -W --ignore-times --force "$client_sparse" --from0 --files-from=lists/cut
+    if [ "$plan_files" -gt 0 ] && { [ "$plan_big" -gt 0 ] || [ "$plan_streams" -gt 1 ] || [ "$plan_rest" != whole ]; }; then
+      streams_run "$plan_streams" "$PWD/view" "$listing_bytes" || client_verdict "$streams_bad"
     fi
   fi
   client_base=$sent_bytes
-  set -- -H --delete-delay --filter="merge filters" "$client_sparse"
-  [ "$arg_checksum" = 0 ] || set -- "$@" --checksum
-  client_run "$listing_bytes" whole "$@" "$PWD/view/" peer::data/
-  client_verdict whole
-  client_stat whole.out 'Total bytes sent'
-  sent_bytes=$((sent_bytes + stat))
-  client_stat whole.out 'Number of regular files transferred'
-  sent_files=$((sent_files + stat))
-  client_stat whole.out 'Number of deleted files'
-  deleted=$stat
+  case $plan_rest in
+    none) ;;
+    # The filter is for the root's own content, which comes with the root.
+    some) send_pass rest -H --force --delete-missing-args --filter="merge filters" "$client_sparse" --from0 --files-from=lists/rest ;;
+    *)
+      # What is excluded now may have been sent before.
+      set -- -H --delete-delay --delete-excluded --filter="merge filters" "$client_sparse"
+      [ "$arg_checksum" = 0 ] || set -- "$@" --checksum
+      send_pass whole "$@"
+      ;;
+  esac
 }
 
-send_meta() {
+# send_base: what lies at the target, as far as that is certain: $send_known yes with its listing $send_hint; else no, with the listing of the
+# copy before as a hint that costs nothing when it is wrong.
+send_base() {
+  send_hint=$RESURGO_VAR/sent/$arg_group/$arg_source
+  send_filters=$RESURGO_VAR/sent/$arg_group/.filters.$arg_source
+  send_known=no
+  [ "$src_kind" != none ] || return 0
+  if [ "$arg_fresh" = 1 ]; then
+    send_hint=/dev/null
+    send_known=yes
+  elif [ -n "$arg_base" ] && [ -s "$send_hint" ] && cmp -s filters "$send_filters"; then
+    send_sum=$(sha256sum <"$send_hint")
+    [ "${send_sum%% *}" != "$arg_base" ] || send_known=yes
+  fi
+}
+
+# send_pass NAME ARG…: one pass after the streams, with its verdict and its numbers.
+send_pass() {
+  send_name=$1
+  shift
+  client_run "$listing_bytes" "$send_name" "$@" "$PWD/view/" peer::data/
+  client_verdict "$send_name"
+  client_stat "$send_name.out" 'Total bytes sent'
+  sent_bytes=$((sent_bytes + stat))
+  client_stat "$send_name.out" 'Number of regular files transferred'
+  sent_files=$((sent_files + stat))
+  client_stat "$send_name.out" 'Number of deleted files'
+  deleted=$((deleted + stat))
+}
+
+# The listing goes beside the data: it is read only when the data is there.
+send_meta_begin() {
   mkdir -p meta
-  gzip -n -c -1 listing >meta/listing.gz || job_fail failed 'cannot write the listing'
-  client_run "$listing_bytes" meta "$PWD/meta/listing.gz" peer::meta/
+  rm -f meta.rc
+  {
+    gzip -n -c -1 listing >meta/listing.gz && client_rsync meta "$PWD/meta/listing.gz" peer::meta/
+  } &
+  send_meta_pid=$!
+}
+
+send_meta_end() {
+  wait "$send_meta_pid" || :
   client_verdict meta
 }

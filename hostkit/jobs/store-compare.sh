@@ -19,7 +19,10 @@ job_main() {
   compare_mark=$RESURGO_VAR/runs/$arg_run/compared/$arg_tree
   rm -f "$compare_mark"
   [ -d "$store_current/$arg_tree" ] || job_fail not-found "nothing of $arg_tree has arrived; send it again"
-  compare_source "$RESURGO_VAR/runs/$arg_run/incoming/$arg_tree/listing.gz"
+  # Where nothing had to be sent no listing came either: the one that the last backup was sealed with is the same, as its sum shows.
+  compare_came=$RESURGO_VAR/runs/$arg_run/incoming/$arg_tree/listing.gz
+  [ -f "$compare_came" ] || compare_came=$store_current/resurgo/listings/$arg_tree.gz
+  compare_source "$compare_came"
   job_progress '"step":"compare"'
   # The seal asks whether anything in the tree changed after this moment: ctime can't be set by a sender.
   mkdir -p "$RESURGO_VAR/runs/$arg_run/compared"

@@ -2,7 +2,7 @@
 # keys: store:name
 
 # Set or read elsewhere:
-: "${arg_group-}" "${arg_run-}" "${arg_store-}" "${store_current-}" "${store_error-}" "${store_free-}" "${store_last-}" \
+: "${arg_group-}" "${arg_run-}" "${arg_store-}" "${store_coarse-}" "${store_current-}" "${store_error-}" "${store_free-}" "${store_last-}" \
   "${store_open_run-}" "${store_root-}" "${store_total-}"
 
 # shellcheck source=/dev/null
@@ -29,5 +29,5 @@ job_main() {
     stores_mark "$arg_run" || job_fail failed "cannot write in $store_root"
   fi
   stores_space
-  job_result "\"last\":\"$store_last\",\"usedBytes\":$((store_total - store_free)),\"freeBytes\":$store_free,\"warnings\":$(stores_warnings)"
+  job_result "\"last\":\"$store_last\",\"usedBytes\":$((store_total - store_free)),\"freeBytes\":$store_free,\"wholeSeconds\":$([ "$store_coarse" = yes ] && echo true || echo false),\"warnings\":$(stores_warnings)"
 }

@@ -112,9 +112,10 @@ listing_join() {
   listing_filter=
   [ ! -f "$1/names" ] || listing_filter=$1/names
   LC_ALL=C awk -F '\t' -v names="$listing_filter" -v links="$1/links" '
+    # As strings: mawk and others compare names that look like numbers as numbers, and 9 comes before 10.
     function wanted(path) {
-      while (!eof && name < path) if ((getline name < names) <= 0) eof = 1
-      return !eof && name == path
+      while (!eof && name "" < path "") if ((getline name < names) <= 0) eof = 1
+      return !eof && name "" == path ""
     }
     BEGIN { printf "" > links; if (names != "" && (getline name < names) <= 0) eof = 1 }
     names != "" && !wanted($1) { excluded++; next }
@@ -166,7 +167,7 @@ listing_xattrs() {
   if [ ! -f "$2/names" ]; then mv "$2/xattrs.all" "$2/xattrs"; return; fi
   LC_ALL=C awk -F '\t' -v names="$2/names" '
     BEGIN { if ((getline name < names) <= 0) eof = 1 }
-    { while (!eof && name < $1) if ((getline name < names) <= 0) eof = 1; if (!eof && name == $1) print }
+    { while (!eof && name "" < $1 "") if ((getline name < names) <= 0) eof = 1; if (!eof && name "" == $1 "") print }
   ' "$2/xattrs.all" >"$2/xattrs"
 }
 
@@ -195,6 +196,20 @@ listing_make() {
   listing_sha256=$(sha256sum <"$3") && listing_sha256=${listing_sha256%% *}
   rm -rf "$2/empty" "$2/entries" "$2/xattrs"
   [ -z "$listing_error" ]
+}
+
+# listing_keep LISTING PLACE: keeps the last listing made, with its numbers beside it, for another job of the run.
+listing_keep() {
+  mv -f "$1" "$2" && printf '%s\n' "$listing_count $listing_files $listing_bytes $listing_sparse $listing_linked $listing_excluded $listing_sha256" \
+    | atomic_write "$2.facts"
+}
+
+# listing_kept PLACE SHA256: reads the numbers of a listing that was kept; 1 unless it is there and has that sum.
+listing_kept() {
+  [ -f "$1" ] && [ -r "$1.facts" ] || return 1
+  read -r listing_count listing_files listing_bytes listing_sparse listing_linked listing_excluded listing_sha256 <"$1.facts" || return 1
+  [ "$listing_sha256" = "$2" ] || return 1
+  listing_sum=$(sha256sum <"$1") && [ "${listing_sum%% *}" = "$2" ]
 }
 
 # listing_result: the numbers of the last listing as a JSON body.

@@ -10,13 +10,16 @@ sources_view() {
   snapshot_view "$arg_group" "$1" "$arg_run" "$2"
 }
 
-# sources_filters NAME FILE: the configured excludes as rsync's filter rules; sets $patterns, the same as a JSON array.
-# A pattern is data: it is written as one exclude rule with its prefix, whatever it holds.
+# sources_filters NAME FILE VIEW: the configured excludes as rsync's filter rules; sets $patterns, the same as a JSON array.
+# A pattern is data: it is written as one exclude rule with its prefix, whatever it holds. What is the hostkit's own is named only where
+# VIEW holds it: without a rule no listing has to ask rsync for the names.
 sources_filters() {
   patterns=
   sources_wanted=$1
   sources_file=$2
-  view_excludes "$1" | sed 's/^/- /' >"$2"
+  view_excludes "$1" | while IFS= read -r sources_own; do
+    [ ! -e "$3$sources_own" ] || printf -- '- %s\n' "$sources_own"
+  done >"$2"
   config_each exclude "$arg_group" sources_filter
   patterns="[$patterns]"
 }

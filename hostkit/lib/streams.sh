@@ -1,74 +1,162 @@
-# A large copy in several streams: disjoint lists of plain files first, then one whole pass that has the last word on everything.
+# A large copy in several streams: disjoint lists of plain files first, then one pass that has the last word on everything else.
 
 # Set or read elsewhere:
-: "${client_inplace-}" "${client_share-}" "${client_sparse-}" "${plan_big-}" "${plan_bytes-}" "${plan_files-}" "${stat-}" \
-  "${streams_bad-}"
+: "${client_inplace-}" "${client_share-}" "${client_sparse-}" "${plan_big-}" "${plan_bytes-}" "${plan_cut-}" "${plan_files-}" \
+  "${plan_rest-}" "${plan_streams-}" "${stat-}" "${streams_bad-}"
 
-# streams_plan LISTING HINT STREAMS DIR: from the source's listing, and from the listing of the copy before (HINT, may be absent),
-# the files that changed, spread over DIR/big.N and DIR/small.N (names ended by NUL). Only regular files without hard links
-# go here: links need the whole pass (S9), and a file written in place must have one name (S11). Sets plan_files plan_bytes plan_big.
+# Below this, one stream is quicker than several.
+STREAMS_FEW_FILES=2000
+STREAMS_FEW_BYTES=67108864
+
+# streams_plan LISTING BEFORE STREAMS DIR KNOWN: from the source's listing, and from the listing BEFORE of what may lie at the target, what
+# is to be sent, as lists of names ended by NUL. KNOWN is yes where exactly BEFORE lies there.
+#   DIR/big.N     large plain files, written in place (S11: a file written in place has one name)
+#   DIR/new.N     small plain files that the target does not have (KNOWN alone), written in place too: there is nothing that they could spoil
+#   DIR/small.N   small plain files that changed
+#   DIR/cut       files that were hard links of others in BEFORE and are not any more: they need new inodes, also when nothing else changed
+#   DIR/rest      whatever else differs: folders, links, devices, attributes, what is gone, and the folders whose times the streams spoil
+# Sets plan_files plan_bytes plan_big plan_cut plan_streams, and plan_rest: none or some of DIR/rest, or whole: only a pass over the whole tree
+# will do, because BEFORE is no more than a guess, or links or types changed.
 streams_plan() {
   rm -rf "$4"
   mkdir -p "$4" || return 1
-  plan_hint=/dev/null
-  [ ! -s "$2" ] || plan_hint=$2
-  # A listing's lines carry everything that a change changes, so the new ones are those that the hint lacks.
-  LC_ALL=C sort -t '	' -k 10 "$plan_hint" 2>/dev/null | LC_ALL=C awk -F '\t' 'NF == 10' >"$4/before"
-  LC_ALL=C awk -F '\t' -v before="$4/before" -v min="$STORES_INPLACE_BYTES" -v allow="$client_inplace" -v big="$4/big" -v small="$4/small" '
-    function next_before() { if ((getline line < before) > 0) { split(line, part, "\t"); path = part[10] } else { eof = 1 } }
-    BEGIN { OFS = "\t"; next_before(); printf "" > big; printf "" > small }
-    /^xattrs$/ { exit }
-    $1 != "f" || $7 != "-" || $10 ~ /%0A/ { next }
-    {
-      while (!eof && path < $10) next_before()
-      if (!eof && path == $10 && line == $0) next
-      if ($5 + 0 >= min && allow) print $5, $10 > big; else print $5, $10 > small
+  plan_before=/dev/null
+  [ ! -s "$2" ] || plan_before=$2
+  : >"$4/touched"
+  [ "$5" = no ] || [ "$plan_before" = /dev/null ] || streams_touched "$1" "$plan_before" "$4" || return 1
+  # A listing's lines carry everything that a change changes but the attributes. Both are sorted by path, as bytes.
+  LC_ALL=C awk -F '\t' -v before="$plan_before" -v touched="$4/touched" -v known="$5" -v min="$STORES_INPLACE_BYTES" \
+    -v allow="$client_inplace" -v dir="$4" '
+    function older(  parts) {
+      while ((getline old < before) > 0 && old != "xattrs") {
+        parts = split(old, was, "\t")
+        # As strings, here and below: names that look like numbers would be compared as numbers.
+        if (parts == 10) { at = was[10] ""; return }
+      }
+      over = 1
     }
-  ' "$1" || return 1
-  LC_ALL=C sort -rn "$4/big" | LC_ALL=C awk -F '\t' -v streams="$3" -v dir="$4" -v small="$4/small" '
+    function attributes(path) {
+      while (!calm && name < path) if ((getline name < touched) > 0) name = name ""; else calm = 1
+      return !calm && name == path
+    }
+    function up(path) { return match(path, /\/[^\/]*$/) ? substr(path, 1, RSTART - 1) : "." }
+    function rest(path) { if (!(path in named)) { named[path]; print path > (dir "/rest.paths") } }
+    function gone(  folder) {
+      if (at ~ /%0A/) whole = 1
+      for (folder = up(at); folder != "."; folder = up(folder)) if (folder in dropped) return
+      dropped[at]
+      print at > (dir "/rest.paths")
+      rest(up(at))
+    }
+    BEGIN {
+      printf "" > (dir "/big"); printf "" > (dir "/new"); printf "" > (dir "/small"); printf "" > (dir "/cut.paths")
+      printf "" > (dir "/rest.paths")
+      older()
+    }
+    /^xattrs$/ { exit }
+    NF != 10 { next }
+    {
+      path = $10 ""
+      while (!over && at < path) { gone(); older() }
+      there = !over && at == path
+      same = there && old == $0
+      type = was[1]; group = was[7] ""
+      if (there) older()
+      if (same) { if (attributes(path)) { if (path ~ /%0A/) whole = 1; rest(path) }; next }
+      if (there && (type != $1 || group != "-" || $7 != "-")) whole = 1
+      if (path ~ /%0A/) { whole = 1; next }
+      if (there && $1 == "f" && group != "-" && group != $7 "" && ($7 == "-" || $7 "" == path)) { print path > (dir "/cut.paths"); cut++ }
+      if (path != ".") rest(up(path))
+      if ($1 != "f" || $7 != "-") rest(path)
+      else if ($5 + 0 >= min && allow) print $5, path > (dir "/big")
+      else if (known == "yes" && !there) print $5, path > (dir "/new")
+      else print $5, path > (dir "/small")
+    }
+    END {
+      while (!over) { gone(); older() }
+      print ((known == "yes" && !whole) ? "some" : "whole"), cut + 0 > (dir "/kind")
+    }
+  ' OFS='\t' "$1" || return 1
+  read -r plan_rest plan_cut <"$4/kind"
+  LC_ALL=C sort -rn "$4/big" | LC_ALL=C awk -F '\t' -v streams="$3" -v dir="$4" -v kind="$plan_rest" -v few_files="$STREAMS_FEW_FILES" \
+    -v few_bytes="$STREAMS_FEW_BYTES" '
     function unescape(s,  out, at) {
       out = ""
       while ((at = index(s, "%")) > 0) { out = out substr(s, 1, at - 1) byte[substr(s, at + 1, 2)]; s = substr(s, at + 3) }
-      return out s
+      return "./" out s
     }
     # A small file costs its bytes and a fixed share for being a file at all.
     function weight(size) { return size + 16384 }
-    BEGIN { for (i = 1; i < 256; i++) byte[sprintf("%02X", i)] = sprintf("%c", i) }
-    {
-      least = 1
-      for (i = 2; i <= streams; i++) if (load[i] < load[least]) least = i
-      load[least] += weight($1); all += weight($1); bytes += $1; files++; bigs++
-      print "./" unescape($2) > (dir "/big." least)
+    function count(list,  line, part) {
+      while ((getline line < list) > 0) { split(line, part, "\t"); all += weight(part[1]); bytes += part[1]; files++ }
+      close(list)
     }
-    END {
-      while ((getline line < small) > 0) { split(line, part, "\t"); all += weight(part[1]); bytes += part[1]; files++ }
-      close(small)
-      i = 1
-      # Neighbours stay together: a folder is then written by one stream.
-      while ((getline line < small) > 0) {
+    # Neighbours stay together: a folder is then written by one stream.
+    function spread(list, to,  line, part) {
+      while ((getline line < list) > 0) {
         split(line, part, "\t")
         while (i < streams && load[i] >= all / streams) i++
         load[i] += weight(part[1])
-        print "./" unescape(part[2]) > (dir "/small." i)
+        print unescape(part[2]) > (with_rest ? dir "/rest" : to "." i)
       }
-      printf "%d %.0f %d\n", files, bytes, bigs > (dir "/plan")
+    }
+    function rewrite(list, to,  line) {
+      printf "" > to
+      while ((getline line < list) > 0) print unescape(line) > to
+    }
+    BEGIN { for (i = 1; i < 256; i++) byte[sprintf("%02X", i)] = sprintf("%c", i) }
+    { big[++bigs] = $0; all += weight($1); bytes += $1; files++ }
+    END {
+      count(dir "/new"); count(dir "/small")
+      if (files <= few_files && bytes <= few_bytes) streams = 1
+      # A few small files go with the rest: another connection would cost more than they do.
+      with_rest = (kind != "whole" && bigs == 0 && streams == 1)
+      for (n = 1; n <= bigs; n++) {
+        split(big[n], part, "\t")
+        least = 1
+        for (i = 2; i <= streams; i++) if (load[i] < load[least]) least = i
+        load[least] += weight(part[1])
+        print unescape(part[2]) > (dir "/big." least)
+      }
+      rewrite(dir "/rest.paths", dir "/rest"); rewrite(dir "/cut.paths", dir "/cut")
+      i = 1
+      spread(dir "/new", dir "/new"); spread(dir "/small", dir "/small")
+      print (with_rest ? 0 : files), sprintf("%.0f", bytes), bigs + 0, streams > (dir "/plan")
     }
   ' || return 1
-  for plan_list in "$4"/big.* "$4"/small.*; do
+  for plan_list in "$4"/big.* "$4"/new.* "$4"/small.* "$4/cut" "$4/rest"; do
     [ -f "$plan_list" ] || continue
     tr '\n' '\0' <"$plan_list" >"$plan_list.0" && mv "$plan_list.0" "$plan_list" || return 1
   done
-  read -r plan_files plan_bytes plan_big <"$4/plan"
+  [ "$plan_rest" = whole ] || [ -s "$4/rest" ] || plan_rest=none
+  read -r plan_files plan_bytes plan_big plan_streams <"$4/plan"
 }
 
-# streams_one N ROOT: one stream: its large files in place, so that a break costs only what was on the way; then its small ones.
+# streams_touched LISTING BEFORE DIR: DIR/touched, the paths whose attributes differ, sorted.
+streams_touched() {
+  for streams_side in "$1" "$2"; do
+    streams_out=$3/attributes
+    [ "$streams_side" = "$1" ] || streams_out=$3/attributes.before
+    LC_ALL=C sed '1,/^xattrs$/d' "$streams_side" >"$streams_out" || return 1
+  done
+  cmp -s "$3/attributes" "$3/attributes.before" ||
+    LC_ALL=C comm -3 "$3/attributes.before" "$3/attributes" | LC_ALL=C awk -F '\t' '{ print ($1 == "") ? $2 : $1 }' | LC_ALL=C sort -u >"$3/touched"
+}
+
+# streams_one N ROOT: one stream: its large files in place, so that a break costs only what was on the way; then its new ones, then the others.
 streams_one() {
-  if [ -s "lists/big.$1" ]; then
-    client_rsync "big.$1" --inplace --partial "$client_sparse" --from0 --files-from="lists/big.$1" "$2/" peer::data/ || return
-  fi
-  if [ -s "lists/small.$1" ]; then
-    client_rsync "small.$1" -W "$client_sparse" --from0 --files-from="lists/small.$1" "$2/" peer::data/ || return
-  fi
+  streams_list "big.$1" "$2" --inplace --partial || return
+  streams_list "new.$1" "$2" --inplace -W || return
+  streams_list "small.$1" "$2" -W || return
+}
+
+# streams_list NAME ROOT ARG…: the files of one list. What takes a folder's place needs the force to remove it.
+streams_list() {
+  [ -s "lists/$1" ] || return 0
+  streams_name=$1
+  streams_root=$2
+  shift 2
+  client_rsync "$streams_name" --force "$client_sparse" "$@" --from0 --files-from="lists/$streams_name" "$streams_root/" peer::data/
 }
 
 # streams_run N ROOT TOTAL: all of them side by side; returns 1 with $streams_bad, the pass that failed first.
@@ -78,10 +166,10 @@ streams_run() {
   client_share=$1
   streams_i=1
   while [ "$streams_i" -le "$1" ]; do
-    for streams_kind in big small; do
+    for streams_kind in big new small; do
       [ ! -s "lists/$streams_kind.$streams_i" ] || streams_names="$streams_names $streams_kind.$streams_i"
     done
-    rm -f "big.$streams_i.rc" "small.$streams_i.rc"
+    rm -f "big.$streams_i.rc" "new.$streams_i.rc" "small.$streams_i.rc"
     streams_one "$streams_i" "$2" &
     streams_pids="$streams_pids $!"
     streams_i=$((streams_i + 1))

@@ -64,6 +64,7 @@ export async function benchCopy(options: BenchOptions): Promise<Figure> {
         for (const who of inOrder(round)) {
           // Of no use for anything but a first copy.
           if (who === FLOOR && kind !== 'first') continue;
+          if (who !== OURS && !options.against.includes(who)) continue;
           await settle(fleet);
           const took = who === OURS ? await ours(stand, round) : await theirs(stand, who, round);
           keep(results, kind, who, took);

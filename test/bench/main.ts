@@ -1,4 +1,4 @@
-/** `npm run bench:fleet -- [--only pause,copy,…] [--rounds N] [--size full|small] [--out FILE]`: the figures of docs/bench.md. */
+/** `npm run bench:fleet -- [--only pause,copy,…] [--rounds N] [--size full|small] [--against 'rsync -a,…'] [--out FILE]`: the figures of docs/bench.md. */
 import { writeFileSync } from 'node:fs';
 import { cpus, loadavg, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
@@ -7,6 +7,7 @@ import { benchOverhead } from './overhead';
 import { benchPause } from './pause';
 import { benchResend } from './resend';
 import { benchScale } from './scale';
+import { RIVALS } from './support/rivals';
 import { type BenchOptions, type Figure, markdown } from './support/figures';
 
 type Bench = (options: BenchOptions) => Promise<Figure>;
@@ -25,6 +26,7 @@ async function main(): Promise<number> {
       only: { type: 'string', default: Object.keys(BENCHES).join(',') },
       rounds: { type: 'string', default: '3' },
       size: { type: 'string', default: 'full' },
+      against: { type: 'string', default: RIVALS.join(',') },
       out: { type: 'string', default: 'bench-fleet' },
     },
   });

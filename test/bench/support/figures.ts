@@ -24,6 +24,8 @@ export interface BenchOptions {
   rounds: number;
   /** `full` is what the goals are about; `small` is a tenth, for trying the bench itself. */
   size: 'full' | 'small';
+  /** The programs to compare a copy with; what is left out has no rows. */
+  against: readonly string[];
   /** Says what goes on. */
   say: (text: string) => void;
 }

@@ -1,0 +1,123 @@
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { awkwardTree } from './listing-tree';
+import { sh, storeKit, tree, type Answer, type StoreKit } from './stores-kit';
+import { describeAsRoot } from './support';
+
+jest.setTimeout(120_000);
+
+/** Which passes a send has made, by the output that each leaves. */
+const passes = (kit: StoreKit, run: string): string[] =>
+  readdirSync(join(kit.root, 'jobs', `send.${run}`))
+    .filter((file) => file.endsWith('.out'))
+    .map((file) => file.replace(/(\.\d+)?\.out$/, ''))
+    .filter((file) => file !== 'meta')
+    .sort();
+
+describeAsRoot('S9 what is sent when it is known what lies at the target', () => {
+  let kit: StoreKit;
+  let run = 0;
+  let base = '';
+  beforeAll(async () => {
+    // With a pattern, so that the listing asks rsync for the names.
+    kit = await storeKit({ kind: 'btrfs', fs: 'btrfs', conf: 'exclude web data /cache/' });
+    sh(
+      'cd "$1" && mkdir cache && echo junk >cache/junk && mkdir 1 2 9 10 gone gone/deep plain && for d in 1 2 9 10 gone/deep plain; do for i in 8 9 10 11; do echo $d $i >$d/$i; done; done; head -c 17000000 /dev/urandom >large',
+      kit.source,
+    );
+  });
+  afterAll(() => {
+    kit.close();
+  });
+
+  /** Changes the source, copies with what is known, and seals. */
+  const round = async (change: string, extra: Record<string, string> = { base }): Promise<string[]> => {
+    sh(`cd "$1" && ${change}`, kit.source);
+    run += 1;
+    const name = `run-${String(run).padStart(4, '0')}`;
+    const { send, compare } = await kit.copy(name, { streams: '2', ...extra });
+    expect(send).toMatchObject({ ok: true });
+    expect(compare).toMatchObject({ ok: true, equal: true, differences: [] });
+    expect(kit.seal(name, `20261121_01${String(run).padStart(2, '0')}00`)).toMatchObject({ ok: true });
+    base = String(send['sha256']);
+    return passes(kit, name);
+  };
+
+  it('an empty target gets everything without a pass over the whole tree', async () => {
+    expect(await round(':', { fresh: '1' })).toEqual(['big', 'new', 'rest']);
+  });
+
+  it('whatever a file system can hold arrives', async () => {
+    awkwardTree(kit.source);
+    expect(await round(':')).toContain('whole');
+  });
+
+  it('few changes go in one pass: new, changed and removed files, folders, links, attributes, modes', async () => {
+    const changes = [
+      'echo new >9/new; mkdir -p more/deep/er; echo x >more/deep/er/x; ln -s x more/link; mkfifo more/fifo',
+      'echo changed >10/9; rm 2/8; rm -r gone; ln -sfn elsewhere 1/link',
+      'setfattr -n user.only -v attribute 1/9; chmod 700 2; touch -d 2001-01-01 plain',
+    ];
+    expect(await round(changes.join('; '))).toEqual(['rest']);
+    expect(existsSync(join(kit.received, 'gone'))).toBe(false);
+    expect(readFileSync(join(kit.received, '10/9'), 'utf8')).toBe('changed\n');
+  });
+
+  it('a large file that changed is written in place, and nothing else is visited', async () => {
+    const change = 'printf changed | dd of=large conv=notrunc bs=1 seek=5000000 2>/dev/null; touch -r 1 .';
+    expect(await round(change)).toEqual(['big', 'rest']);
+    sh('cmp "$1/large" "$2/large"', kit.source, kit.received);
+  });
+
+  it.each([
+    ['a folder becomes a file', 'rm -r plain; echo file >plain'],
+    ['a file becomes a folder', 'rm plain; mkdir plain; echo x >plain/x'],
+    ['a name with a newline', 'echo x >"1/a\nb"'],
+    ['hard links are made', 'ln 1/8 1/twin; ln 1/8 2/twin; ln 9/8 9/twin; ln 9/8 9/third; ln 9/8 9/fourth'],
+    ['a hard link is cut and nothing else changes', 'cp -a 1/8 1/new; mv 1/new 1/8'],
+    ['hard links are paired anew', 'cp -a 9/third 9/new; mv 9/new 9/third; ln -f 9/third 9/fourth'],
+  ])('%s: the whole tree is visited', async (_what, change) => {
+    expect(await round(change)).toContain('whole');
+  });
+
+  it('a pattern that was added is no reason to send, and what it names goes at the target', async () => {
+    const conf = join(kit.root, 'etc/host.conf');
+    writeFileSync(conf, `${readFileSync(conf, 'utf8')}exclude web data /more/\n`);
+    expect(existsSync(join(kit.received, 'more'))).toBe(true);
+    expect(await round('echo x >>9/9')).toContain('whole');
+    expect(existsSync(join(kit.received, 'more'))).toBe(false);
+  });
+
+  it('what is believed of the target and not so is found out by the comparison, and a pass over all mends it', async () => {
+    sh('echo more >>"$1/9/10"', kit.source);
+    const name = 'run-0090';
+    expect(kit.job('store-open', { store: 'main' }, name)).toMatchObject({ ok: true });
+    await kit.serve(kit.received, join(kit.root, 'var/runs', name, 'incoming', tree));
+    sh('echo other >"$1/2/9"; rm "$1/2/10"', kit.received);
+    const compare = (sent: Answer, job: string): Answer =>
+      kit.job('store-compare', { store: 'main', tree, sha256: String(sent['sha256']), job }, name);
+    const partly = kit.job('send', { source: 'data', ...kit.peer(), base }, name);
+    expect(compare(partly, 'compare')).toMatchObject({ ok: true, equal: false });
+    const all = kit.job('send', { source: 'data', ...kit.peer(), job: 'send-all' }, name);
+    expect(compare(all, 'compare-all')).toMatchObject({ ok: true, equal: true });
+    expect(kit.seal(name, '20261121_020000')).toMatchObject({ ok: true });
+    base = String(all['sha256']);
+  });
+
+  it('where nothing changed nothing is sent: the sealed listing stands for the one that did not come', () => {
+    const name = 'run-0091';
+    expect(kit.job('store-open', { store: 'main' }, name)).toMatchObject({ ok: true });
+    const compare = { store: 'main', tree, sha256: base };
+    expect(kit.job('store-compare', compare, name)).toMatchObject({ ok: true, equal: true });
+    expect(kit.seal(name, '20261121_020100')).toMatchObject({ ok: true });
+    const other = kit.job('store-compare', { ...compare, sha256: '0'.repeat(64), job: 'other' }, name);
+    expect(other).toMatchObject({ ok: false });
+  });
+
+  it('S9 names that are numbers are listed although they do not sort as numbers', () => {
+    const listing = kit.job('listing', { source: 'data' }, 'run-0092');
+    expect(listing).toMatchObject({ ok: true });
+    const file = join(kit.root, 'var/runs/run-0092', `${tree}.listing`);
+    expect(sh('cut -f10 "$1" | grep -cx -e 1 -e 10 -e 2 -e 9', file).trim()).toBe('4');
+  });
+});
