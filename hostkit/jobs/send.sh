@@ -9,8 +9,8 @@
 
 # Set or read elsewhere:
 : "${arg_base-}" "${arg_checksum-}" "${arg_fresh-}" "${arg_group-}" "${arg_listing-}" "${arg_run-}" "${arg_source-}" "${arg_streams-}" "${client_base-}" "${client_inplace-}" \
-  "${listing_bytes-}" "${listing_count-}" "${listing_error-}" "${listing_sparse-}" "${patterns-}" "${plan_big-}" \
-  "${plan_cut-}" "${plan_files-}" "${plan_rest-}" "${plan_streams-}" "${src_kind-}" "${src_tree-}" "${stat-}" "${streams_bad-}"
+  "${listing_bytes-}" "${listing_count-}" "${listing_error-}" "${listing_sparse-}" "${patterns-}" "${plan_beside-}" \
+  "${plan_big-}" "${plan_cut-}" "${plan_files-}" "${plan_rest-}" "${plan_streams-}" "${src_kind-}" "${src_tree-}" "${stat-}" "${streams_bad-}"
 
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/snapshots.sh"
@@ -74,8 +74,12 @@ send_data() {
   client_base=$sent_bytes
   case $plan_rest in
     none) ;;
-    # The filter is for the root's own content, which comes with the root.
-    some) send_pass rest -H --force --delete-missing-args --filter="merge filters" "$client_sparse" --from0 --files-from=lists/rest ;;
+    some)
+      if [ "$plan_beside" = no ] || [ "$plan_files" = 0 ]; then
+        client_watched "$listing_bytes" rest streams_rest "$PWD/view"
+        send_sum_up rest
+      fi
+      ;;
     *)
       # What is excluded now may have been sent before.
       set -- -H --delete-delay --delete-excluded --filter="merge filters" "$client_sparse"
@@ -106,12 +110,16 @@ send_pass() {
   send_name=$1
   shift
   client_run "$listing_bytes" "$send_name" "$@" "$PWD/view/" peer::data/
-  client_verdict "$send_name"
-  client_stat "$send_name.out" 'Total bytes sent'
+  send_sum_up "$send_name"
+}
+
+send_sum_up() {
+  client_verdict "$1"
+  client_stat "$1.out" 'Total bytes sent'
   sent_bytes=$((sent_bytes + stat))
-  client_stat "$send_name.out" 'Number of regular files transferred'
+  client_stat "$1.out" 'Number of regular files transferred'
   sent_files=$((sent_files + stat))
-  client_stat "$send_name.out" 'Number of deleted files'
+  client_stat "$1.out" 'Number of deleted files'
   deleted=$((deleted + stat))
 }
 

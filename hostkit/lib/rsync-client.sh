@@ -119,9 +119,17 @@ client_base=0
 client_run() {
   client_run_total=$1
   client_run_name=$2
+  shift 2
+  client_watched "$client_run_total" "$client_run_name" client_rsync "$client_run_name" "$@"
+}
+
+# client_watched TOTAL NAME COMMAND…: the same for a pass that COMMAND makes.
+client_watched() {
+  client_run_total=$1
+  client_run_name=$2
   rm -f "$2.rc" "$2.out"
   shift 2
-  client_rsync "$client_run_name" "$@" &
+  "$@" &
   client_pid=$!
   client_watch "$client_run_total" "$client_run_name" &
   client_watcher=$!

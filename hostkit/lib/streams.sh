@@ -1,7 +1,7 @@
 # A large copy in several streams: disjoint lists of plain files first, then one pass that has the last word on everything else.
 
 # Set or read elsewhere:
-: "${client_inplace-}" "${client_share-}" "${client_sparse-}" "${plan_big-}" "${plan_bytes-}" "${plan_cut-}" "${plan_files-}" \
+: "${client_inplace-}" "${client_share-}" "${client_sparse-}" "${plan_big-}" "${plan_beside-}" "${plan_bytes-}" "${plan_cut-}" "${plan_files-}" \
   "${plan_rest-}" "${plan_streams-}" "${stat-}" "${streams_bad-}"
 
 # Below this, one stream is quicker than several.
@@ -10,13 +10,14 @@ STREAMS_FEW_BYTES=67108864
 
 # streams_plan LISTING BEFORE STREAMS DIR KNOWN: from the source's listing, and from the listing BEFORE of what may lie at the target, what
 # is to be sent, as lists of names ended by NUL. KNOWN is yes where exactly BEFORE lies there.
-#   DIR/big.N     large plain files, written in place (S11: a file written in place has one name)
-#   DIR/new.N     small plain files that the target does not have (KNOWN alone), written in place too: there is nothing that they could spoil
+#   DIR/place.N   plain files that are written in place (S11: such a file has one name): large ones, and where the target is KNOWN those that it
+#                 does not have, as there is nothing that they could spoil
 #   DIR/small.N   small plain files that changed
 #   DIR/cut       files that were hard links of others in BEFORE and are not any more: they need new inodes, also when nothing else changed
 #   DIR/rest      whatever else differs: folders, links, devices, attributes, what is gone, and the folders whose times the streams spoil
-# Sets plan_files plan_bytes plan_big plan_cut plan_streams, and plan_rest: none or some of DIR/rest, or whole: only a pass over the whole tree
-# will do, because BEFORE is no more than a guess, or links or types changed.
+# Sets plan_files (in streams) plan_bytes plan_big plan_cut plan_streams; plan_rest: none or some of DIR/rest, or whole: only a pass over the whole
+# tree will do, because BEFORE is no more than a guess, or links or types changed; plan_beside: yes where the rest need not wait for the
+# streams, as they touch no folder.
 streams_plan() {
   rm -rf "$4"
   mkdir -p "$4" || return 1
@@ -68,16 +69,16 @@ streams_plan() {
       if (there && $1 == "f" && group != "-" && group != $7 "" && ($7 == "-" || $7 "" == path)) { print path > (dir "/cut.paths"); cut++ }
       if (path != ".") rest(up(path))
       if ($1 != "f" || $7 != "-") rest(path)
-      else if ($5 + 0 >= min && allow) print $5, path > (dir "/big")
+      else if ($5 + 0 >= min && allow) { print $5, path > (dir "/big"); if (!there) fresh = 1 }
       else if (known == "yes" && !there) print $5, path > (dir "/new")
       else print $5, path > (dir "/small")
     }
     END {
       while (!over) { gone(); older() }
-      print ((known == "yes" && !whole) ? "some" : "whole"), cut + 0 > (dir "/kind")
+      print ((known == "yes" && !whole) ? "some" : "whole"), cut + 0, (fresh ? "no" : "yes") > (dir "/kind")
     }
   ' OFS='\t' "$1" || return 1
-  read -r plan_rest plan_cut <"$4/kind"
+  read -r plan_rest plan_cut plan_beside <"$4/kind"
   LC_ALL=C sort -rn "$4/big" | LC_ALL=C awk -F '\t' -v streams="$3" -v dir="$4" -v kind="$plan_rest" -v few_files="$STREAMS_FEW_FILES" \
     -v few_bytes="$STREAMS_FEW_BYTES" '
     function unescape(s,  out, at) {
@@ -107,29 +108,32 @@ streams_plan() {
     BEGIN { for (i = 1; i < 256; i++) byte[sprintf("%02X", i)] = sprintf("%c", i) }
     { big[++bigs] = $0; all += weight($1); bytes += $1; files++ }
     END {
+      large = bytes
       count(dir "/new"); count(dir "/small")
-      if (files <= few_files && bytes <= few_bytes) streams = 1
+      few = (files - bigs <= few_files && bytes - large <= few_bytes)
       # A few small files go with the rest: another connection would cost more than they do.
-      with_rest = (kind != "whole" && bigs == 0 && streams == 1)
+      with_rest = (kind != "whole" && few)
+      if (few && bytes <= few_bytes) streams = 1
       for (n = 1; n <= bigs; n++) {
         split(big[n], part, "\t")
         least = 1
         for (i = 2; i <= streams; i++) if (load[i] < load[least]) least = i
         load[least] += weight(part[1])
-        print unescape(part[2]) > (dir "/big." least)
+        print unescape(part[2]) > (dir "/place." least)
       }
       rewrite(dir "/rest.paths", dir "/rest"); rewrite(dir "/cut.paths", dir "/cut")
       i = 1
-      spread(dir "/new", dir "/new"); spread(dir "/small", dir "/small")
-      print (with_rest ? 0 : files), sprintf("%.0f", bytes), bigs + 0, streams > (dir "/plan")
+      spread(dir "/new", dir "/place"); spread(dir "/small", dir "/small")
+      print (with_rest ? bigs + 0 : files + 0), sprintf("%.0f", bytes), bigs + 0, streams, (with_rest ? "yes" : "no") > (dir "/plan")
     }
   ' || return 1
-  for plan_list in "$4"/big.* "$4"/new.* "$4"/small.* "$4/cut" "$4/rest"; do
+  for plan_list in "$4"/place.* "$4"/small.* "$4/cut" "$4/rest"; do
     [ -f "$plan_list" ] || continue
     tr '\n' '\0' <"$plan_list" >"$plan_list.0" && mv "$plan_list.0" "$plan_list" || return 1
   done
   [ "$plan_rest" = whole ] || [ -s "$4/rest" ] || plan_rest=none
-  read -r plan_files plan_bytes plan_big plan_streams <"$4/plan"
+  read -r plan_files plan_bytes plan_big plan_streams plan_alone <"$4/plan"
+  [ "$plan_alone/$plan_rest" = yes/some ] || plan_beside=no
 }
 
 # streams_touched LISTING BEFORE DIR: DIR/touched, the paths whose attributes differ, sorted.
@@ -143,11 +147,15 @@ streams_touched() {
     LC_ALL=C comm -3 "$3/attributes.before" "$3/attributes" | LC_ALL=C awk -F '\t' '{ print ($1 == "") ? $2 : $1 }' | LC_ALL=C sort -u >"$3/touched"
 }
 
-# streams_one N ROOT: one stream: its large files in place, so that a break costs only what was on the way; then its new ones, then the others.
+# streams_one N ROOT: one stream: what is written in place first, so that a break costs only what was on the way; then the others.
 streams_one() {
-  streams_list "big.$1" "$2" --inplace --partial || return
-  streams_list "new.$1" "$2" --inplace -W || return
+  streams_list "place.$1" "$2" --inplace --partial || return
   streams_list "small.$1" "$2" -W || return
+}
+
+# streams_rest ROOT: what differs and is in no stream. The filter is for the root's own content, which comes with the root.
+streams_rest() {
+  client_rsync rest -H --force --delete-missing-args --filter="merge filters" "$client_sparse" --from0 --files-from=lists/rest "$1/" peer::data/
 }
 
 # streams_list NAME ROOT ARG…: the files of one list. What takes a folder's place needs the force to remove it.
@@ -164,16 +172,23 @@ streams_run() {
   streams_names=
   streams_pids=
   client_share=$1
+  [ "$plan_beside" = no ] || client_share=$((client_share + 1))
   streams_i=1
   while [ "$streams_i" -le "$1" ]; do
-    for streams_kind in big new small; do
+    for streams_kind in place small; do
       [ ! -s "lists/$streams_kind.$streams_i" ] || streams_names="$streams_names $streams_kind.$streams_i"
     done
-    rm -f "big.$streams_i.rc" "new.$streams_i.rc" "small.$streams_i.rc"
+    rm -f "place.$streams_i.rc" "small.$streams_i.rc"
     streams_one "$streams_i" "$2" &
     streams_pids="$streams_pids $!"
     streams_i=$((streams_i + 1))
   done
+  if [ "$plan_beside" = yes ]; then
+    rm -f rest.rc
+    streams_rest "$2" &
+    streams_pids="$streams_pids $!"
+    streams_names="$streams_names rest"
+  fi
   streams_total=$3
   set --
   for streams_name in $streams_names; do set -- "$@" "$streams_name"; done
@@ -192,5 +207,7 @@ streams_run() {
     sent_bytes=$((sent_bytes + stat))
     client_stat "$streams_name.out" 'Number of regular files transferred'
     sent_files=$((sent_files + stat))
+    client_stat "$streams_name.out" 'Number of deleted files'
+    deleted=$((deleted + stat))
   done
 }

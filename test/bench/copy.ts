@@ -96,7 +96,7 @@ async function ours(stand: Stand, round: number): Promise<Took> {
   const thawed = lastOf(ran, /^freeze thaw$/);
   const [copy] = ran.copies;
   if (copy === undefined) throw new Error(`run ${ran.workflowId} tells of no copy`);
-  const sent = lastOf(ran, /^job .*send/);
+  const sent = lastOf(ran, /^job .*(list|send)/);
   return {
     wall: (copy.endedAtMs - thawed.to) / 1000,
     cpu: sent.cpu - thawed.cpu,

@@ -34,6 +34,7 @@ async function main(): Promise<number> {
   if (!Number.isInteger(rounds) || rounds < 1) throw new Error('--rounds is a whole number from 1');
   const { size } = values;
   if (size !== 'full' && size !== 'small') throw new Error('--size is full or small');
+  const against = values.against.split(',');
   const chosen = values.only.split(',').map((name): [string, Bench] => {
     const bench = BENCHES[name];
     if (bench === undefined) throw new Error(`--only knows ${Object.keys(BENCHES).join(', ')}, not ${name}`);
@@ -45,6 +46,7 @@ async function main(): Promise<number> {
   for (const [name, bench] of chosen) {
     figures[name] = await bench({
       rounds,
+      against,
       size,
       say: (text) => {
         console.error(text);
@@ -57,6 +59,7 @@ async function main(): Promise<number> {
     seconds: (Date.now() - began.getTime()) / 1000,
     size,
     rounds,
+    against,
     machine,
     load,
     figures,
