@@ -14,8 +14,8 @@ type Bench = (options: BenchOptions) => Promise<Figure>;
 /** In this order; each raises its own fleet and takes it down. */
 const BENCHES: Record<string, Bench> = {
   pause: benchPause,
-  copy: benchCopy,
   overhead: benchOverhead,
+  copy: benchCopy,
   resend: benchResend,
   scale: benchScale,
 };
@@ -43,33 +43,32 @@ async function main(): Promise<number> {
   const began = new Date();
   const machine = { cpus: cpus().length, cpu: cpus()[0]?.model ?? '', memoryGib: Math.round(totalmem() / 2 ** 30) };
   const figures: Record<string, Figure> = {};
+  const failed: string[] = [];
   for (const [name, bench] of chosen) {
-    figures[name] = await bench({
-      rounds,
-      against,
-      size,
-      say: (text) => {
-        console.error(text);
-      },
-    });
+    try {
+      figures[name] = await bench({
+        rounds,
+        against,
+        size,
+        say: (text) => {
+          console.error(text);
+        },
+      });
+    } catch (error) {
+      console.error(error);
+      failed.push(name);
+    }
+    // After each, so that what was measured is kept whatever becomes of the rest.
+    const load = loadavg().map((each) => Number(each.toFixed(1)));
+    const seconds = Math.round((Date.now() - began.getTime()) / 1000);
+    const whole = { began: began.toISOString(), seconds, size, rounds, against, machine, load, failed, figures };
+    writeFileSync(`${values.out}.json`, `${JSON.stringify(whole, null, 2)}\n`);
+    writeFileSync(`${values.out}.md`, `${markdown(Object.values(figures))}\n`);
+    console.error(`${name}: ${seconds} s since the beginning, load ${load.join(' ')}`);
   }
-  const load = loadavg().map((each) => Number(each.toFixed(1)));
-  const whole = {
-    began: began.toISOString(),
-    seconds: (Date.now() - began.getTime()) / 1000,
-    size,
-    rounds,
-    against,
-    machine,
-    load,
-    figures,
-  };
-  writeFileSync(`${values.out}.json`, `${JSON.stringify(whole, null, 2)}\n`);
-  const table = markdown(Object.values(figures));
-  writeFileSync(`${values.out}.md`, `${table}\n`);
-  console.log(table);
-  console.error(`${whole.seconds.toFixed(0)} s; written: ${values.out}.json, ${values.out}.md`);
-  return 0;
+  console.log(markdown(Object.values(figures)));
+  for (const name of failed) console.error(`${name} failed`);
+  return failed.length === 0 ? 0 : 1;
 }
 
 main().then(

@@ -2,7 +2,7 @@
 import { engineStatus } from '../../workers/engine';
 import type { Fleet } from '../lab/support/fleet';
 import { eventually, hostLines, type Product, raiseProduct } from '../lab/support/product';
-import { DATA, describeData, makeData } from './support/data';
+import { DATA, describeData, makeData, partOf } from './support/data';
 import { type BenchOptions, type Figure, row } from './support/figures';
 
 const MOST_PERCENT = 1;
@@ -31,7 +31,7 @@ ${names.map(group).join('\n')}
 
 export async function benchResend(options: BenchOptions): Promise<Figure> {
   const { rounds, say } = options;
-  const size = DATA[options.size];
+  const size = partOf(DATA[options.size], 0.5);
   const product = await raiseProduct({
     name: 'bench-resend',
     hosts: [

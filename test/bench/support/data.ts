@@ -13,6 +13,11 @@ export const DATA: Record<BenchOptions['size'], DataSize> = {
   small: { folders: 50, bigMib: 100 },
 };
 
+/** A part of it, for figures that do not hang on how much there is. */
+export function partOf({ folders, bigMib }: DataSize, share: number): DataSize {
+  return { folders: Math.round(folders * share), bigMib: Math.round(bigMib * share) };
+}
+
 /** How the data set is called in a table. */
 export function describeData({ folders, bigMib }: DataSize): string {
   return `${folders * 100} files of 4 KiB and one of ${bigMib} MiB`;
