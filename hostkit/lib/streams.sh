@@ -13,7 +13,7 @@ STREAMS_FEW_BYTES=67108864
 #   DIR/place.N   plain files that are written in place (S11: such a file has one name): large ones, and where the target is KNOWN those that it
 #                 does not have, as there is nothing that they could spoil
 #   DIR/small.N   small plain files that changed
-#   DIR/cut       files that were hard links of others in BEFORE and are not any more: they need new inodes, also when nothing else changed
+#   DIR/cut       small files that were hard links of others in BEFORE and are not any more: they need new inodes, also when nothing else changed
 #   DIR/rest      whatever else differs: folders, links, devices, attributes, what is gone, and the folders whose times the streams spoil
 # Sets plan_files (in streams) plan_bytes plan_big plan_cut plan_streams; plan_rest: none or some of DIR/rest, or whole: only a pass over the whole
 # tree will do, because BEFORE is no more than a guess, or links or types changed; plan_beside: yes where the rest need not wait for the
@@ -66,7 +66,8 @@ streams_plan() {
       if (same) { if (attributes(path)) { if (path ~ /%0A/) whole = 1; rest(path) }; next }
       if (there && (type != $1 || group != "-" || $7 != "-")) whole = 1
       if (path ~ /%0A/) { whole = 1; next }
-      if (there && $1 == "f" && group != "-" && group != $7 "" && ($7 == "-" || $7 "" == path)) { print path > (dir "/cut.paths"); cut++ }
+      # Large ones have inodes of their own since the store was opened.
+      if (there && $1 == "f" && $5 + 0 < min && group != "-" && group != $7 "" && ($7 == "-" || $7 "" == path)) { print path > (dir "/cut.paths"); cut++ }
       if (path != ".") rest(up(path))
       if ($1 != "f" || $7 != "-") rest(path)
       else if ($5 + 0 >= min && allow) { print $5, path > (dir "/big"); if (!there) fresh = 1 }
