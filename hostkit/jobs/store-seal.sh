@@ -49,6 +49,12 @@ job_main() {
   job_progress '"step":"publish"'
   if ! kind_publish "$arg_id"; then
     stores_mark "$arg_run"
+    # To try again by itself would not help: a person makes room first.
+    case $store_error in
+      *'No space left on device'* | *'Disk quota exceeded'* | *'out of space'*)
+        job_fail no-space "store '$arg_store' filled up while $arg_id was published, so nothing of it is sealed; prune, or make it larger: $store_error"
+        ;;
+    esac
     job_fail failed "$store_error"
   fi
   seal_after
