@@ -37,7 +37,7 @@ test.each(AWAY)('S18 %s: the fence is raised on the others', async (code) => {
 
 test.each(AWAY)('S18 %s: the others are checked', async (code) => {
   const at = failing('check', code);
-  const checks = await run(at, at.activities.checkHosts, { group: 'portal', hosts });
+  const checks = await run(at, at.activities.checkHosts, { group: 'portal', hosts, sources: [] });
   expect(checks.hosts.map((each) => each.host)).toEqual(['app-1']);
   expect(checks.unreachable.map((each) => each.host)).toEqual(['app-2']);
 });
@@ -61,7 +61,7 @@ test('a host that refuses is not away: the freeze fails', async () => {
 
 test('a connection that broke once is asked again: the host is not left out for it', async () => {
   const it = failing('check', 'connection-lost', 1);
-  const checks = await run(it, it.activities.checkHosts, { group: 'portal', hosts });
+  const checks = await run(it, it.activities.checkHosts, { group: 'portal', hosts, sources: [] });
   expect(checks.unreachable).toEqual([]);
   expect(checks.hosts).toHaveLength(2);
 });
