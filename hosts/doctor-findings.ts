@@ -1,4 +1,6 @@
 /** What `doctor` says, one finding a line. */
+import { z } from 'zod';
+
 export type Level = 'ok' | 'warn' | 'fail';
 
 export interface Finding {
@@ -14,6 +16,9 @@ export interface Finding {
 /** What a run may leave on a host, by the names of `status`. */
 export const KNOWN_LEFTOVERS = ['paused', 'deadmen', 'snapshots', 'grants', 'jobs'] as const;
 
+/** How the sweep calls the snapshots that a restore has taken of what it overwrote. */
+const SAFETY = 'safety ';
+
 /** The sweep's answer as findings: what was mended is well again, what was only found is not. */
 export function leftoversOf(swept: { host: string; found: readonly unknown[]; mended: readonly unknown[] }): Finding[] {
   const { host, found, mended } = swept;
@@ -26,7 +31,9 @@ export function leftoversOf(swept: { host: string; found: readonly unknown[]; me
           host,
           check: 'leftovers',
           level: 'warn',
-          message: `left by a dead run: ${what}`,
+          message: what.startsWith(SAFETY)
+            ? `the safety snapshots of restore ${what.slice(SAFETY.length)} are past their time`
+            : `left by a dead run: ${what}`,
           mend: 'run `resurgo doctor --fix`',
         };
   });
@@ -38,3 +45,23 @@ function nameOf(entry: unknown): string {
     .map(([, value]) => String(value))
     .join(' ');
 }
+
+/** Parts a host's snapshots: those that restores keep of what they overwrote, as a line for each, and the rest. */
+export function withoutSafety<T extends object>(snapshots: readonly T[]): { safety: string[]; rest: T[] } {
+  const safety: string[] = [];
+  const rest: T[] = [];
+  for (const each of snapshots) {
+    const kept = safetyShape.safeParse(each).data;
+    if (kept === undefined) rest.push(each);
+    else
+      safety.push(`of ${kept.source}, by restore ${kept.run}; kept until ${new Date(kept.keepUntilMs).toISOString()}`);
+  }
+  return { safety, rest };
+}
+
+const safetyShape = z.looseObject({
+  safety: z.literal(true),
+  source: z.string(),
+  run: z.string(),
+  keepUntilMs: z.number(),
+});

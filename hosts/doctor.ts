@@ -1,6 +1,6 @@
 /** `resurgo doctor`: every precondition of a group, host by host, and how to mend what is amiss. Reads only, unless `fix`. */
 import type { Group, Runbook } from '../runbooks/types';
-import { KNOWN_LEFTOVERS, leftoversOf, type Finding } from './doctor-findings';
+import { KNOWN_LEFTOVERS, leftoversOf, withoutSafety, type Finding } from './doctor-findings';
 import { readHostkit } from './enroll/hostkit-tree';
 import { HostError } from './errors';
 import type { Hosts } from './hosts';
@@ -100,9 +100,18 @@ async function leftovers(patient: Patient): Promise<Finding[]> {
   const left = leftoversOf({ host, found, mended });
   if (left.length > 0) return left;
   const now = await status({ ...on, group });
-  const standing = KNOWN_LEFTOVERS.filter((kind) => now[kind].length > 0).map((kind) => `${now[kind].length} ${kind}`);
-  const message = standing.length === 0 ? 'nothing is left of any run' : `of runs under way: ${standing.join(', ')}`;
-  return [{ host, check: 'leftovers', level: 'ok', message, mend: '' }];
+  const { safety, rest } = withoutSafety(now.snapshots);
+  const counted = { ...now, snapshots: rest };
+  const standing = KNOWN_LEFTOVERS.filter((kind) => counted[kind].length > 0);
+  const message =
+    standing.length === 0
+      ? 'nothing is left of any run'
+      : `of runs under way: ${standing.map((kind) => `${counted[kind].length} ${kind}`).join(', ')}`;
+  const ok = { host, level: 'ok', mend: '' } as const;
+  return [
+    { ...ok, check: 'leftovers', message },
+    ...safety.map((kept) => ({ ...ok, check: 'safety snapshots', message: kept })),
+  ];
 }
 
 function onHost({ hosts, runbook, host, timeoutMs, signal }: Patient) {

@@ -60,6 +60,7 @@ export const fakeReplies: Record<Verb, Answer> = {
         path: '/srv/data',
         realPath: '/srv/data',
         kind: 'none',
+        fsUuid: 'fake',
         usedBytes: SOURCE_BYTES,
         freeBytes: 2 ** 40,
       },
@@ -111,7 +112,7 @@ export const fakeReplies: Record<Verb, Answer> = {
   'grant.key': ({ host }) => ({ pubkey: 'ssh-ed25519 AAAA', signature: `fake ${host.name}` }),
   'grant.add': ({ host }) => ({ hostKeys: ['ssh-ed25519 AAAA'], signature: `fake ${host.name}` }),
   'grant.close': none,
-  'restore.check': none,
+  'restore.check': () => ({ fsType: 'btrfs', fsUuid: 'fake', freeBytes: 2 ** 40, protected: [] }),
   'restore.stop': none,
   'restore.start': none,
   'restore.safety': none,
@@ -149,7 +150,8 @@ function resultOf({ host, job }: { host: FakeHost; job: FakeJob }): Record<strin
     'store-open': { last: '', usedBytes: 0, wholeSeconds: false },
     'store-compare': { entries: 101, differences: [] },
     'store-seal': { id: args['id'] },
-    'restore-send': { files: 100, bytes: SOURCE_BYTES, deletions: 0 },
+    'restore-send': { files: 100, bytes: SOURCE_BYTES, deletions: 0, listing: { sha256: '0'.repeat(64) } },
+    'restore-verify': { equal: true, count: 0, differences: [] },
   };
   return results[kind] ?? {};
 }

@@ -1,5 +1,6 @@
 # On the restored host: what lies there against the listing that came with the data. Only what the backup covers is compared: excluded
-# paths and mounts below are not (S20), and with `extra` other files that were left are not either.
+# paths, which the plan's protections name with foreign mounts among them, are not (S20), and with `extra` other files that were left are
+# not either. Child datasets that were backed up are mounts too, and compared.
 # keys: source:name? path:path? tree:tree subpath:subpath? excludes:b64? sha256:hex extra:bool=0
 
 # Set or read elsewhere:
@@ -16,7 +17,6 @@
 job_main() {
   destination_find
   protect_rules "$arg_excludes" "$arg_subpath" filters || job_fail bad-request 'the excludes are not base64'
-  destination_mounts >>filters
   gzip -dc "$RESURGO_VAR/runs/$arg_run/incoming/$arg_tree/listing.gz" >wanted 2>/dev/null \
     || job_fail not-found "the listing of $arg_tree has not arrived; send it again"
   verify_sum=$(sha256sum <wanted)

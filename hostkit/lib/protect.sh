@@ -1,9 +1,10 @@
 # What a restore leaves alone: rsync patterns as filter rules, moved along when only a part of a tree is restored (S20).
 
-# protect_rules BASE64 SUBPATH FILE: writes the rules. A plain exclude hides a path from the sender and protects it at the receiver.
+# protect_rules BASE64 SUBPATH FILE: writes the rules. A plain exclude hides a path from the sender and protects it at the receiver. Where
+# the source is the top level of a btrfs, our own snapshots lie in it, the safety snapshot among them: they are no data (view_excludes).
 # For a part of a tree, a pattern anchored at the root loses its leading parts; where wildcards make that unsure it protects more, not less.
 protect_rules() {
-  : >"$3"
+  if [ -n "$2" ]; then : >"$3"; else echo '- /.resurgo' >"$3"; fi
   [ -n "$1" ] || return 0
   printf '%s' "$1" | base64 -d >"$3.lines" 2>/dev/null || return 1
   LC_ALL=C awk -v sub_path="$2" '
@@ -23,5 +24,5 @@ protect_rules() {
       for (k = depth + 1; k <= count; k++) rest = rest "/" part[k]
       print "- " rest
     }
-  ' "$3.lines" >"$3"
+  ' "$3.lines" >>"$3"
 }

@@ -4,6 +4,7 @@
 # snapshot_source, which also resolves it: $real_path, and the mount it lies in: $mount_point $mount_root $mount_type $mount_device)
 #   snapshot_KIND_identity         sets snap_uuid (the file system), snap_identity (the subvolume or dataset) and snap_place (where `list`
 #                                  looks; empty if nowhere); fails with a reason in snap_problem
+#   snapshot_KIND_filesystem       sets snap_uuid alone and mounts nothing, for who only asks where the source lies; fails likewise
 #   snapshot_KIND_nested           sets snap_nested: what lies below the source and gets a snapshot of its own, one relative path a line
 #   snapshot_KIND_prepare          anything slow that can be done before the pause (mounts)
 #   snapshot_KIND_take  NAME       takes it; NAME is GROUP RUN FREEZE as three words; prints nothing; appends `part REL WHERE` lines to
@@ -15,13 +16,16 @@
 #   snapshot_KIND_drop GROUP RUN FREEZE   destroys; idempotent; returns 1 with snap_problem when something is left
 #
 # A record lies in $RESURGO_VAR/snapshots/GROUP/RUN.FREEZE/SOURCE; it holds names only: nothing that it says is believed that can be
-# seen on the disk itself, and a lost record costs the view, never the removal.
+# seen on the disk itself, and a lost record costs the view, never the removal. Beside the records of what a restore took of the data
+# that it was about to overwrite lies the mark `safety` with the time (ms since 1970): such a snapshot outlives its run.
 
 # Set or read elsewhere:
-: "${TAB-}" "${json-}" "${mount_device-}" "${mount_type-}" "${snap_failed-}" "${snap_name-}" "${snap_nested-}" \
-  "${snap_parts-}" "${snap_place-}" "${snap_uuid-}" "${src_kind-}" "${src_path-}"
+: "${TAB-}" "${json-}" "${line-}" "${mount_device-}" "${mount_type-}" "${snap_failed-}" "${snap_name-}" "${snap_nested-}" \
+  "${snap_parts-}" "${snap_place-}" "${snap_uuid-}" "${src_kind-}" "${src_path-}" "${time-}"
 
 SNAPSHOT_KINDS='btrfs zfs none'
+# So long a safety snapshot is kept by all that removes what runs have left; only a drop that names its run takes it earlier.
+SAFETY_KEEP_MS=604800000
 TAB=$(printf '\t')
 LF='
 '
@@ -203,11 +207,20 @@ snapshots_ready() {
   snap_failed=''
 }
 
-# snapshots_drop_run GROUP RUN FREEZE: removes what that freeze took (FREEZE -1: all of that run; RUN `-`: every run of the group).
-# Sets $dropped (JSON members); returns 1 with snap_problem when something is left.
+# safety_until GROUP RUN FREEZE: is it a safety snapshot? Sets $safety_until, the time until which it is kept, ms since 1970.
+safety_until() {
+  safety_until=0
+  read_line "$RESURGO_VAR/snapshots/$1/$2.$3/safety" || return 1
+  case $line in '' | *[!0-9]*) return 1 ;; esac
+  safety_until=$((line + SAFETY_KEEP_MS))
+}
+
+# snapshots_drop_run GROUP RUN FREEZE: removes what that freeze took (FREEZE -1: all of that run; RUN `-`: every run of the group, but
+# not safety snapshots whose time is not over). Sets $dropped (JSON members); returns 1 with snap_problem when something is left.
 snapshots_drop_run() {
   dropped='' _sd_left=0 _sd_problem=''
   _sd_seen=' ' snap_places=$LF
+  read_time
   source_names "$1"
   for _sd_name in $source_names; do
     config_source "$1" "$_sd_name" || continue
@@ -224,6 +237,7 @@ snapshots_drop_run() {
       _sd_base=${_sd_dir##*/}
       [ "$2" = - ] || [ "$2" = "${_sd_base%.*}" ] || continue
       [ "$3" = -1 ] || [ "$3" = "${_sd_base##*.}" ] || continue
+      [ "$2" != - ] || ! safety_until "$1" "${_sd_base%.*}" "${_sd_base##*.}" || [ "$time" -gt "$safety_until" ] || continue
       [ ! -d "$_sd_dir" ] || rm -rf -- "$_sd_dir"
     done
   fi
@@ -238,6 +252,7 @@ snapshots_drop_here() {
     [ -n "$_sd_run" ] || continue
     [ "$2" = - ] || [ "$2" = "$_sd_run" ] || continue
     [ "$3" = -1 ] || [ "$3" = "$_sd_freeze" ] || continue
+    [ "$2" != - ] || ! safety_until "$1" "$_sd_run" "$_sd_freeze" || [ "$time" -gt "$safety_until" ] || continue
     case $_sd_seen in *" $_sd_what "*) continue ;; esac
     _sd_seen="$_sd_seen$_sd_what "
     if "snapshot_${src_kind}_drop" "$_sd_what"; then

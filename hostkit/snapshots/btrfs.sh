@@ -26,7 +26,8 @@ btrfs_open() {
   btrfs_top=$RESURGO_RUN/btrfs/$snap_uuid
   mountpoint -q "$btrfs_top" 2>/dev/null && return 0
   own_dir "$RESURGO_RUN" "$RESURGO_RUN/btrfs" "$btrfs_top"
-  snapshot_tool 20 mount -t btrfs -o subvolid=5,noatime,nosuid,nodev "$mount_device" "$btrfs_top"
+  # Two requests may come here at once: then the other has mounted it.
+  snapshot_tool 20 mount -t btrfs -o subvolid=5,noatime,nosuid,nodev "$mount_device" "$btrfs_top" || mountpoint -q "$btrfs_top" 2>/dev/null
 }
 
 # btrfs_subvolume: sets btrfs_sub, the subvolume (as a path below the top level, '' for the top level) that holds $inner, and
@@ -69,7 +70,7 @@ btrfs_snapshot() {
   [ "$(stat -c %i -- "$btrfs_top/$1" 2>/dev/null)" = 256 ]
 }
 
-snapshot_btrfs_identity() {
+snapshot_btrfs_filesystem() {
   if [ "$mount_type" != btrfs ]; then
     snap_problem="$real_path lies on $mount_type, not on btrfs: correct the kind of this source"
     return 1
@@ -78,7 +79,10 @@ snapshot_btrfs_identity() {
     snap_problem="no file system UUID found for $mount_device"
     return 1
   }
-  btrfs_open || return 1
+}
+
+snapshot_btrfs_identity() {
+  snapshot_btrfs_filesystem && btrfs_open || return 1
   path_in_mount "$real_path"
   btrfs_subvolume
   snap_identity=/$btrfs_sub snap_place=$snap_uuid

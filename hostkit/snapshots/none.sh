@@ -4,6 +4,7 @@
 : "${mount_device-}" "${mount_root-}" "${real_path-}" "${snap_identity-}" "${snap_name-}" "${snap_nested-}" \
   "${snap_parts-}" "${snap_place-}" "${snap_record-}"
 
+snapshot_none_filesystem() { snapshot_none_identity; }
 snapshot_none_identity() {
   snap_identity=$mount_root snap_place=''
   snap_uuid=$(blkid -o value -s UUID "$mount_device" 2>/dev/null)

@@ -6,6 +6,7 @@
 : "${inner-}" "${mount_device-}" "${mount_type-}" "${real_path-}" "${snap_identity-}" "${snap_record-}" \
   "${snap_uuid-}" "${src_name-}" "${tool_output-}"
 
+snapshot_zfs_filesystem() { snapshot_zfs_identity; }
 snapshot_zfs_identity() {
   case $mount_type in
     zfs | fuse.zfs) ;;

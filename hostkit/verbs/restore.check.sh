@@ -2,8 +2,11 @@
 # keys: group:group run:run source:name? path:path? tree:tree? subpath:subpath? fs_uuid:text? real_path:path? expected:int=0
 
 # Set or read elsewhere:
-: "${arg_expected-}" "${destination-}" "${destination_root-}" "${json-}"
+: "${arg_expected-}" "${arg_group-}" "${arg_source-}" "${destination-}" "${destination_root-}" "${json-}" "${snap_problem-}" \
+  "${snap_uuid-}" "${src_kind-}"
 
+# shellcheck source=/dev/null
+. "$RESURGO_LIB/lib/snapshots.sh"
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/destination.sh"
 
@@ -18,8 +21,12 @@ verb_main() {
   read -r check_mount check_device check_type check_uuid <<FACTS
 $check_facts
 FACTS
-  # findmnt knows no UUID where udev doesn't run.
-  [ -n "${check_uuid:-}" ] || check_uuid=$(blkid -s UUID -o value "${check_device%%\[*}" 2>/dev/null) || check_uuid=
+  if [ -n "$arg_source" ]; then
+    check_source
+  else
+    # findmnt knows no UUID where udev doesn't run.
+    [ -n "${check_uuid:-}" ] || check_uuid=$(blkid -s UUID -o value "${check_device%%\[*}" 2>/dev/null) || check_uuid=
+  fi
   if [ -n "$arg_fs_uuid" ] && [ "$arg_fs_uuid" != "$check_uuid" ]; then
     fail identity-changed "$destination_root lies on the file system ${check_uuid:-without a UUID}, not on $arg_fs_uuid; is its disk mounted?"
   fi
@@ -40,4 +47,12 @@ RULES
   json_quote "$check_mount" && check_mount=$json
   json_quote "$check_device" && check_device=$json
   reply "\"destination\":$check_path,\"exists\":$([ -d "$destination" ] && echo true || echo false),\"mountPoint\":$check_mount,\"device\":$check_device,\"fsType\":\"$check_type\",\"fsUuid\":\"$check_uuid\",\"freeBytes\":$check_free,\"protected\":[$check_mounts]"
+}
+
+# check_source: sets check_uuid to the source's file system, told apart as a backup does it. A disk that is not mounted leaves a folder of
+# another file system behind: that is no place for the data.
+check_source() {
+  snapshot_source "$arg_group" "$arg_source"
+  "snapshot_${src_kind}_filesystem" || fail not-mounted "source $arg_source: $snap_problem; is its disk mounted?"
+  check_uuid=$snap_uuid
 }

@@ -1,4 +1,5 @@
-# A snapshot of a source before a restore overwrites it. Idempotent. `taken` is false where the source's kind can't.
+# A snapshot of a source before a restore overwrites it, as freeze `freeze` of the run: another number for each source of this host.
+# Idempotent. `taken` is false where the source's kind can't.
 # keys: source:name freeze:int=0
 # fenced: yes
 

@@ -5,7 +5,7 @@
 
 : "${arg_group-}" "${arg_fix-}" "${arg_target_run-}" "${json-}" "${line-}" "${time-}" "${uptime-}" "${boot-}"
 : "${fence_term-}" "${fence_run-}" "${lease_run-}" "${lease_live-}" "${lease_ttl-}" "${lease_until_ms-}"
-: "${job_state-}" "${job_group-}" "${job_run-}" "${grant_group-}" "${grant_run-}" "${grant_until_ms-}" "${left_snapshot_runs-}"
+: "${job_state-}" "${job_group-}" "${job_run-}" "${grant_group-}" "${grant_run-}" "${grant_until_ms-}" "${left_safety_runs-}" "${left_snapshot_runs-}"
 : "${rec_group-}" "${rec_boot-}" "${rec_armed-}" "${rec_limit-}" "${rec_run-}"
 
 # shellcheck source=/dev/null
@@ -32,6 +32,7 @@ verb_main() {
   sweep_list "$sweep_jobs" job sweep_stop
   left_snapshots "$arg_group"
   sweep_list "$left_snapshot_runs" snapshots sweep_drop
+  sweep_list "$left_safety_runs" safety sweep_drop
   sweep_runs=
   left_runs "$arg_group" sweep_take_run
   sweep_list "$sweep_runs" run sweep_forget
@@ -60,7 +61,7 @@ sweep_list() {
     case $sweep_names in *' '*) sweep_names=${sweep_names#* } ;; *) sweep_names= ;; esac
     [ -n "$sweep_name" ] || continue
     # Of snapshots the name is the run's; a living run's are no leftover.
-    [ "$2" != snapshots ] || sweep_dead "$sweep_name" || continue
+    case $2 in snapshots | safety) sweep_dead "$sweep_name" || continue ;; esac
     sweep_entry="{\"kind\":\"$2\",\"name\":\"$sweep_name\"}"
     sweep_found="$sweep_found${sweep_found:+,}$sweep_entry"
     [ "$arg_fix" = 1 ] || continue

@@ -87,9 +87,10 @@ EOF
   return "$_uu_bad"
 }
 
+# A second call finds its units stopped by the first: what was noted then stays noted.
 units_stop() {
   units_rec=$2
-  : >"$units_rec/units"
+  [ -e "$units_rec/units" ] || : >"$units_rec/units"
   config_each unit "$1" units_stop_take
   sync "$units_rec/units"
   units_pause "$1" "$2"
@@ -100,7 +101,10 @@ units_stop_take() {
   [ "$unit_active" = active ] || return 0
   # S21: masked at run time would be lost by a reboot, so the start block is a condition file of its own.
   unit_block "$3" || fail failed "can't write the start block of unit $3"
-  printf 'stop %s %s\n' "$3" "$unit_invocation" >>"$units_rec/units"
+  {
+    unit=$3 awk '$2 != ENVIRON["unit"]' "$units_rec/units"
+    printf 'stop %s %s\n' "$3" "$unit_invocation"
+  } | atomic_write "$units_rec/units"
 }
 
 # unit_block UNIT: a drop-in that refuses every start, a reboot's included, until unit_unblock.

@@ -28,6 +28,10 @@ export const snapshot = z.object({
   name: z.string().optional(),
   createdMs: count.optional(),
   usedBytes: count.optional(),
+  /** Taken by a restore of what it overwrote: it outlives its run. */
+  safety: z.boolean().optional(),
+  /** Until when a safety snapshot is kept, ms since 1970. */
+  keepUntilMs: count.optional(),
 });
 
 /** An armed or fired dead-man. */

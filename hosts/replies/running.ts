@@ -43,7 +43,13 @@ export const grantAdd = z.looseObject({
 /** A verb whose reply is carried on as it is. */
 export const loose = z.looseObject({});
 
-export const restoreHealth = z.looseObject({ healthy: z.boolean().optional() });
+export const restoreHealth = z.looseObject({
+  healthy: z.boolean().optional(),
+  /** The configured health commands that ran. */
+  checks: z.array(z.looseObject({ name: z.string(), exit: z.number(), tail: z.string().default('') })).default([]),
+  /** The containers that the restore has started; `well` is one that runs and, where it has a health check, is healthy. */
+  containers: z.array(z.looseObject({ name: z.string(), state: z.string(), why: z.string().default('') })).default([]),
+});
 
 export const sweep = z.looseObject({
   /** What a dead run left, one entry each. */
