@@ -119,6 +119,18 @@ for (const options of kinds)
       expect(readFileSync(join(kit.received, ';c'), 'utf8')).toBe('Z');
     });
 
+    it('S28 a target that shows another host key than the pinned one gets nothing', async () => {
+      kit.job('store-open', { store: 'main', job: 'open-s28' }, 'run-0028');
+      await kit.serve(kit.received, join(kit.root, 'var/runs/run-0028/incoming', tree));
+      sh('rm -rf "$1"; mkdir "$1"; ssh-keygen -q -t ed25519 -N "" -f "$2/other"', kit.received, kit.root);
+      const peer_key = readFileSync(join(kit.root, 'other.pub'), 'utf8').split(' ').slice(0, 2).join(' ');
+      const args = { source: 'data', ...kit.peer(), peer_key };
+      expect(kit.job('send', args, 'run-0028')).toMatchObject({ ok: false, code: 'identity-changed' });
+      expect(readdirSync(kit.received)).toEqual([]);
+      expect(existsSync(join(kit.root, 'var/runs/run-0028/incoming', tree, 'listing.gz'))).toBe(false);
+      expect(kit.job('send', { ...args, ...kit.peer(), job: 'send-s28' }, 'run-0028')).toMatchObject({ ok: true });
+    });
+
     it('S11 a large file whose link was cut at the source is cut at the target, and its twin keeps its bytes', async () => {
       sh('head -c 17000000 /dev/zero | tr "\\0" a >"$1/big"; ln "$1/big" "$1/twin"', kit.source);
       // What a source puts under a name that we might use ourselves leads nowhere and stays as it is.
@@ -127,8 +139,9 @@ for (const options of kinds)
       await kit.copy('run-0005');
       expect(kit.seal('run-0005', '20261121_013400')).toMatchObject({ ok: true });
       expect(statSync(join(kit.received, 'big')).ino).toBe(statSync(join(kit.received, 'twin')).ino);
+      // Of one size and one time, so that no later pass finds by itself what was written through the other name.
       sh(
-        'cp "$1/big" "$1/new"; mv "$1/new" "$1/big"; printf changed | dd of="$1/big" conv=notrunc bs=1 seek=5000000 2>/dev/null',
+        'cp "$1/big" "$1/new"; mv "$1/new" "$1/big"; printf changed | dd of="$1/big" conv=notrunc bs=1 seek=5000000 2>/dev/null; touch -d @1600000000 "$1/big" "$1/twin"',
         kit.source,
       );
       const { compare } = await kit.copy('run-0006', { streams: '2' });
@@ -204,6 +217,18 @@ for (const options of kinds)
       expect(JSON.parse(readFileSync(manifest, 'utf8'))).toEqual({ id: '20261121_020000', run: 'run-0008' });
       expect(kit.seal('run-0008', '20261121_020000')).toMatchObject({ ok: true });
       if (options.kind === 'hardlink') expect(existsSync(join(kit.place, 'web/backups/.sealing-run-0001'))).toBe(false);
+    });
+
+    it('S27 an id more than 15 minutes ahead of the clock of the target is refused, and nothing is sealed', async () => {
+      const ahead = (minutes: number): string =>
+        new Date(Date.now() + minutes * 60_000).toISOString().replace(/[-:]/g, '').replace('T', '_').slice(0, 15);
+      const ids = (): string[] => (kit.verb('store.list')['backups'] as { id: string }[]).map(({ id }) => id);
+      const before = ids();
+      await kit.copy('run-0010');
+      for (const minutes of [16, 60 * 24, 60 * 24 * 365 * 30])
+        expect(kit.seal('run-0010', ahead(minutes)).message).toMatch(/^clock: the id .* lies in the future/);
+      expect(ids()).toEqual(before);
+      expect(existsSync(join(kit.place, 'web/INCOMPLETE'))).toBe(true);
     });
 
     it('S16 a folder that a seal did not make is no backup, and a lost manifest is said', () => {
