@@ -20,6 +20,13 @@ import { nameOf, placeArgs, scopeOf } from './restore-item';
 import type { RestoreItemRef } from './restore-item';
 import type { CopyProgress } from './transfer';
 
+export interface RestoreSourceInput {
+  fence: RunFence;
+  item: RestoreItemRef;
+  /** The file system that the plan was made for; empty where it could not be told. */
+  fsUuid: string;
+}
+
 export interface RestoredItem {
   files: number;
   bytes: number;
@@ -149,7 +156,7 @@ export function restoreActivities({ hosts, genuineSigners }: ActivityDeps) {
     const what = dryRun ? (input.checksum === true ? 'prove' : 'count') : 'restore';
     const step = `${what} ${nameOf(item)}`;
     const keys = fenceFor({ fence, step });
-    const grant = jobName({ run: fence.run, step: what, key: nameOf(item) });
+    const grant = jobName({ run: fence.run, step: what, key: keyFor(input) });
     const { store, destination, backup } = item;
     const line = await openLine({
       hosts,
@@ -205,10 +212,12 @@ export function restoreActivities({ hosts, genuineSigners }: ActivityDeps) {
     return { files: result.files, bytes: result.bytes, deletions: result.deletions, deletionSamples: result.deleting };
   }
 
-  async function restoreSource(
-    input: { fence: RunFence; item: RestoreItemRef },
-    following: Following,
-  ): Promise<RestoredItem> {
+  /** The place is looked at once more right before it is written to: between the plan and its approval a disk may have gone. */
+  async function restoreSource(input: RestoreSourceInput, following: Following): Promise<RestoredItem> {
+    const { item, fence, fsUuid } = input;
+    const place = { group: fence.group, run: fence.run, ...placeArgs(item), fsUuid: fsUuid || undefined };
+    const { host } = item.destination;
+    await hosts.call({ host, verb: 'restore.check', step: `restore ${nameOf(item)}`, args: place });
     const result = await send({ ...input, dryRun: false }, following);
     following.progress.step = 'compare';
     const listingSha256 = result.listing.sha256 ?? '';
@@ -240,7 +249,7 @@ export function restoreActivities({ hosts, genuineSigners }: ActivityDeps) {
     const { result } = await runJob({
       hosts,
       host,
-      job: jobName({ run: fence.run, step: 'verify', key: nameOf(item) }),
+      job: jobName({ run: fence.run, step: 'verify', key: keyFor({ fence, item }) }),
       kind: 'restore-verify',
       fence: fenceFor({ fence, step }),
       step,
@@ -261,7 +270,9 @@ export function restoreActivities({ hosts, genuineSigners }: ActivityDeps) {
       step,
       code: 'failed',
       message: `what lies there now is not the backup: ${differences.slice(0, 5).join('; ')}`,
-      next: 'restore it again; if it differs again, something still writes there',
+      // The same try would only find the same again: `retry` sends anew.
+      retryable: false,
+      next: 'retry restores it again; if it differs again, something still writes there',
     });
   }
 
@@ -275,7 +286,9 @@ export function restoreActivities({ hosts, genuineSigners }: ActivityDeps) {
       step: `prove ${nameOf(input.item)}`,
       code: 'failed',
       message: 'the file that lies there now is not the one of the backup',
-      next: 'restore it again; if it differs again, something still writes there',
+      // The same try would only find the same again: `retry` sends anew.
+      retryable: false,
+      next: 'retry restores it again; if it differs again, something still writes there',
     });
   }
 
@@ -297,4 +310,9 @@ export function restoreActivities({ hosts, genuineSigners }: ActivityDeps) {
     countRestore: following(countRestore),
     restoreSource: following(restoreSource),
   };
+}
+
+/** What a job is named by: a try that an operator asked for sends and compares anew, one that goes on after a crash attaches. */
+function keyFor({ fence, item }: { fence: RunFence; item: RestoreItemRef }): string {
+  return fence.round === 0 ? nameOf(item) : `${nameOf(item)}, try ${fence.round + 1}`;
 }

@@ -109,8 +109,8 @@ async function follow(options: FollowOptions): Promise<Followed> {
   }
 }
 
-/** What the run asks, and how to answer; the same on stderr for scripts. */
-async function tellQuestions({
+/** What the run asks, and how to answer: as events for scripts, in words for people. */
+export async function tellQuestions({
   handle,
   out,
   comeBack,
@@ -121,14 +121,18 @@ async function tellQuestions({
 }): Promise<void> {
   const questions = await handle.query<OpenQuestion[]>('questions');
   const run = comeBack.split(' ').at(-1) ?? '';
-  for (const { step, failure, allowed } of questions) {
+  for (const { step, failure, allowed, approve } of questions) {
     out.event({ type: 'waits', step, code: failure.code, message: failure.message, allowed });
     out.warn(`The run waits for you at step "${step}": ${printable(failure.message)}`);
+    if (approve !== undefined) out.warn(`  resurgo approve ${run} ${approve}`);
     for (const decision of allowed) out.warn(`  resurgo ${decision} ${run} '${step}'`);
   }
 }
 
-async function look(handle: WorkflowHandle): Promise<{ status: string; pending: Pending[]; needsOperator: boolean }> {
+/** A run as Temporal itself knows it: no worker is asked (S32). */
+export async function look(
+  handle: WorkflowHandle,
+): Promise<{ status: string; pending: Pending[]; needsOperator: boolean }> {
   const description = await handle.describe();
   const pending = (description.raw.pendingActivities ?? []).map((each) => {
     const payload = each.heartbeatDetails?.payloads?.[0];

@@ -75,6 +75,28 @@ export function startWaves({ stopped }: { stopped: readonly (readonly string[])[
   return stopped.map((wave) => [...wave].reverse()).reverse();
 }
 
+/**
+ * The waves in which a group's hosts stop for a restore. Each word of the runbook's `order` (a host, or a label for all that have it) is
+ * a wave, what no word names is the last; where the whole engine stops, a wave's managers follow its other hosts one by one.
+ */
+export function restoreWaves(options: {
+  hosts: readonly OrderedHost[];
+  order: readonly string[];
+  stop: 'containers' | 'engine' | 'units';
+}): string[][] {
+  const { hosts, order, stop } = options;
+  let left = hosts;
+  const words = order.map((word) => {
+    const named = left.some((host) => host.name === word)
+      ? left.filter((host) => host.name === word)
+      : left.filter((host) => host.labels.includes(word));
+    left = left.filter((host) => !named.includes(host));
+    return named;
+  });
+  const waves = [...words, left].filter((wave) => wave.length > 0);
+  return stop === 'engine' ? waves.flatMap((wave) => stopWaves({ hosts: wave })) : waves.map(names);
+}
+
 /** The hosts of some items, each once, sorted. */
 export function hostsOf(items: readonly { host: string }[]): string[] {
   return [...new Set(items.map((item) => item.host))].sort();

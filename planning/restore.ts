@@ -1,6 +1,7 @@
 /** The restore plan: all that a restore will stop, overwrite, delete and keep, as plain data with a hash that a person approves. */
 import type { ConsistencyLabel } from './consistency';
 import { PlanningError } from './errors';
+import { startWaves } from './order';
 import type { BackupState, Manifest } from './manifest';
 import type { Protection } from './restore-protect';
 import { protections } from './restore-protect';
@@ -52,10 +53,12 @@ export interface RestorePlanInput {
   target: TargetGroup;
   selection: Pick<Selection, 'missing' | 'whole'>;
   items: readonly RestoreItemInput[];
-  /** What is stopped on each host: names of containers or units; a host left out has none. */
-  workloads: readonly { host: string; items: readonly string[] }[];
+  /** The group's hosts in the order of stopping, those of a wave together. */
+  stopWaves: readonly (readonly string[])[];
   /** Whether what the backup does not hold is deleted. */
   deletes: boolean;
+  /** Whether another file system than the one that was backed up is meant. */
+  newDisk: boolean;
 }
 
 export interface RestoreItem {
@@ -73,7 +76,8 @@ export interface RestoreItem {
 export interface RestoreStop {
   host: string;
   what: 'containers' | 'engine' | 'units';
-  items: string[];
+  /** From 1; the hosts of a wave are stopped together. */
+  wave: number;
 }
 
 export interface RestorePlan {
@@ -93,8 +97,8 @@ export interface RestorePlan {
   items: RestoreItem[];
   /** In the order of stopping. */
   stops: RestoreStop[];
-  /** Hosts in the order of starting: the other way round. */
-  starts: string[];
+  /** Hosts in the order of starting: the waves the other way round. */
+  starts: string[][];
   totals: { files: number; bytes: number; deletions: number };
   warnings: string[];
   /** Each of these forbids the restore; a plan with any can't be approved. */
@@ -129,7 +133,7 @@ export function restorePlan(input: RestorePlanInput): RestorePlan {
     deletes,
     items,
     stops,
-    starts: stops.map((stop) => stop.host).reverse(),
+    starts: startWaves({ stopped: wavesOf(stops) }),
     totals: {
       files: sum(items.map((item) => item.files)),
       bytes: sum(items.map((item) => item.bytes)),
@@ -172,10 +176,10 @@ function planItem({ item, input, blockers, warnings }: Gathering & { item: Resto
   }
   if (inPlace && check.safety === null)
     warnings.push(`${where}: no safety snapshot is possible; what is overwritten is gone`);
-  if (inPlace && source.identity.fsUuid !== check.fsUuid && input.mode === 'in-place') {
-    warnings.push(
-      `${where}: another file system (${check.fsUuid || 'unknown'}) than was backed up (${source.identity.fsUuid})`,
-    );
+  if (input.mode === 'in-place' && check.allowed && check.mounted && source.identity.fsUuid !== check.fsUuid) {
+    const message = `${where}: another file system (${check.fsUuid || 'unknown'}) than was backed up (${source.identity.fsUuid})`;
+    if (input.newDisk) warnings.push(message);
+    else blockers.push(`${message}. Is its disk mounted? If the disk was replaced, say so with --new-disk`);
   }
   if (inPlace && item.target !== undefined && item.target.path !== source.path) {
     warnings.push(`${where}: was ${source.path} when it was backed up`);
@@ -227,19 +231,23 @@ function planStops({
   items: RestoreItem[];
   warnings: string[];
 }): RestoreStop[] {
-  const { target, workloads, selection } = input;
+  const { target, stopWaves, selection } = input;
   const { stop, stopOrder } = target.restore;
   const touched = new Set(items.map((item) => item.destination.host));
   const everywhere = selection.whole || stop === 'engine';
-  const unordered = [...touched].filter((host) => !stopOrder.includes(host)).sort();
-  const hosts = [...unordered, ...stopOrder].filter((host) => everywhere || touched.has(host));
-  const left = stopOrder.filter((host) => !hosts.includes(host));
+  const waves = stopWaves
+    .map((wave) => wave.filter((host) => everywhere || touched.has(host)))
+    .filter((wave) => wave.length > 0);
+  const left = stopOrder.filter((host) => !waves.flat().includes(host));
   if (left.length > 0) warnings.push(`these hosts of group ${target.name} go on running meanwhile: ${left.join(', ')}`);
-  return hosts.map((host) => ({
-    host,
-    what: stop,
-    items: [...(workloads.find((each) => each.host === host)?.items ?? [])].sort(),
-  }));
+  return waves.flatMap((wave, index) => wave.map((host) => ({ host, what: stop, wave: index + 1 })));
+}
+
+/** The hosts of a plan's stops, wave by wave. */
+export function wavesOf(stops: readonly RestoreStop[]): string[][] {
+  return [...new Set(stops.map((stop) => stop.wave))].map((wave) =>
+    stops.filter((stop) => stop.wave === wave).map((stop) => stop.host),
+  );
 }
 
 function backupWarnings({ manifest, selection, mode, target }: RestorePlanInput): string[] {

@@ -1,6 +1,7 @@
 /** What a run starts with: plain data taken from the runbook once, so that a run of many hours never sees a changed file. */
 import type { Group, Host, Runbook, Store } from '../runbooks/types';
 import { PlanningError } from './errors';
+import { restoreWaves } from './order';
 
 /** How a host is reached, and what backups call it. Fits `hosts/`' HostRef. */
 export interface FleetHost {
@@ -20,6 +21,8 @@ export interface GroupSetup {
   group: Group;
   /** The group's hosts, in the order of `group.hosts`. */
   hosts: FleetHost[];
+  /** In which order they stop for a restore: wave after wave, the hosts of a wave together. They start the other way round. */
+  stopWaves: string[][];
   store: Store;
   storeHost: FleetHost;
   /** The runbook as it was read: it is carried into the backup. */
@@ -74,6 +77,11 @@ export function groupSetup(options: {
     deployment: runbook.deployment,
     group,
     hosts: group.hosts.map((name) => fleetHost({ runbook, name })),
+    stopWaves: restoreWaves({
+      hosts: group.hosts.map((name) => ({ name, labels: runbook.hosts[name]?.labels ?? [] })),
+      order: group.restore.order,
+      stop: group.restore.stop,
+    }),
     store,
     storeHost: fleetHost({ runbook, name: store.host }),
     runbookText,
@@ -98,6 +106,8 @@ export interface RestoreInput {
   folder: { host: string | null; path: string } | null;
   /** Whether what the backup doesn't hold is deleted at the destination. */
   deletes: boolean;
+  /** In place: go on though the file system is another one than was backed up, since its disk was replaced. */
+  newDisk: boolean;
   /** The hash of a plan that was read before; the run goes on by itself only when it is the same plan. */
   approve: string | null;
   /** End with the plan: nothing is stopped or written. */

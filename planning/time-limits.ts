@@ -11,6 +11,8 @@ const SPARE_MS = 60_000;
 
 /** What the director waits for a program's answer beyond the program's own time-out. */
 const ANSWER_MS = 30_000;
+/** Until the containers that were started have settled, at most: the host looks for 45 s, and a slow docker takes its time. */
+const SETTLE_MS = 90_000;
 /** Hosts whose health is asked for side by side. */
 export const HEALTH_LANES = 16;
 
@@ -31,9 +33,9 @@ export function hooksMs(all: readonly Program[]): number {
   return all.reduce((sum, hook) => sum + hookMs({ hook, all }), SPARE_MS);
 }
 
-/** The health programs of one host, `timeoutS` in all. */
+/** The containers of one host, and its health programs, `timeoutS` in all. */
 export function healthMs({ timeoutS }: Program): number {
-  return timeoutS * 1000 + ANSWER_MS;
+  return SETTLE_MS + timeoutS * 1000 + ANSWER_MS;
 }
 
 /** The health of several hosts. */

@@ -94,7 +94,7 @@ const restore = z
       .array(v.name)
       .default([])
       .describe(
-        'Hosts by name or label in the order in which they are stopped (workers before managers); the rest follow.',
+        'Hosts or labels in the order in which they stop, those of a label together; the rest follow. Without it all stop together; of engines the managers follow one by one. They start the other way round.',
       ),
     health: z.array(healthCheck).default([]).describe('Programs that succeed when the workload is well again.'),
   })

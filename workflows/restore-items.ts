@@ -105,8 +105,9 @@ export function planOf({
     target: input.into.group,
     selection,
     items: items.map((item) => planInput(item, input)),
-    workloads: [],
+    stopWaves: input.into.stopWaves,
     deletes: input.deletes,
+    newDisk: input.newDisk,
   });
 }
 
@@ -122,6 +123,20 @@ export function protectionOf(options: {
   const { ref, selected, check, ...rest } = options;
   const plan = planOf({ ...rest, items: [{ ref, selected, check, dryRun: { files: 0, bytes: 0, deletions: 0 } }] });
   return (plan.items[0]?.protect ?? []).map((each) => each.pattern);
+}
+
+/** What a safety snapshot is taken of, each of a host's with a number of its own. */
+export function safetyOf({ input, items }: { input: RestoreInput; items: Item[] }): { item: Item; freeze: number }[] {
+  if (input.mode === 'folder') return [];
+  const taken = new Map<string, number>();
+  return items
+    .filter((item) => item.check.safety !== null)
+    .map((item) => {
+      const { name } = item.ref.destination.host;
+      const freeze = taken.get(name) ?? 0;
+      taken.set(name, freeze + 1);
+      return { item, freeze };
+    });
 }
 
 /** `app-1:data/some/path`, as people name it. */

@@ -9,20 +9,22 @@ import type { RestoredItem } from '../activities/restore';
 import type { RestoreItemRef } from '../activities/restore-item';
 import type { Manifest } from '../planning/manifest';
 import { selectSources } from '../planning/restore';
-import type { RestorePlan, SelectedSource, Selection } from '../planning/restore';
+import type { DestinationCheck, RestorePlan, SelectedSource, Selection } from '../planning/restore';
 import { planHash, SHORT_HASH } from '../planning/restore-approval';
-import type { FleetHost, RestoreInput } from '../planning/run-input';
-import { allHealthMs } from '../planning/time-limits';
+import type { RestoreInput } from '../planning/run-input';
 import { describeFailure } from './failures';
 import { always } from './gate';
-import { bulk, quick, tidying, undoing } from './options';
-import { destinations, everyHost, hostNamed, keyOf, planOf, protectionOf, storeOf } from './restore-items';
+import { bulk, quick, tidying } from './options';
+import { HOSTS_AT_ONCE, RestoreHosts } from './restore-hosts';
+import type { HostState } from './restore-hosts';
+import { destinations, everyHost, keyOf, planOf, protectionOf, storeOf } from './restore-items';
 import type { Item } from './restore-items';
 import { RunParts } from './run-parts';
+import { sideBySide } from './side-by-side';
 import { Tidy } from './tidy';
 
-/** What has happened to one host so far; an aborted restore reports it. */
-export type HostState = 'untouched' | 'stopped' | 'partly restored' | 'restored, stopped' | 'running again';
+/** Counts at the same time: each reads a whole tree on the store's host. */
+const COUNTS_AT_ONCE = 16;
 
 export interface RestoreReport {
   state: 'Completed' | 'Planned';
@@ -40,8 +42,14 @@ export async function restore(input: RestoreInput): Promise<RestoreReport> {
   return new RestoreRun(input).run();
 }
 
+/** One tree that is back. */
+interface RestoredPart {
+  item: Item;
+  result: RestoredItem;
+}
+
 class RestoreRun extends RunParts {
-  private readonly states = new Map<string, HostState>();
+  private readonly hosts: RestoreHosts;
   /** Set from the first byte on. */
   private writing = false;
   private planned: { plan: RestorePlan; hash: string } | undefined;
@@ -50,6 +58,8 @@ class RestoreRun extends RunParts {
     const { into, run, id } = input;
     super({ setup: into, run, kind: 'restore', title: `restore of ${id} into ${into.group.name}, run ${run}` });
     this.board.backupId(id);
+    const { board, gate, lease, warnings } = this;
+    this.hosts = new RestoreHosts({ input, board, gate, lease, warnings });
     setHandler(planQuery, () => this.planned);
   }
 
@@ -70,12 +80,12 @@ class RestoreRun extends RunParts {
       await always(() =>
         this.teller.tell('failure', `the restore ${cancelled ? 'was cancelled' : `failed: ${message}`}`),
       );
-      if (cancelled && this.states.size === 0) throw error;
+      if (cancelled && !this.writing && this.hosts.all().length === 0) throw error;
       throw ApplicationFailure.create({
         type: failure.code,
         nonRetryable: true,
         message,
-        details: [failure, [...this.states].map(([host, state]) => ({ host, state }))],
+        details: [failure, this.hosts.all()],
         cause: error instanceof Error ? error : undefined,
       });
     }
@@ -95,6 +105,7 @@ class RestoreRun extends RunParts {
     this.planned = { plan, hash };
     if (input.planOnly) return this.report({ state: 'Planned', plan, hash, restored: [] });
     await this.approval({ plan, hash });
+    await this.lookAgain(items);
     const restored = await this.bringBack({ plan, items });
     return this.report({ state: 'Completed', plan, hash, restored });
   }
@@ -110,11 +121,15 @@ class RestoreRun extends RunParts {
     const away = refs.find(({ ref }) => unreachable.has(ref.destination.host.name));
     if (away !== undefined)
       throw ApplicationFailure.nonRetryable(
-        `${away.ref.destination.host.name} can't be reached; nothing was changed. Bring it up, or leave it out with --host`,
+        `${away.ref.destination.host.name} can't be reached. Bring it up, or leave it out with --host`,
         'unreachable',
       );
     const items = await this.board.step('look and count', () =>
-      Promise.all(refs.map((place) => this.look({ ...place, manifest, selection }))),
+      sideBySide({
+        items: refs,
+        limit: COUNTS_AT_ONCE,
+        each: (place) => this.look({ ...place, manifest, selection }),
+      }),
     );
     return { items, selection };
   }
@@ -136,9 +151,7 @@ class RestoreRun extends RunParts {
             quick.lookUp.executeWithOptions({ summary: subpath }, [{ store: place.ref.store, id, tree, subpath }]),
           );
     const plain = { ...place.ref, single };
-    const check = await this.gate.must(`look at ${name}`, (round) =>
-      quick.checkDestination.executeWithOptions({ summary: name }, [{ fence: this.lease.fence(round), item: plain }]),
-    );
+    const check = await this.lookAt(plain);
     // What is protected is known now, and the count must see it.
     const ref = { ...plain, protect: protectionOf({ ref: plain, selected, check, input, manifest, selection }) };
     if (!check.allowed || !check.mounted) return { ref, selected, check, dryRun: { files: 0, bytes: 0, deletions: 0 } };
@@ -151,15 +164,12 @@ class RestoreRun extends RunParts {
   /** Only a person's word for exactly this plan lets it go on; no time-out does. */
   private async approval({ plan, hash }: { plan: RestorePlan; hash: string }): Promise<void> {
     if (plan.blockers.length > 0)
-      throw ApplicationFailure.nonRetryable(
-        `this restore is not possible: ${plan.blockers.join('; ')}. Nothing was changed`,
-        'blocked',
-      );
+      throw ApplicationFailure.nonRetryable(`this restore is not possible: ${plan.blockers.join('; ')}`, 'blocked');
     const given = this.input.approve;
     if (given !== null) {
       if (given.length >= SHORT_HASH && hash.startsWith(given)) return;
       throw ApplicationFailure.nonRetryable(
-        `the plan is another one now than the one you approved (${given}): its hash is ${hash.slice(0, SHORT_HASH)}. Nothing was changed; read it again`,
+        `the plan is another one now than the one you approved (${given}): its hash is ${hash.slice(0, SHORT_HASH)}. Read it again`,
         'plan-changed',
       );
     }
@@ -174,57 +184,68 @@ class RestoreRun extends RunParts {
       approve: hash.slice(0, SHORT_HASH),
     });
     if (answer.decision === 'abort')
-      throw ApplicationFailure.nonRetryable(`aborted by ${answer.by} before anything was changed`, 'AbortedByOperator');
+      throw ApplicationFailure.nonRetryable(`aborted by ${answer.by} `, 'AbortedByOperator');
   }
 
-  private async bringBack({
-    plan,
-    items,
-  }: {
-    plan: RestorePlan;
-    items: Item[];
-  }): Promise<{ item: Item; result: RestoredItem }[]> {
-    for (const stop of plan.stops) {
-      // Noted before it is done: an answer that was lost may have stopped it.
-      this.states.set(stop.host, 'stopped');
-      await this.board.step(`stop ${stop.host}`, () =>
-        this.gate.must(`stop ${stop.host}`, (round) =>
-          quick.stopWorkloads.executeWithOptions({ summary: `stop ${stop.what} on ${stop.host}` }, [
-            { fence: this.lease.fence(round), host: this.host(stop.host) },
-          ]),
-        ),
-      );
-    }
-    await this.board.step('safety snapshots', () =>
-      Promise.all(
-        items
-          .filter((item) => this.input.mode !== 'folder' && item.check.safety !== null)
-          .map((item) =>
-            this.gate.must(`safety ${keyOf(item)}`, (round) =>
-              quick.safetySnapshot.executeWithOptions({ summary: keyOf(item) }, [
-                { fence: this.lease.fence(round), item: item.ref },
-              ]),
-            ),
-          ),
-      ),
+  /** An approval may come days after the plan: a disk that has gone meanwhile is seen before anything is stopped. */
+  private async lookAgain(items: Item[]): Promise<void> {
+    await this.board.step('look again', () =>
+      sideBySide({
+        items,
+        limit: HOSTS_AT_ONCE,
+        each: async (item) => {
+          const now = await this.lookAt(item.ref);
+          if (now.allowed && now.mounted && now.fsUuid === item.check.fsUuid) return;
+          const why =
+            now.reason ?? `it lies on the file system ${now.fsUuid || 'unknown'} now, not on ${item.check.fsUuid}`;
+          throw ApplicationFailure.nonRetryable(
+            `${keyOf(item)} is not what the plan was made for: ${why}`,
+            'plan-changed',
+          );
+        },
+      }),
     );
-    const restored = await Promise.all(items.map((item) => this.bringBackOne(item)));
-    for (const host of plan.starts) await this.start(host);
-    await this.health(plan);
+  }
+
+  private lookAt(ref: RestoreItemRef): Promise<DestinationCheck> {
+    const name = keyOf({ ref });
+    return this.gate.must(`look at ${name}`, (round) =>
+      quick.checkDestination.executeWithOptions({ summary: name }, [{ fence: this.lease.fence(round), item: ref }]),
+    );
+  }
+
+  private async bringBack({ plan, items }: { plan: RestorePlan; items: Item[] }): Promise<RestoredPart[]> {
+    await this.hosts.stopAll(plan);
+    await this.hosts.safety(items);
+    const left = new Set(items);
+    const restored = await sideBySide({
+      items,
+      limit: this.input.into.group.transfer.parallel,
+      each: async (item) => {
+        const part = await this.bringBackOne(item);
+        left.delete(item);
+        const { name } = item.ref.destination.host;
+        const more = [...left].some((other) => other.ref.destination.host.name === name);
+        if (!more) this.hosts.note(name, 'restored, stopped');
+        return part;
+      },
+    });
+    await this.hosts.startAll();
+    await this.hosts.health();
     return restored;
   }
 
-  private async bringBackOne(item: Item): Promise<{ item: Item; result: RestoredItem }> {
+  private async bringBackOne(item: Item): Promise<RestoredPart> {
     const host = item.ref.destination.host.name;
     const step = `restore ${keyOf(item)}`;
     this.writing = true;
-    if (this.states.has(host)) this.states.set(host, 'partly restored');
+    this.hosts.note(host, 'partly restored');
     const result = await this.board.step(
       step,
       () =>
         this.gate.must(step, (round) =>
           bulk.restoreSource.executeWithOptions({ summary: step }, [
-            { fence: this.lease.fence(round), item: item.ref },
+            { fence: this.lease.fence(round), item: item.ref, fsUuid: item.check.fsUuid },
           ]),
         ),
       (done) => `${done.files} files, ${done.bytes} bytes, ${done.deletions} deleted`,
@@ -232,59 +253,13 @@ class RestoreRun extends RunParts {
     return { item, result };
   }
 
-  private async start(host: string): Promise<void> {
-    this.states.set(host, 'restored, stopped');
-    await this.board.step(`start ${host}`, () =>
-      this.gate.must(`start ${host}`, (round) =>
-        quick.startWorkloads.executeWithOptions({ summary: `start what was stopped on ${host}` }, [
-          { fence: this.lease.fence(round), host: this.host(host) },
-        ]),
-      ),
-    );
-    this.states.set(host, 'running again');
-  }
-
-  private async health(plan: RestorePlan): Promise<void> {
-    const { health } = this.input.into.group.restore;
-    const hosts = [...new Set(health.map((each) => each.host))].filter((host) =>
-      plan.stops.some((stop) => stop.host === host),
-    );
-    if (hosts.length === 0) return;
-    const timeoutS = health.reduce((sum, each) => sum + each.timeoutS, 0);
-    const startToCloseTimeout = allHealthMs({ timeoutS, hosts: hosts.length });
-    const results = await this.board.step('health', () =>
-      this.gate.must('health', (round) =>
-        quick.checkHealth.executeWithOptions({ summary: hosts.join(', '), startToCloseTimeout }, [
-          { fence: this.lease.fence(round), hosts: hosts.map((host) => this.host(host)), timeoutS },
-        ]),
-      ),
-    );
-    for (const each of results) if (!each.healthy) this.warnings.push(`${each.host} is not healthy: ${each.detail}`);
-    const sick = results.filter((each) => !each.healthy);
-    if (sick.length > 0)
-      throw ApplicationFailure.nonRetryable(
-        `the data is back and verified, but ${sick.map((each) => `${each.host} is not healthy: ${each.detail}`).join('; ')}`,
-        'unhealthy',
-      );
-  }
-
   /** The end of a run that did not finish: what was only stopped runs again; half-restored hosts stay stopped, and blocked. */
   private async takeBack(): Promise<void> {
-    const fence = this.lease.fence(this.gate.roundsSoFar() + 1);
+    const round = this.gate.roundsSoFar() + 1;
+    const fence = this.lease.fence(round);
     if (fence.term === 0) return;
     const tidy = new Tidy({ board: this.board, warnings: this.warnings });
-    // Where one host is half restored the others wait with it: half of a fleet on old data is no fleet.
-    const half = [...this.states.values()].includes('partly restored');
-    for (const [host, state] of this.states) {
-      if (half || (state !== 'stopped' && state !== 'restored, stopped')) continue;
-      await tidy.step(`start ${host}`, async () => {
-        await undoing.startWorkloads.executeWithOptions({ summary: `start again on ${host}` }, [
-          { fence, host: this.host(host) },
-        ]);
-        this.states.set(host, 'running again');
-        return undefined;
-      });
-    }
+    await this.hosts.startAgain({ tidy, round });
     const clean = { fence, hosts: everyHost(this.input) };
     await tidy.step('close grants', () => tidying.closeGrants.executeWithOptions({ summary: 'close grants' }, [clean]));
     await this.tidy(tidy, clean);
@@ -304,7 +279,7 @@ class RestoreRun extends RunParts {
     state: RestoreReport['state'];
     plan: RestorePlan;
     hash: string;
-    restored: { item: Item; result: RestoredItem }[];
+    restored: RestoredPart[];
   }): RestoreReport {
     const { state, plan, hash, restored } = options;
     return {
@@ -317,20 +292,17 @@ class RestoreRun extends RunParts {
         bytes: result.bytes,
         deletions: result.deletions,
       })),
-      hosts: [...this.states].map(([host, hostState]) => ({ host, state: hostState })),
+      hosts: this.hosts.all(),
       warnings: [...plan.warnings, ...this.warnings],
     };
   }
 
   private describeStates(): string {
     const left = this.warnings.length === 0 ? '' : `. Also: ${this.warnings.join('; ')}`;
-    if (this.writing && this.input.mode === 'folder')
-      return `. The folder may hold a part of the backup; nothing else was changed${left}`;
-    if (this.states.size === 0) return `. Nothing was changed${left}`;
-    return `. Hosts now: ${[...this.states].map(([host, state]) => `${host} ${state}`).join(', ')}. A host that is partly restored stays stopped: restore it again, or start it as it is with \`resurgo start ${this.input.into.group.name} --as-it-is\``;
-  }
-
-  private host(name: string): FleetHost {
-    return hostNamed({ input: this.input, name });
+    const now =
+      this.writing && this.input.mode === 'folder'
+        ? 'The folder may hold a part of the backup; nothing else was changed'
+        : this.hosts.describe() || 'Nothing was changed';
+    return `. ${now}${left}`;
   }
 }

@@ -5,6 +5,7 @@ import { HostError } from '../../hosts/errors';
 import type { HostRef, Hosts } from '../../hosts/hosts';
 import { restore } from '../../hosts/verbs/restore';
 import { pauseWorkload, startWorkload, stopWorkload, unpauseWorkload } from '../../hosts/verbs/workload';
+import { startWaves } from '../../planning/order';
 import type { GroupSetup } from '../../planning/run-input';
 import { DURATION_PATTERN, parseDuration } from '../../runbooks/units';
 import { run as inContext } from '../context';
@@ -142,19 +143,21 @@ function together(hosts: readonly HostRef[], each: (host: HostRef) => Promise<un
   return Promise.all(hosts.map((host) => outcomeOf(host, each)));
 }
 
-/** Whole engines stop in the runbook's order (workers before managers) and start the other way round; the rest goes all at once. */
+/** In the waves of a restore (where engines stop, workers before managers), and the other way round to start. */
 async function inOrder(
-  { group, hosts }: GroupSetup,
+  { hosts, stopWaves }: GroupSetup,
   way: 'stop' | 'start',
   each: (host: HostRef) => Promise<unknown>,
 ): Promise<Outcome[]> {
-  if (group.restore.stop !== 'engine') return together(hosts, each);
-  const order = way === 'stop' ? group.restore.stopOrder : [...group.restore.stopOrder].reverse();
+  const waves = way === 'stop' ? stopWaves : startWaves({ stopped: stopWaves });
   const outcomes: Outcome[] = [];
-  for (const name of order) {
-    const host = hosts.find((one) => one.name === name);
-    if (host !== undefined) outcomes.push(await outcomeOf(host, each));
-  }
+  for (const wave of waves)
+    outcomes.push(
+      ...(await together(
+        hosts.filter(({ name }) => wave.includes(name)),
+        each,
+      )),
+    );
   return outcomes;
 }
 

@@ -5,14 +5,15 @@ import type { Command } from '@commander-js/extra-typings';
 import type { WorkflowHandle } from '@temporalio/client';
 import { runId, workflowId } from '../../planning/ids';
 import { CONTROL_QUEUE } from '../../planning/queues';
+import { wavesOf } from '../../planning/restore';
 import type { RestorePlan } from '../../planning/restore';
 import { SHORT_HASH } from '../../planning/restore-approval';
 import type { RestoreInput } from '../../planning/run-input';
-import type { DecideInput } from '../../workflows/gate';
+import type { DecideInput, OpenQuestion } from '../../workflows/gate';
 import type { RestoreReport } from '../../workflows/restore';
 import { CliContext, operator, run as inContext } from '../context';
 import { CliError, EXIT } from '../exit';
-import { followToEnd } from '../follow';
+import { followToEnd, look, tellQuestions } from '../follow';
 import { bytes, table } from '../output';
 import { entriesOf, pick } from './list';
 
@@ -23,6 +24,7 @@ interface Options {
   to?: string;
   into?: string;
   keepExtra?: true;
+  newDisk?: true;
   approve?: string;
   planOnly?: true;
 }
@@ -39,6 +41,7 @@ export function registerRestore(program: Command): void {
     .option('--to <[host:]folder>', 'into a folder beside the data; nothing is stopped')
     .option('--into <runbook>', "into another runbook's fleet, by unprefixed host names")
     .option('--keep-extra', "don't delete what the backup doesn't hold")
+    .option('--new-disk', 'in place, onto another file system than was backed up: its disk was replaced')
     .option('--approve <hash>', 'go on without asking if the plan is exactly this one')
     .option('--plan-only', 'show the plan and end')
     .addHelpText('after', '\nExample:\n  $ resurgo restore latest portal --host app-1 --path /srv/data/reports')
@@ -68,6 +71,7 @@ async function restore(
     mode: options.to !== undefined ? 'folder' : options.into !== undefined ? 'into' : 'in-place',
     folder: options.to === undefined ? null : folderOf(options.to),
     deletes: options.keepExtra !== true,
+    newDisk: options.newDisk === true,
     approve: options.approve ?? null,
     planOnly: options.planOnly === true,
   };
@@ -82,7 +86,7 @@ async function restore(
   out.say(`restore of ${entry.id}, run ${run}`);
   const comeBack = `resurgo watch ${run}`;
   if (options.approve === undefined && !input.planOnly) {
-    const decided = await approve({ context, handle, run });
+    const decided = await approve({ context, handle, run, comeBack });
     if (!decided) return EXIT.incomplete;
   }
   return followToEnd({
@@ -99,14 +103,17 @@ async function approve({
   context,
   handle,
   run,
+  comeBack,
 }: {
   context: CliContext;
   handle: WorkflowHandle;
   run: string;
+  comeBack: string;
 }): Promise<boolean> {
-  const planned = await planWhenReady(handle);
+  const planned = await planWhenReady({ context, handle, comeBack });
+  if (planned === 'waits') return false;
   // A run that ended before it had a plan says why in its result.
-  if (planned === undefined) return true;
+  if (planned === 'ended') return true;
   const short = planned.hash.slice(0, SHORT_HASH);
   context.out.result({
     json: { type: 'plan', run, hash: planned.hash, plan: JSON.parse(JSON.stringify(planned.plan)) as never },
@@ -130,13 +137,34 @@ async function approve({
   return true;
 }
 
-async function planWhenReady(handle: WorkflowHandle): Promise<{ plan: RestorePlan; hash: string } | undefined> {
-  for (;;) {
-    const { status } = await handle.describe();
-    if (status.name !== 'RUNNING') return undefined;
-    const planned = await handle.query<{ plan: RestorePlan; hash: string } | undefined>('plan');
-    const questions = planned === undefined ? [] : await handle.query<{ step: string }[]>('questions');
-    if (planned !== undefined && questions.some((each) => each.step === 'approve')) return planned;
+interface Planned {
+  plan: RestorePlan;
+  hash: string;
+}
+
+/**
+ * Until the run asks for the approval of its plan. What it asks before that (a host that can't be reached) is shown, as by `backup`:
+ * `waits` where nobody sits at a terminal to answer it.
+ */
+async function planWhenReady(options: {
+  context: CliContext;
+  handle: WorkflowHandle;
+  comeBack: string;
+}): Promise<Planned | 'ended' | 'waits'> {
+  const { context, handle, comeBack } = options;
+  for (let told = false; ;) {
+    const { status, needsOperator } = await look(handle);
+    if (status !== 'RUNNING') return 'ended';
+    if (needsOperator) {
+      const questions = await handle.query<OpenQuestion[]>('questions');
+      const planned = await handle.query<Planned | undefined>('plan');
+      if (planned !== undefined && questions.some((each) => each.step === 'approve')) return planned;
+      if (questions.length > 0 && !told) {
+        await tellQuestions({ handle, out: context.out, comeBack });
+        if (!process.stdin.isTTY) return 'waits';
+      }
+      told = questions.length > 0;
+    } else told = false;
     await sleep(300);
   }
 }
@@ -160,12 +188,16 @@ export function planText(plan: RestorePlan): string {
     `backup ${plan.backup.id} of ${plan.backup.group} (${plan.backup.state}, ${plan.backup.label} consistent), signed by ${plan.backup.directorId}`,
     table(rows),
     ...samples,
-    plan.stops.length === 0
-      ? 'nothing is stopped'
-      : `stops, in this order: ${plan.stops.map((stop) => `${stop.what} on ${stop.host}`).join(', ')}`,
+    plan.stops.length === 0 ? 'nothing is stopped' : `stops, in this order: ${stopsText(plan)}`,
     ...plan.warnings.map((each) => `warning: ${each}`),
     ...plan.blockers.map((each) => `NOT POSSIBLE: ${each}`),
   ].join('\n');
+}
+
+/** `containers on app-1 and app-2, then on db-1`: what is stopped together, and what after it. */
+function stopsText({ stops }: RestorePlan): string {
+  const waves = wavesOf(stops).map((hosts) => hosts.join(' and '));
+  return `${stops[0]?.what ?? ''} on ${waves.join(', then on ')}`;
 }
 
 function showReport({ out }: CliContext, report: RestoreReport): number {

@@ -1,4 +1,4 @@
-/** `resurgo snapshots`: what exists on a group's hosts now, whose it is, how old and how large; no engine needed. */
+/** `resurgo snapshots`: what exists on a group's hosts now, whose it is, how old and how large, until when; no engine needed. */
 import type { Command } from '@commander-js/extra-typings';
 import { z } from 'zod';
 import { HostError } from '../../hosts/errors';
@@ -7,8 +7,9 @@ import type { SnapshotOnHost } from '../../hosts/replies';
 import { snapshots as listSnapshots, status } from '../../hosts/verbs/reading';
 import { run as inContext } from '../context';
 import type { CliContext } from '../context';
-import { EXIT } from '../exit';
+import { CliError, EXIT } from '../exit';
 import { bytes, duration, table } from '../output';
+import { releaseHand, takeHand } from './hand-lease';
 
 export function registerSnapshots(program: Command): void {
   program
@@ -17,9 +18,14 @@ export function registerSnapshots(program: Command): void {
     .description("the group's snapshots on its hosts: of which run, how old, how large")
     .addHelpText(
       'after',
-      '\nbtrfs does not know the size of a snapshot cheaply; zfs does. A snapshot of no living run is a leftover.\n\nExample:\n  $ resurgo snapshots portal',
+      '\nbtrfs does not know the size of a snapshot cheaply; zfs does. A restore keeps what it overwrote as a safety snapshot for 7 days; any other snapshot of no living run is a leftover.\n\nExample:\n  $ resurgo snapshots portal\n  $ resurgo snapshots portal --drop r20261121t073145z-f26c39',
     )
-    .action((group, _options, command) => inContext(command, (context) => snapshots(context, group)));
+    .option('--drop <run>', 'remove the safety snapshots of that restore now')
+    .action((group, options, command) =>
+      inContext(command, (context) =>
+        options.drop === undefined ? snapshots(context, group) : drop(context, group, options.drop),
+      ),
+    );
 }
 
 interface Found {
@@ -39,10 +45,10 @@ async function snapshots(context: CliContext, asked: string | undefined): Promis
       host,
       each.source,
       each.kind ?? '',
-      each.run ?? 'not of a run',
+      whose(each),
       each.createdMs === undefined ? '' : `${duration(Math.max(0, nowMs - each.createdMs))} old`,
       each.usedBytes === undefined ? '' : bytes(each.usedBytes),
-      each.leftover ? 'LEFTOVER' : '',
+      each.leftover ? 'LEFTOVER' : untilText(each),
     ]),
   );
   const problems = found.filter((each) => each.problem !== undefined);
@@ -68,6 +74,53 @@ async function snapshots(context: CliContext, asked: string | undefined): Promis
   return problems.length === found.length ? EXIT.failed : EXIT.incomplete;
 }
 
+function whose({ run, safety }: SnapshotOnHost): string {
+  if (run === undefined) return 'not of a run';
+  return safety === true ? `safety snapshot of restore ${run}` : run;
+}
+
+function untilText({ keepUntilMs }: SnapshotOnHost): string {
+  return keepUntilMs === undefined
+    ? ''
+    : `kept until ${new Date(keepUntilMs).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+}
+
+/** Removes one restore's safety snapshots before their time; of other runs nothing. */
+async function drop(context: CliContext, asked: string | undefined, run: string): Promise<number> {
+  const { setup } = await context.group(asked);
+  const hosts = await context.hosts();
+  const group = setup.group.name;
+  const found = await Promise.all(setup.hosts.map((host) => onHost({ hosts, host, group })));
+  const holding = setup.hosts.filter((host) =>
+    found.some(
+      (each) => each.host === host.name && each.snapshots.some((one) => one.run === run && one.safety === true),
+    ),
+  );
+  for (const { host, problem } of found) if (problem !== undefined) context.out.warn(`${host}: ${problem}`);
+  if (holding.length === 0)
+    throw new CliError(`there is no safety snapshot of ${run}; \`resurgo snapshots ${group}\` lists them`);
+  const step = 'hand-drop';
+  const hand = await takeHand({ hosts, setup, step, withoutStore: false });
+  try {
+    for (const host of holding)
+      await hosts.call({
+        host,
+        verb: 'snapshot.drop',
+        step,
+        args: { ...hand.fenceAt(host), targetRun: run, freeze: -1 },
+        timeoutMs: 300_000,
+      });
+  } finally {
+    await releaseHand({ hosts, setup, hand });
+  }
+  const names = holding.map((host) => host.name);
+  context.out.result({
+    json: { group, run, dropped: names },
+    text: `the safety snapshots of restore ${run} are gone from ${names.join(', ')}`,
+  });
+  return found.some((each) => each.problem !== undefined) ? EXIT.incomplete : EXIT.ok;
+}
+
 const leases = z.object({ leases: z.array(z.looseObject({ run: z.string(), live: z.boolean().default(false) })) });
 
 async function onHost({ hosts, host, group }: { hosts: Hosts; host: HostRef; group: string }): Promise<Found> {
@@ -78,9 +131,10 @@ async function onHost({ hosts, host, group }: { hosts: Hosts; host: HostRef; gro
       .safeParse(held)
       .data?.leases.filter((each) => each.live)
       .map((each) => each.run);
+    const nowMs = Date.now();
     const marked = list.map((each) => ({
       ...each,
-      leftover: living !== undefined && !living.some((run) => run === each.run),
+      leftover: living !== undefined && !living.some((run) => run === each.run) && (each.keepUntilMs ?? 0) < nowMs,
     }));
     return { host: host.name, snapshots: marked, problem: undefined };
   } catch (error) {

@@ -44,7 +44,7 @@ type Known = Map<string, Record<string, string>>;
 /** What the rounds before have left behind by design. */
 interface Past {
   known: Known;
-  /** Restores since the last backup: their safety snapshots stay until the next. */
+  /** All restores: their safety snapshots stay for days. */
   restores: string[];
   /** How long an undisturbed backup takes on this machine now, ms: a fault strikes within this time after a run's start. */
   windowMs: number;
@@ -137,7 +137,6 @@ async function oneRound(options: {
   await lab.settle();
   if (sealed !== undefined) known.set(sealed, frozen);
   if (what === 'restore') past.restores.push(run.id);
-  else if (sealed !== undefined) past.restores = [];
   // A restore that was given up leaves its hosts stopped, on purpose: the operator restores again, undisturbed.
   const mended = what === 'restore' && outcome !== 'Completed' ? await restoreAgain({ lab, past, id }) : outcome;
   const restored = what === 'restore' && mended === 'Completed' ? id : undefined;

@@ -76,6 +76,8 @@ describeLab('freeze: systemd', () => {
     expect(await seen()).toEqual(['inactive', 'inactive', 'inactive']);
     await sh('systemctl start docker.socket docker ledger; systemctl isolate multi-user.target', true);
     expect(await seen()).toEqual(['inactive', 'inactive', 'inactive']);
+    // Whose first answer was lost asks again: what the first has stopped is not forgotten.
+    expect(await ask(fleet, H, 'restore.stop', fence('stop'))).toMatchObject({ ok: true });
     expect(await ask(fleet, H, 'restore.start', fence('start'))).toMatchObject({ ok: true, failed: [] });
     expect(await active('ledger')).toBe('active');
     expect(await active('docker')).toBe('active');

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { copyLanes, copyOrder, hostsOf, nextToStart, startWaves, stopWaves } from '../../planning/order';
+import { copyLanes, copyOrder, hostsOf, nextToStart, restoreWaves, startWaves, stopWaves } from '../../planning/order';
 
 const item = fc.record({
   key: fc.uuid(),
@@ -79,6 +79,17 @@ describe('stopping and starting', () => {
     const stopped = stopWaves({ hosts });
     expect(stopped).toEqual([['w-1', 'w-2'], ['m-1'], ['m-2']]);
     expect(startWaves({ stopped })).toEqual([['m-2'], ['m-1'], ['w-2', 'w-1']]);
+  });
+
+  it.each([
+    ['containers', [], [['m-1', 'm-2', 'w-1', 'w-2']]],
+    ['engine', [], [['w-1', 'w-2'], ['m-1'], ['m-2']]],
+    ['containers', ['worker', 'm-2'], [['w-1'], ['m-2'], ['m-1', 'w-2']]],
+    ['units', ['nobody', 'w-2', 'eu', 'w-2'], [['w-2'], ['m-1'], ['m-2', 'w-1']]],
+    // An order that is written goes before what managers are.
+    ['engine', ['m-2'], [['m-2'], ['w-1', 'w-2'], ['m-1']]],
+  ] as const)('a restore that stops %s in the order %j has the waves %j', (stop, order, waves) => {
+    expect(restoreWaves({ hosts, order, stop })).toEqual(waves);
   });
 
   it('knows a fleet without roles, and none at all', () => {

@@ -49,8 +49,9 @@ function planInput(change: Partial<RestorePlanInput> = {}, item: Partial<Restore
     target,
     selection: { missing: [], whole: true },
     items: mapped.map((each) => ({ ...each, check, dryRun: { files: 5, bytes: 100, deletions: 2 }, ...item })),
-    workloads: [{ host: 'staging-app-1', items: ['web', 'db'] }],
+    stopWaves: [['staging-app-2'], ['staging-app-1']],
     deletes: true,
+    newDisk: false,
     ...change,
   };
 }
@@ -151,10 +152,10 @@ describe('restorePlan', () => {
       { host: 'staging-app-2', path: '/srv/data', source: 'data' },
     ]);
     expect(plan.stops).toEqual([
-      { host: 'staging-app-2', what: 'containers', items: [] },
-      { host: 'staging-app-1', what: 'containers', items: ['db', 'web'] },
+      { host: 'staging-app-2', what: 'containers', wave: 1 },
+      { host: 'staging-app-1', what: 'containers', wave: 2 },
     ]);
-    expect(plan.starts).toEqual(['staging-app-1', 'staging-app-2']);
+    expect(plan.starts).toEqual([['staging-app-1'], ['staging-app-2']]);
     expect(plan.totals).toEqual({ files: 10, bytes: 200, deletions: 4 });
     expect(plan.blockers).toEqual([]);
   });
@@ -174,6 +175,12 @@ describe('restorePlan', () => {
     expect(plan.items.every((each) => each.safety === null && each.deletions === 0)).toBe(true);
   });
 
+  it('hosts of a wave stop together and start together, the last wave first', () => {
+    const { stops, starts } = restorePlan(planInput({ stopWaves: [['staging-app-1', 'staging-app-2']] }));
+    expect(stops.map(({ host, wave }) => `${host} ${wave}`)).toEqual(['staging-app-1 1', 'staging-app-2 1']);
+    expect(starts).toEqual([['staging-app-2', 'staging-app-1']]);
+  });
+
   it('a part stops its own host alone, and says that the rest goes on; an engine is stopped everywhere', () => {
     const items = planInput().items.slice(0, 1);
     const part = { items, selection: { missing: [], whole: false } };
@@ -191,6 +198,7 @@ describe('restorePlan', () => {
     ['S23 a destination that its host does not allow', { allowed: false, reason: 'not a source' }, 'not a source'],
     ['a destination that is not mounted', { mounted: false }, 'not mounted'],
     ['too little space', { freeBytes: 99 }, '100 bytes come, 99 are free'],
+    ['another disk than the one that was backed up', { fsUuid: 'bbbb' }, 'say so with --new-disk'],
   ])('is blocked by %s', (_, change, message) => {
     const plan = restorePlan(planInput({}, { check: { ...check, ...change } }));
     expect(plan.blockers.join()).toContain(message);
@@ -201,7 +209,7 @@ describe('restorePlan', () => {
 
   it.each<[string, Partial<RestorePlanInput>, Partial<RestoreItemInput>, string]>([
     ['no safety snapshot', {}, { check: { ...check, safety: null } }, 'no safety snapshot'],
-    ['another file system', {}, { check: { ...check, fsUuid: 'bbbb' } }, 'another file system (bbbb)'],
+    ['a replaced disk', { newDisk: true }, { check: { ...check, fsUuid: 'bbbb' } }, 'another file system (bbbb)'],
     ['deletions', {}, {}, '2 entries that the backup does not hold are deleted'],
     ['a partial backup', { manifest: partial }, {}, 'is partial'],
     [

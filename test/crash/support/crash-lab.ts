@@ -141,6 +141,7 @@ export class CrashLab {
       mode: 'in-place',
       folder: null,
       deletes: true,
+      newDisk: false,
       approve,
       planOnly: false,
     };
@@ -154,8 +155,8 @@ export class CrashLab {
   }
 
   /**
-   * Nothing of any run is left, as the hosts tell: empty where all is well. A restore's safety snapshots (freeze 0) stay until the
-   * group's next backup: those of `restores` are no leftovers.
+   * Nothing of any run is left, as the hosts tell: empty where all is well. Safety snapshots outlive their restore: those of `restores`
+   * are no leftovers.
    */
   async leftovers({ restores = [] }: { restores?: readonly string[] } = {}): Promise<string[]> {
     const found: string[] = [];
@@ -240,7 +241,7 @@ export class CrashLab {
 
   /**
    * What a run has left on the hosts' disks and in their processes, looked up without the hostkit, which might be blind for it: empty
-   * where all is well. Safety snapshots of `restores` stay until the next backup.
+   * where all is well. Safety snapshots of `restores` stay for days.
    */
   async remains({ restores = [] }: { restores?: readonly string[] } = {}): Promise<string[]> {
     const found: string[] = [];
@@ -286,8 +287,8 @@ export class CrashLab {
 }
 
 function isSafety(snapshot: object, restores: readonly string[]): boolean {
-  if (!('run' in snapshot) || !('freeze' in snapshot)) return false;
-  return snapshot.freeze === 0 && restores.some((run) => run === snapshot.run);
+  if (!('run' in snapshot) || !('safety' in snapshot)) return false;
+  return snapshot.safety === true && restores.some((run) => run === snapshot.run);
 }
 
 /** Backups are named by the second of their freeze: two runs must not meet in one. */

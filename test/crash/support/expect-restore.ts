@@ -10,7 +10,7 @@ export async function expectGoodRestore(options: {
   run: Run;
   report: RestoreReport;
   id: string;
-  /** Restores since the last backup, this one among them. */
+  /** All restores on this lab so far, this one among them. */
   restores: readonly string[];
   /** A transfer whose own connection broke is begun again; what was sent stays. */
   sendsAgain?: boolean;

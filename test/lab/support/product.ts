@@ -182,7 +182,10 @@ export class Director {
     }
   }
 
-  /** What is left of runs on the hosts, as `host kind name`; empty is clean. Leases of ended runs count only while they are live. */
+  /**
+   * What is left of runs on the hosts, as `host kind name`; empty is clean. Leases of ended runs count only while they are live; the safety
+   * snapshots of restores are kept by design.
+   */
   async leftovers(group: string): Promise<string[]> {
     const hosts = await SshHosts.open({ stateDir: this.stateDir });
     try {
@@ -191,7 +194,7 @@ export class Director {
       for (const name of Object.keys(runbook.hosts)) {
         const now = await status({ hosts, host: hostRef({ runbook, host: name }), group });
         for (const kind of ['grants', 'jobs', 'snapshots', 'deadmen', 'paused', 'runs'] as const)
-          for (const each of now[kind]) found.push(`${name} ${kind} ${JSON.stringify(each)}`);
+          for (const each of now[kind]) if (!('safety' in each)) found.push(`${name} ${kind} ${JSON.stringify(each)}`);
         for (const each of now.leases)
           if (!('live' in each) || each.live !== false) found.push(`${name} leases ${JSON.stringify(each)}`);
       }

@@ -1,0 +1,241 @@
+/** The restore's own decisions, over a fake fleet: waves, half-way ends, who is told what, whose signature counts. */
+import type { WorkflowHandle } from '@temporalio/client';
+import { WorkflowFailedError } from '@temporalio/client';
+import { HostError } from '../../hosts/errors';
+import type { FakeCall, FakeHosts } from '../../hosts/fake';
+import { CONTROL_QUEUE } from '../../planning/queues';
+import type { RestoreInput } from '../../planning/run-input';
+import type { backup } from '../../workflows/backup';
+import type { restore, RestoreReport } from '../../workflows/restore';
+import type { Engine } from './support/engine';
+import { backupInput, fleetRunbook, startEngine, withFleet } from './support/engine';
+
+jest.setTimeout(120_000);
+
+let engine: Engine;
+beforeAll(async () => {
+  engine = await startEngine();
+});
+afterAll(async () => {
+  await engine.env.teardown();
+});
+
+type Handle = WorkflowHandle<typeof restore>;
+interface Question {
+  step: string;
+  approve?: string;
+  failure: { message: string };
+}
+
+/** A sealed backup of that runbook, and the input of a restore of it. */
+async function sealed(text: string): Promise<RestoreInput> {
+  const made = backupInput(text);
+  const { id } = await engine.env.client.workflow.execute<typeof backup>('backup', {
+    workflowId: `backup/portal/${made.run}`,
+    taskQueue: CONTROL_QUEUE,
+    args: [made],
+  });
+  return inputOf(text, id ?? '');
+}
+
+function inputOf(text: string, id: string): RestoreInput {
+  const { run, ...into } = backupInput(text);
+  return {
+    run,
+    requestedBy: 'test',
+    into,
+    from: { group: 'portal', store: 'main', storeHost: into.storeHost },
+    id,
+    select: {},
+    mode: 'in-place',
+    folder: null,
+    deletes: true,
+    newDisk: false,
+    approve: null,
+    planOnly: false,
+  };
+}
+
+function start(input: RestoreInput): Promise<Handle> {
+  return engine.env.client.workflow.start<typeof restore>('restore', {
+    workflowId: `restore/portal/${input.run}`,
+    taskQueue: CONTROL_QUEUE,
+    args: [input],
+  });
+}
+
+async function asked(handle: Handle, step: string): Promise<Question> {
+  for (let tries = 0; tries < 300; tries += 1) {
+    if ((await handle.describe()).status.name !== 'RUNNING') throw new Error(await failure(handle));
+    const questions = await handle.query<Question[]>('questions');
+    const found = questions.find((each) => each.step === step);
+    if (found !== undefined) return found;
+    if (questions[0] !== undefined) throw new Error(`${questions[0].step}: ${questions[0].failure.message}`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw new Error(`nobody was asked about ${step}`);
+}
+
+async function approved(input: RestoreInput): Promise<Handle> {
+  const handle = await start(input);
+  const { approve } = await asked(handle, 'approve');
+  await handle.executeUpdate('decide', { args: [{ decision: 'approve', step: 'approve', hash: approve, by: 'anna' }] });
+  return handle;
+}
+
+/** How a restore that must not succeed has failed. */
+async function failure(handle: Handle): Promise<string> {
+  try {
+    await handle.result();
+  } catch (error) {
+    if (error instanceof WorkflowFailedError) return error.cause?.message ?? '';
+    throw error;
+  }
+  throw new Error('it succeeded');
+}
+
+/** What a restore asks that can't read its backup; it is then aborted. */
+async function refused(input: RestoreInput): Promise<string> {
+  const handle = await start(input);
+  const { failure: said } = await asked(handle, 'read backup');
+  await handle.executeUpdate('decide', { args: [{ decision: 'abort', by: 'anna' }] });
+  expect(await failure(handle)).toMatch(/Nothing was changed/);
+  return said.message;
+}
+
+function refuse(call: FakeCall): never {
+  throw new HostError({ host: call.host, verb: call.verb, code: 'not-allowed', message: 'said the test' });
+}
+
+/** Notes every stop and start as it begins and ends. */
+function watching(fleetSlow = 200) {
+  const seen: string[] = [];
+  const intercept = (call: FakeCall): undefined => {
+    if (call.verb === 'restore.stop' || call.verb === 'restore.start') seen.push(`${call.verb.slice(8)} ${call.host}`);
+  };
+  const latencyMs = (call: FakeCall): number => {
+    if (call.verb !== 'restore.stop' && call.verb !== 'restore.start') return 2;
+    seen.push(`${call.verb.slice(8)}… ${call.host}`);
+    return fleetSlow;
+  };
+  return { seen, intercept, latencyMs };
+}
+
+const sorted = (words: string[]): string[] => [...words].sort();
+
+test('hosts of a wave are stopped side by side, wave after wave, and started the other way round', async () => {
+  const { seen, intercept, latencyMs } = watching();
+  let report: RestoreReport | undefined;
+  await withFleet({ engine, fake: { intercept, latencyMs } }, async () => {
+    const input = await sealed(fleetRunbook(4, { restore: { order: ['app-3'] } }));
+    report = await (await approved(input)).result();
+  });
+  expect(report?.hosts).toEqual(['app-3', 'app-1', 'app-2', 'app-4'].map((host) => ({ host, state: 'running again' })));
+  const rest = ['app-1', 'app-2', 'app-4'];
+  expect(seen.slice(0, 2)).toEqual(['stop… app-3', 'stop app-3']);
+  // All three are on their way before the first of them is done.
+  expect(sorted(seen.slice(2, 5))).toEqual(rest.map((host) => `stop… ${host}`));
+  expect(sorted(seen.slice(5, 8))).toEqual(rest.map((host) => `stop ${host}`));
+  expect(sorted(seen.slice(8, 11))).toEqual(rest.map((host) => `start… ${host}`));
+  expect(sorted(seen.slice(11, 14))).toEqual(rest.map((host) => `start ${host}`));
+  expect(seen.slice(14)).toEqual(['start… app-3', 'start app-3']);
+});
+
+test('an abort while hosts are being stopped waits for all of them, and starts again what was stopped', async () => {
+  const order: string[] = [];
+  const intercept = (call: FakeCall): undefined => {
+    if (call.verb === 'restore.stop' && call.host === 'app-2') refuse(call);
+    if (call.verb.startsWith('restore.st')) order.push(`${call.verb.slice(8)} ${call.host}`);
+  };
+  const latencyMs = (call: FakeCall): number => (call.verb === 'restore.stop' && call.host === 'app-3' ? 1_500 : 2);
+  await withFleet({ engine, fake: { intercept, latencyMs } }, async () => {
+    const handle = await approved(await sealed(fleetRunbook(3)));
+    await asked(handle, 'stop app-2');
+    await handle.executeUpdate('decide', { args: [{ decision: 'abort', step: 'stop app-2', by: 'anna' }] });
+    expect(await failure(handle)).toMatch(
+      /aborted by anna at step "stop app-2"\. Hosts now: app-1 running again, app-2 running again, app-3 running again$/,
+    );
+  });
+  expect(order.slice(0, 2)).toEqual(['stop app-1', 'stop app-3']);
+  expect(sorted(order.slice(2))).toEqual(['start app-1', 'start app-2', 'start app-3']);
+});
+
+test('S21 an abort with one host half restored starts nothing, and says in what state each host is', async () => {
+  const started: string[] = [];
+  const intercept = (call: FakeCall): undefined => {
+    const { kind, dryRun, tree } = call.args;
+    if (call.verb === 'job.start' && kind === 'restore-send' && dryRun === false && tree === 'app-1@+srv+data')
+      refuse(call);
+    if (call.verb === 'restore.start') started.push(call.host);
+  };
+  await withFleet({ engine, fake: { intercept } }, async () => {
+    const handle = await approved(await sealed(fleetRunbook(2)));
+    await asked(handle, 'restore app-1:data');
+    const rows = async () => handle.query<{ step: string; state: string }[]>('board');
+    while (!(await rows()).some(({ step, state }) => step === 'restore app-2:data' && state === 'done'))
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    await handle.executeUpdate('decide', { args: [{ decision: 'abort', step: 'restore app-1:data', by: 'anna' }] });
+    expect(await failure(handle)).toMatch(
+      /Hosts now: app-1 partly restored, app-2 restored, stopped\. What is stopped stays stopped, over a reboot too/,
+    );
+  });
+  expect(started).toEqual([]);
+});
+
+test('what is not healthy after the start is told by host and container, and is no success', async () => {
+  const sick = {
+    healthy: false,
+    containers: [
+      { name: 'db', state: 'restarting', why: 'it ended with exit 1' },
+      { name: 'web', state: 'well', why: '' },
+    ],
+  };
+  const intercept = (call: FakeCall): Record<string, unknown> | undefined =>
+    call.verb === 'restore.health' && call.host === 'app-2' ? sick : undefined;
+  await withFleet({ engine, fake: { intercept } }, async () => {
+    const message = await failure(await approved(await sealed(fleetRunbook(2))));
+    expect(message).toMatch(/data is back and verified, but .*app-2: container db is restarting: it ended with exit 1/);
+    expect(message).toMatch(/Hosts now: app-1 running again, app-2 running again$/);
+    expect(message).not.toMatch(/web/);
+  });
+});
+
+test('a disk that has gone between the plan and its approval is seen before anything is stopped', async () => {
+  let plans = 0;
+  let stops = 0;
+  const intercept = (call: FakeCall): Record<string, unknown> | undefined => {
+    if (call.verb === 'restore.stop') stops += 1;
+    return call.verb === 'restore.check' && (plans += 1) > 1 ? { fsUuid: 'another' } : undefined;
+  };
+  await withFleet({ engine, fake: { intercept } }, async () => {
+    const message = await failure(await approved(await sealed(fleetRunbook(1))));
+    expect(message).toMatch(/app-1:data is not what the plan was made for: .*another now.*Nothing was changed$/);
+  });
+  expect(stops).toBe(0);
+});
+
+test("S19 a backup that another director's key has signed is not restored, nor one that was changed after it was signed", async () => {
+  const text = fleetRunbook(1);
+  let stored: ReturnType<FakeHosts['host']>['backups'] = [];
+  await withFleet({ engine }, async (fleet) => {
+    const input = await sealed(text);
+    stored = fleet.host('target').backups;
+    const [made] = stored;
+    if (made === undefined) throw new Error('nothing was sealed');
+    const manifest = Buffer.from(made.manifest, 'base64').toString().replace('"label":"', '"label": "');
+    const id = '20991231_235959';
+    const other = manifest.replaceAll(input.id, id);
+    fleet.host('target').backups.push({ ...made, id, manifest: Buffer.from(other).toString('base64') });
+    expect(await refused(inputOf(text, id))).toMatch(/changed after it was signed/);
+    expect((await (await start({ ...inputOf(text, input.id), planOnly: true })).result()).state).toBe('Planned');
+  });
+  // Another director: the same store, keys of its own.
+  await withFleet({ engine }, async (fleet) => {
+    fleet.host('target').backups.push(...stored);
+    const id = stored[0]?.id ?? '';
+    expect(await refused(inputOf(text, id))).toMatch(
+      /is signed by a key that this director does not know, [0-9a-f]{64}/,
+    );
+    expect([...fleet.counts.keys()]).not.toContain('restore.check');
+  });
+});
