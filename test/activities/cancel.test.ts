@@ -36,7 +36,7 @@ test('a restore that is cancelled while its line is opened writes nothing', asyn
       return undefined;
     },
   });
-  const restored = it.env.run(it.activities.restoreSource, { fence: FENCE, item });
+  const restored = it.env.run(it.activities.restoreSource, { fence: FENCE, item, fsUuid: '' });
   await expect(restored).rejects.toBeInstanceOf(CancelledFailure);
   expect(jobsOf(it.fleet, 'target')).toEqual([]);
 });
@@ -48,7 +48,7 @@ test('a restore that is cancelled between its copy and its proof does not start 
       return undefined;
     },
   });
-  const restored = it.env.run(it.activities.restoreSource, { fence: FENCE, item });
+  const restored = it.env.run(it.activities.restoreSource, { fence: FENCE, item, fsUuid: '' });
   await expect(restored).rejects.toBeInstanceOf(CancelledFailure);
   expect(jobsOf(it.fleet, 'target')).toEqual(['restore-send']);
   expect(jobsOf(it.fleet, 'app-1')).toEqual([]);
