@@ -20,6 +20,9 @@ const TREES = [
 ] as const;
 
 const times = z.object({ started: z.number(), finished: z.number() });
+/** Several runs of the whole product in one test. */
+jest.setTimeout(300_000);
+
 const boardRows = z.array(z.looseObject({ step: z.string(), state: z.string() }));
 const listedSnapshots = z.looseObject({
   hosts: z.array(
