@@ -165,22 +165,21 @@ lock_forget() {
 
 # --- files -----------------------------------------------------------------------------------------------------------
 
-# atomic_write FILE: puts stdin there whole or not at all, on disk before it counts.
+# atomic_write FILE: puts stdin there whole or not at all, on disk before it counts; 1 when it can't (a full disk), also under `set +e`.
 atomic_write() {
-  cat >"$1.tmp.$$"
-  atomic_publish "$1"
+  if cat >"$1.tmp.$$" && atomic_publish "$1"; then return 0; fi
+  rm -f "$1.tmp.$$"
+  return 1
 }
 
 # atomic_put FILE TEXT: the same from a variable, with one fork less; a line feed is added.
 atomic_put() {
-  printf '%s\n' "$2" >"$1.tmp.$$"
-  atomic_publish "$1"
+  if printf '%s\n' "$2" >"$1.tmp.$$" && atomic_publish "$1"; then return 0; fi
+  rm -f "$1.tmp.$$"
+  return 1
 }
 
-atomic_publish() {
-  sync "$1.tmp.$$"
-  mv -f "$1.tmp.$$" "$1"
-}
+atomic_publish() { sync "$1.tmp.$$" && mv -f "$1.tmp.$$" "$1"; }
 
 # read_line FILE: sets $line to the file's first line; 1 (and empty) if there is none. No fork.
 read_line() {

@@ -65,7 +65,10 @@ hooks_after() {
 hooks_after_take() {
   [ "$2" = after ] && grep -qx "$3" "$hooks_rec/hooks" || return 0
   json_quote "hook $3"
-  if timeout -k 5 "$4" "$5" after "$rec_group" "$rec_run" </dev/null >>"$RESURGO_VAR/log/hooks.log" 2>&1; then
+  # What it says is worth less than that it runs: a full disk must not keep it.
+  hooks_log=$RESURGO_VAR/log/hooks.log
+  ( : >>"$hooks_log" ) 2>/dev/null || hooks_log=/dev/null
+  if timeout -k 5 "$4" "$5" after "$rec_group" "$rec_run" </dev/null >>"$hooks_log" 2>&1; then
     thawed="$thawed${thawed:+,}$json"
     grep -vx "$3" "$hooks_rec/hooks" >"$hooks_rec/hooks.new"
     mv -f "$hooks_rec/hooks.new" "$hooks_rec/hooks"

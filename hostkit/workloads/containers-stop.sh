@@ -53,7 +53,10 @@ containers_to_stop() {
     fi
     case $_cz_policy in on-failure:*) ;; *) _cz_policy=${_cz_policy%:*} ;; esac
     _cz_policy=${_cz_policy%:0}
-    grep -q "^$_cz_id " "$1/stopped" || printf '%s %s %s %s %s\n' "$_cz_id" "$_cz_pid" "$_cz_paused" "$_cz_policy" "${_cz_name#/}" >>"$1/stopped"
+    grep -q "^$_cz_id " "$1/stopped" || printf '%s %s %s %s %s\n' "$_cz_id" "$_cz_pid" "$_cz_paused" "$_cz_policy" "${_cz_name#/}" >>"$1/stopped" || {
+      problem="container ${_cz_name#/} can't be written down in $RESURGO_VAR: make room there"
+      return 1
+    }
     _cz_todo="$_cz_todo $_cz_id"
   done <<EOF
 $_cz_text
@@ -67,9 +70,18 @@ containers_stopped() {
     problem='docker ps gave no answer within 20 s'
     return 1
   }
+  _cq_ids=''
   while read -r _cq_id _ _ _ _cq_name; do
     case $_cq_running in *"$_cq_id"*) problem="container $_cq_name runs" ;; esac
+    _cq_ids="$_cq_ids $_cq_id"
   done <"$1/stopped"
+  # Stopped is not enough: a reboot must not start it either (S21). One that was removed meanwhile is not shown.
+  _cq_policies=$(docker_on 20 "$_cq_ids" inspect --type container --format '{{or .HostConfig.RestartPolicy.Name "no"}} {{.Name}}' 2>/dev/null)
+  while read -r _cq_policy _cq_name; do
+    case $_cq_policy in '' | no) ;; *) problem="container ${_cq_name#/} would start with its engine (restart policy $_cq_policy)" ;; esac
+  done <<EOF
+$_cq_policies
+EOF
   [ -z "$problem" ]
 }
 

@@ -15,7 +15,10 @@
 
 CONTAINER_FORMAT="{{.Id}} {{.State.Pid}} {{.State.Paused}} {{.Config.Image}} {{.Name}} {{range \$k,\$v := .Config.Labels}}{{printf \"%q\" \$k}}={{printf \"%q\" \$v}} {{end}}"
 
-# containers_inspect REC IDS: sorts those containers into REC's files; sets fresh_ids to those that are ours to pause.
+RECORD_FULL="what is paused can't be written down in $RESURGO_VAR: make room there"
+
+# containers_inspect REC IDS: sorts those containers into REC's files; sets fresh_ids to those that are ours to pause. 1 when they can't
+# be written down: what stands in no record is thawed by nobody, so it must not be paused (S2).
 containers_inspect() {
   _ct_rec=$1
   fresh_ids=''
@@ -37,8 +40,7 @@ containers_inspect() {
   done <<EOF
 $_ct_text
 EOF
-  printf '%s' "$_ct_ours" >>"$_ct_rec/containers"
-  printf '%s' "$_ct_left" >>"$_ct_rec/left"
+  { printf '%s' "$_ct_ours" >>"$_ct_rec/containers"; } && { printf '%s' "$_ct_left" >>"$_ct_rec/left"; }
 }
 
 containers_list() {
@@ -52,7 +54,7 @@ containers_list() {
   fi
   printf '%s %s\n' "$engine_pid" "$engine_start" >"$2/engine"
   _cl_ids=$(docker_run 20 ps -q --no-trunc) || fail failed 'docker ps gave no answer within 20 s: look at the docker daemon'
-  [ -z "$_cl_ids" ] || containers_inspect "$2" "$_cl_ids"
+  [ -z "$_cl_ids" ] || containers_inspect "$2" "$_cl_ids" || fail no-space "$RECORD_FULL"
   # On disk before anything is touched (S2).
   sync "$2/containers" "$2/engine" "$2/left" "$2/meta" 2>/dev/null || sync
 }
@@ -103,8 +105,10 @@ containers_pause() {
 $_cp_seen
 EOF
     if [ -n "$_cp_new" ]; then
-      containers_inspect "$2" "$_cp_new"
-      sync "$2/containers" 2>/dev/null
+      if ! containers_inspect "$2" "$_cp_new" || ! sync "$2/containers"; then
+        problem=$RECORD_FULL
+        return 1
+      fi
       containers_known "$2"
       _cp_todo="$_cp_todo$fresh_ids"
     fi

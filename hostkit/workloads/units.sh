@@ -19,7 +19,8 @@ units_list_take() {
   [ "$unit_active" = active ] || return 0
   [ "$2" = stop ] || [ "$unit_freezer" = running ] ||
     fail not-allowed "unit $3 can't be frozen here (FreezerState '$unit_freezer'): cgroup v2 is needed; use stop instead"
-  printf '%s %s %s\n' "$2" "$3" "$unit_invocation" >>"$units_rec/units"
+  printf '%s %s %s\n' "$2" "$3" "$unit_invocation" >>"$units_rec/units" ||
+    fail no-space "unit $3 can't be written down in $RESURGO_VAR: make room there"
 }
 
 # unit_state UNIT: sets unit_active unit_freezer unit_invocation.

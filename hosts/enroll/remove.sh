@@ -34,6 +34,23 @@ stop_jobs() { jobs_each stop_one; }
 stop_one() { with_lock "job-$1" && job_stop "$1" && unlock; }
 close_grants() { grants_each grants_close; }
 
+# mounts_below FOLDER: prints what is mounted below it, the newest first (a space in a name stays \040: none of ours has one).
+mounts_below() { awk -v at="$1/" 'index($5, at) == 1 { found = $5 "\n" found } END { printf "%s", found }' /proc/self/mountinfo; }
+
+# unmount_below FOLDER: a source's whole file system may be mounted there (its top level, while snapshots of ours are on it): removing the
+# folder would remove the data.
+unmount_below() {
+  for mounted in $(mounts_below "$1"); do umount "$mounted" 2>/dev/null || :; done
+  [ -z "$(mounts_below "$1")" ] || refuse "this is still mounted and in use: $(mounts_below "$1" | tr '\n' ' ')(see fuser -m); end what uses it, then run this again"
+}
+
+# empty_own FOLDER: goes, with all that lies on its own file system; whatever might be mounted in it since is not entered.
+empty_own() {
+  [ -d "$1" ] || return 0
+  find "$1" -xdev -mindepth 1 -depth -delete
+  rmdir "$1" 2>/dev/null || [ ! -d "$1" ] || mountpoint -q "$1"
+}
+
 any $var/workloads && refuse 'a restore is not finished or undone (its workloads are blocked from starting): finish it, or resurgo start GROUP'
 if any $var/deadman; then
   [ "${1-}" = force ] || refuse 'a freeze is armed: wait for it, or resurgo unpause GROUP; --force thaws it first'
@@ -47,6 +64,8 @@ done
 
 with_hostkit stop_jobs
 [ ! -r /etc/resurgo/director.keys ] || with_hostkit close_grants
+unmount_below /run/resurgo
+unmount_below $var
 rm -f /etc/sudoers.d/resurgo
 rm -rf -- $var/home/.ssh
 if [ -f /etc/systemd/system/resurgo-sweep.service ]; then
@@ -76,5 +95,7 @@ if grep -q '^resurgo:' /etc/passwd; then
     done
   fi
 fi
-rm -rf -- "$RESURGO_LIB" /etc/resurgo $var /run/resurgo
+rm -rf -- "$RESURGO_LIB" /etc/resurgo
+empty_own $var
+empty_own /run/resurgo
 echo 'removed'
