@@ -10,9 +10,15 @@ export interface HooksInput {
   hooks: { host: HostRef; name: string; timeoutS: number }[];
 }
 
+export interface HooksResult {
+  /** Hooks whose dead-man had run their "after" already when it was asked for. */
+  undone: { host: string; name: string }[];
+}
+
 /** Makes the activity `runHooks`: hosts side by side, the hooks of one host in the runbook's order. */
 export function hookActivities({ hosts }: ActivityDeps) {
-  async function runHooks({ fence, phase, hooks }: HooksInput): Promise<void> {
+  async function runHooks({ fence, phase, hooks }: HooksInput): Promise<HooksResult> {
+    const undone: HooksResult['undone'] = [];
     const byHost = new Map<string, HooksInput['hooks']>();
     for (const hook of hooks) byHost.set(hook.host.name, [...(byHost.get(hook.host.name) ?? []), hook]);
     await forEachLimited({
@@ -23,10 +29,12 @@ export function hookActivities({ hosts }: ActivityDeps) {
           const step = `hook ${phase} ${name}`;
           const args = { ...fenceFor({ fence, step }), phase, name };
           const timeoutMs = hookMs({ hook: { timeoutS }, all: ofHost });
-          await hosts.call({ host, verb: 'hook', step, args, timeoutMs });
+          const reply = await hosts.call({ host, verb: 'hook', step, args, timeoutMs });
+          if (reply.deadmanFired === true) undone.push({ host: host.name, name });
         }
       },
     });
+    return { undone };
   }
   return { runHooks: (input: HooksInput) => asActivity(() => heartbeating({ body: () => runHooks(input) })) };
 }

@@ -52,6 +52,8 @@ class BackupRun extends RunParts {
   private touched = false;
   /** Set while the hooks "after" are owed. */
   private hooksRan = false;
+  /** Higher with each call of hooks, whichever round of the freeze it belongs to: the hosts refuse what looks like an older one (S3). */
+  private hookRound = 0;
   private readonly hooksBefore = new Map<string, string[]>();
 
   constructor(private readonly input: BackupInput) {
@@ -64,20 +66,16 @@ class BackupRun extends RunParts {
       const report = await this.steps();
       // The backup is sealed: whatever happens from here on, it is one, so this part is neither cancelled nor does it fail the run.
       await always(() => this.finish(report));
-      this.board.outcome(report.state);
-      const partial = report.state === 'Partial';
-      const said = `backup ${report.id} is ${report.state}`;
-      await always(() => this.teller.tell(partial ? 'failure' : 'success', said, { backupId: report.id }));
       return report;
     } catch (error) {
-      await always(() => this.takeBack());
       const cancelled = isCancellation(error);
-      this.board.outcome(cancelled ? 'Cancelled' : 'Failed');
       const failure = describeFailure(error);
+      // Said first: taking it back may be hindered for a long time, and nobody should learn of the failure after that.
+      const why = cancelled ? 'the backup was cancelled' : `the backup failed: ${failure.message}`;
+      await always(() => this.teller.tell('failure', `${why}; what it did is being taken back`));
+      await always(() => this.takeBack());
+      this.board.outcome(cancelled ? 'Cancelled' : 'Failed');
       const left = this.warnings.length === 0 ? '' : `. Also: ${this.warnings.join('; ')}`;
-      await always(() =>
-        this.teller.tell('failure', cancelled ? 'the backup was cancelled' : `the backup failed: ${failure.message}`),
-      );
       if (cancelled) throw error;
       throw ApplicationFailure.create({
         type: failure.code,
@@ -103,7 +101,15 @@ class BackupRun extends RunParts {
     const frozen = await this.freeze();
     for (const host of frozen.missing) this.missing.set(host.host, host.message);
     const outcomes = await this.copy({ checks, store, opened });
-    await compareSizes({ gate: this.gate, input: this.input, checks, store, warnings: this.warnings, outcomes });
+    await compareSizes({
+      gate: this.gate,
+      input: this.input,
+      missing: this.missing,
+      checks,
+      store,
+      warnings: this.warnings,
+      outcomes,
+    });
     const manifest = manifestOf({
       input: this.input,
       frozen,
@@ -140,9 +146,9 @@ class BackupRun extends RunParts {
   }
 
   /** Hosts that can't be reached: left out where the runbook allows a partial backup, a question for the operator otherwise (S18). */
-  private async without(unreachable: { host: string; message: string }[]): Promise<void> {
+  private async without(unreachable: { host: string; message: string }[]): Promise<'as seen' | 'look again'> {
     const first = unreachable.find((each) => !this.missing.has(each.host));
-    if (first === undefined) return;
+    if (first === undefined) return 'as seen';
     if (this.input.group.onUnreachable === 'fail') {
       const names = unreachable.map((each) => each.host).join(', ');
       const answer = await this.gate.ask({
@@ -152,12 +158,16 @@ class BackupRun extends RunParts {
       });
       if (answer.decision === 'abort')
         throw ApplicationFailure.nonRetryable(`aborted by ${answer.by}: ${names} can't be reached`, 'unreachable');
-      if (answer.decision === 'retry') return this.without(await this.lease.take());
+      if (answer.decision === 'retry') {
+        await this.without(await this.lease.take());
+        return 'look again';
+      }
     }
     for (const each of unreachable) {
       this.missing.set(each.host, each.message);
       this.warnings.push(`${each.host} could not be reached and is not in this backup`);
     }
+    return 'as seen';
   }
 
   private async check(): Promise<[ChecksResult, StoreState]> {
@@ -171,10 +181,12 @@ class BackupRun extends RunParts {
         quick.readStore.executeWithOptions({ summary: `read store ${store.name}` }, [{ group: group.name, store }]),
       ]),
     );
-    await this.without(both[0].unreachable);
+    // A host that has just come back is the likeliest to lack a mount: what was seen without it is not enough (S14).
+    if ((await this.without(both[0].unreachable)) === 'look again') return this.check();
     await compareIdentities({
       gate: this.gate,
       input: this.input,
+      missing: this.missing,
       checks: both[0],
       store: both[1],
       warnings: this.warnings,
@@ -186,26 +198,40 @@ class BackupRun extends RunParts {
     const { maxPauseS } = this.input.group.quiesce;
     this.touched = true;
     const startToCloseTimeout = freezeMs({ maxPauseS, instants: INSTANTS });
-    await this.hooks('before');
-    const frozen = await this.board.step(
+    const once = (round: number): Promise<FreezeResult> =>
+      freezing.freeze.executeWithOptions(
+        { summary: `freeze ${this.present().length} hosts together`, startToCloseTimeout },
+        [
+          {
+            fence: this.lease.fence(round),
+            hosts: this.present(),
+            maxPauseS,
+            instants: INSTANTS,
+            onUnreachable: this.input.group.onUnreachable,
+          },
+        ],
+      );
+    return this.board.step(
       'freeze',
-      () =>
-        this.gate.must('freeze', (round) =>
-          freezing.freeze.executeWithOptions(
-            { summary: `freeze ${this.present().length} hosts together`, startToCloseTimeout },
-            [
-              {
-                fence: this.lease.fence(round),
-                hosts: this.present(),
-                maxPauseS,
-                instants: INSTANTS,
-                onUnreachable: this.input.group.onUnreachable,
-              },
-            ],
-          ),
-        ),
+      () => this.gate.must('freeze', (round) => this.hooked(() => once(round))),
       (value) => `paused for ${value.pauseMs} ms`,
     );
+  }
+
+  /**
+   * A freeze between its hooks. "after" runs also when it failed, before anybody is asked: a database that was told to hold still does not
+   * wait for a person, and the next try begins with a "before" of its own (S7).
+   */
+  private async hooked(freeze: () => Promise<FreezeResult>): Promise<FreezeResult> {
+    await this.hooks('before');
+    let frozen: FreezeResult;
+    try {
+      frozen = await freeze();
+    } catch (error) {
+      // Taking back a cancelled run runs them.
+      if (!isCancellation(error)) await this.hooks('after');
+      throw error;
+    }
     await this.hooks('after');
     return frozen;
   }
@@ -213,20 +239,37 @@ class BackupRun extends RunParts {
   /** The runbook's hooks around the freeze; "after" runs as soon as the hosts are thawed, and also when the run is taken back. */
   private async hooks(phase: 'before' | 'after'): Promise<void> {
     const all = this.input.group.quiesce.hooks[phase].filter((hook) => !this.missing.has(hook.host));
-    if (phase === 'before') this.hooksRan = true;
+    if (phase === 'before') {
+      this.hooksRan = true;
+      this.hooksBefore.clear();
+    }
     if (all.length > 0) {
-      await this.board.step(`hooks ${phase}`, () =>
-        this.gate.must(`hooks ${phase}`, (round) =>
+      const { undone } = await this.board.step(`hooks ${phase}`, () =>
+        this.gate.must(`hooks ${phase}`, () =>
           quick.runHooks.executeWithOptions(
             { summary: `${all.length} hooks ${phase} the freeze`, startToCloseTimeout: hooksMs(all) },
-            [{ fence: this.lease.fence(round), phase, hooks: this.hookCalls(phase) }],
+            [{ fence: this.lease.fence(this.hookRound++), phase, hooks: this.hookCalls(phase) }],
           ),
         ),
       );
+      for (const { host, name } of undone) this.hookUndone(host, name);
     }
     if (phase === 'before')
       for (const hook of all) this.hooksBefore.set(hook.host, [...(this.hooksBefore.get(hook.host) ?? []), hook.name]);
     if (phase === 'after') this.hooksRan = false;
+  }
+
+  /** Its dead-man ran its "after" early, maybe before the freeze: it is evidence of nothing (S7). */
+  private hookUndone(host: string, name: string): void {
+    const names = this.hooksBefore.get(host) ?? [];
+    if (!names.includes(name)) return;
+    this.hooksBefore.set(
+      host,
+      names.filter((each) => each !== name),
+    );
+    this.warnings.push(
+      `hook ${name} of ${host} was undone by its dead-man before the freeze had ended: the backup does not count on it; see docs/operations.md`,
+    );
   }
 
   private copy(options: { checks: ChecksResult; store: StoreState; opened: OpenedStore }): Promise<SourceOutcome[]> {
@@ -259,6 +302,14 @@ class BackupRun extends RunParts {
     );
     await tidy.step('release lease', () => this.lease.release());
     if (!tidy.left) this.board.set('remove snapshots', 'done');
+    this.board.outcome(report.state);
+    await this.teller.tell(
+      report.state === 'Partial' ? 'failure' : 'success',
+      `backup ${report.id} is ${report.state}`,
+      {
+        backupId: report.id,
+      },
+    );
   }
 
   /** Undoes a run that did not become a backup. Production first, then the store, then the traces. */
@@ -268,7 +319,9 @@ class BackupRun extends RunParts {
     const tidy = new Tidy({ board: this.board, warnings: this.warnings });
     if (this.touched) {
       await tidy.step('thaw', () =>
-        undoing.thawAll.executeWithOptions({ summary: 'thaw whatever is still paused' }, [clean]),
+        this.teller.alarmed('thaw', () =>
+          undoing.thawAll.executeWithOptions({ summary: 'thaw whatever is still paused' }, [clean]),
+        ),
       );
       if (this.hooksRan) await tidy.step('hooks after', () => this.hooksAfterFailure());
       await tidy.step('close grants', () =>
@@ -289,7 +342,7 @@ class BackupRun extends RunParts {
     if (hooks.length === 0) return undefined;
     const options = { summary: 'hooks after the freeze', startToCloseTimeout: hooksMs(hooks) };
     await tidying.runHooks.executeWithOptions(options, [
-      { fence: this.lease.fence(this.gate.roundsSoFar() + 1), phase: 'after', hooks },
+      { fence: this.lease.fence(Math.max(this.gate.roundsSoFar() + 1, this.hookRound)), phase: 'after', hooks },
     ]);
     return undefined;
   }

@@ -63,8 +63,8 @@ export function abortedByOperator(options: { step: string; by: string; reason?: 
 /** What the gate tells the world when a question opens or closes. */
 export interface GateListener {
   changed(open: OpenQuestion[]): void;
-  /** Called once for each question that opens: notify a person. Its own failure must not fail the run. */
-  opened(question: OpenQuestion): Promise<void>;
+  /** Called once for each question that opens: calls a person until what it returns is called. */
+  opened(question: OpenQuestion): () => void;
 }
 
 /** How a gated step ended: with its value, or left out by the operator. */
@@ -165,12 +165,15 @@ export class OperatorGate extends Gate {
     // A step of a child asks here too: whatever undoes this run comes after all rounds, its own and theirs.
     this.reached(question.round ?? 0);
     const waiting: Waiting = { question };
+    // Answers name the step: a second question of the same name waits for its turn, or the first would never be answered.
+    await condition(() => !this.waiting.has(question.step));
     this.waiting.set(question.step, waiting);
     this.listener.changed(this.open());
+    const endCall = this.listener.opened(question);
     try {
-      await this.listener.opened(question);
       await condition(() => waiting.answer !== undefined);
     } finally {
+      endCall();
       this.waiting.delete(question.step);
       this.listener.changed(this.open());
     }

@@ -11,6 +11,8 @@ import type { OperatorGate } from './gate';
 interface Options {
   gate: OperatorGate;
   input: BackupInput;
+  /** Host name → why it is not part of this backup. */
+  missing: ReadonlyMap<string, string>;
   checks: ChecksResult;
   store: StoreState;
   warnings: string[];
@@ -63,7 +65,7 @@ function problemsOf(
   options: Options,
   size: (tree: string) => { bytes: number; files: number } | undefined,
 ): IdentityProblem[] {
-  const { input, checks, store } = options;
+  const { input, missing, checks, store } = options;
   if (store.last === null) return [];
   const present = checks.hosts.flatMap((host) =>
     host.sources.flatMap((shown) => {
@@ -88,7 +90,10 @@ function problemsOf(
       ];
     }),
   );
-  return identityProblems({ pinned: pinsOf({ manifests: [store.last.manifest] }), present });
+  const expected = input.group.sources
+    .filter((each) => !missing.has(each.host))
+    .map((each) => `${each.hostShort}:${each.name}`);
+  return identityProblems({ pinned: pinsOf({ manifests: [store.last.manifest] }), present, expected });
 }
 
 async function ask(options: Options & { step: string; problems: IdentityProblem[] }): Promise<void> {

@@ -10,7 +10,11 @@ const TTL_S = 3600;
 
 /** The lease of one run. */
 export class LeaseKeeper {
-  private readonly scope = new CancellationScope();
+  /** Outside of the run's own scope: a run that was cancelled holds its lease until it is taken back. */
+  private readonly scope = new CancellationScope({
+    cancellable: true,
+    parent: new CancellationScope({ cancellable: false }),
+  });
   private term = 0;
   private keeping = false;
 

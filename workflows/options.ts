@@ -65,3 +65,10 @@ export const telling = proxyActivities<Activities>({
   startToCloseTimeout: '1m',
   retry: { initialInterval: '2s', backoffCoefficient: 2, maximumAttempts: 5 },
 });
+
+/** The call for a person: a run waits for the answer anyway, so it is sent for as long as that takes. */
+export const calling = proxyActivities<Activities>({
+  taskQueue: CONTROL_QUEUE,
+  startToCloseTimeout: '1m',
+  retry: { initialInterval: '2s', backoffCoefficient: 2, maximumInterval: '10m' },
+});

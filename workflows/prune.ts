@@ -3,7 +3,8 @@
  *
  * The lease keeps backups and restores of the group out while something goes. What is removed is the part of the plan of this moment
  * that somebody agreed to; a backup that a hold, a reader or the target's own floor keeps (S27) simply stays, and the report says so:
- * waiting for a person there would keep the next backup out for nothing.
+ * waiting for a person there would keep the next backup out for nothing. For the same reason a prune that nobody has asked for (by the
+ * schedule's policy) never waits: what it can't remove stays until the next one, and a store that it can't read ends it.
  */
 import { ApplicationFailure, isCancellation } from '@temporalio/workflow';
 import { PlanningError } from '../planning/errors';
@@ -13,6 +14,7 @@ import { describeFailure } from './failures';
 import { always } from './gate';
 import { bulk, quick, tidying } from './options';
 import { RunParts } from './run-parts';
+import { Tidy } from './tidy';
 
 /** How a prune ended. `Partial`: something that was to go is still there. */
 export interface PruneReport {
@@ -50,7 +52,7 @@ class PruneRun extends RunParts {
   async run(): Promise<PruneReport> {
     try {
       const report = await this.steps();
-      await this.tidy();
+      await always(() => this.tidy());
       this.board.outcome(report.state);
       // No "success": a ping of it would hide that the group's backups fail.
       return report;
@@ -98,11 +100,11 @@ class PruneRun extends RunParts {
 
   /** From what the store shows now, by the earlier of the two clocks. */
   private async plan(): Promise<PrunePlan> {
-    const { backups, storeMs, directorMs } = await this.gate.must('read store', () =>
+    const read = () =>
       quick.listPrunable.executeWithOptions({ summary: `read store ${this.input.store.name}` }, [
         { group: this.input.group.name, store: this.store() },
-      ]),
-    );
+      ]);
+    const { backups, storeMs, directorMs } = await (this.unattended() ? read() : this.gate.must('read store', read));
     try {
       checkClocks({ directorMs, storeMs });
       return planPrune({ backups, keep: this.input.group.keep, nowMs: Math.min(directorMs, storeMs) });
@@ -123,7 +125,7 @@ class PruneRun extends RunParts {
         bulk.removeBackup.executeWithOptions({ summary: step }, [
           { fence: this.lease.fence(round), store: this.store(), id },
         ]),
-      skipAtOnce: (failure) => KEPT_BY_HOST.has(failure.code),
+      skipAtOnce: (failure) => this.unattended() || KEPT_BY_HOST.has(failure.code),
     });
     if (!gated.skipped) {
       this.board.set(step, 'done');
@@ -138,10 +140,16 @@ class PruneRun extends RunParts {
   private async tidy(): Promise<void> {
     const fence = this.lease.fence(this.gate.roundsSoFar());
     if (fence.term === 0) return;
-    await tidying.forgetRun.executeWithOptions({ summary: 'jobs of this run' }, [
-      { fence, hosts: [this.input.storeHost] },
-    ]);
-    await this.lease.release();
+    const tidy = new Tidy({ board: this.board, warnings: this.warnings });
+    await tidy.step('forget run', () =>
+      tidying.forgetRun.executeWithOptions({ summary: 'jobs of this run' }, [{ fence, hosts: [this.input.storeHost] }]),
+    );
+    await tidy.step('release lease', () => this.lease.release());
+  }
+
+  /** Whether nobody has asked for this prune: it follows a scheduled backup. */
+  private unattended(): boolean {
+    return this.input.approved === 'policy';
   }
 
   private store() {

@@ -22,8 +22,7 @@ export abstract class RunParts {
       changed: (open) => {
         this.board.waitFor(open);
       },
-      opened: ({ step, failure }) =>
-        this.teller.tell('needs-operator', `step "${step}" waits for you: ${failure.message}`, { step }),
+      opened: ({ step, failure }) => this.teller.call(`step "${step}" waits for you: ${failure.message}`, { step }),
     });
     this.lease = new LeaseKeeper({ setup, run });
   }

@@ -31,7 +31,9 @@ verb_main() {
   fi
   json_quote "$said"
   [ "$hook_status" -eq 0 ] || fail failed "hook $arg_name ($arg_phase) ended with exit $hook_status; see its output" "\"exit\":$hook_status,\"tail\":$json"
-  hook_answer="\"exit\":0,\"tail\":$json"
+  hook_fired=false
+  [ "$arg_phase" = before ] || [ ! -e "$rec/fired" ] || hook_fired=true
+  hook_answer="\"exit\":0,\"tail\":$json,\"deadmanFired\":$hook_fired"
   [ "$arg_phase" = before ] || hook_done
   reply "$hook_answer"
 }

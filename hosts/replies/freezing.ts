@@ -42,5 +42,10 @@ export const thaw = z.object({
   thawed: z.array(z.unknown()).default([]),
   failed: z.array(z.unknown()).default([]),
 });
-export const hook = z.looseObject({ exit: z.number().int().optional(), tail: z.string().optional() });
+export const hook = z.looseObject({
+  exit: z.number().int().optional(),
+  tail: z.string().optional(),
+  /** Of an "after": its dead-man had run it before. */
+  deadmanFired: z.boolean().optional(),
+});
 export const snapshotDrop = z.object({ dropped: z.array(z.union([z.string(), z.looseObject({})])).default([]) });
