@@ -154,7 +154,7 @@ export async function storeKit(options: StoreKitOptions): Promise<StoreKit> {
   /** What names the peer in a request is signed by it, for the run. */
   const signed = (args: Record<string, string>, run: string): Record<string, string> => {
     if (args['peer_key'] === undefined || args['signature'] !== undefined) return args;
-    const statement = `resurgo-host ${run} g1 ${peerKey}\n`;
+    const statement = `resurgo-host ${run} g1 ${args['peer_key']}\n`;
     const made = execFileSync(
       'ssh-keygen',
       ['-q', '-Y', 'sign', '-n', 'resurgo-grant', '-f', join(root, 'ssh/identity')],

@@ -73,9 +73,10 @@ for (const options of kinds)
         send: { source: 'data' },
         'restore-send': { store: 'main', id: '20261121_013000', tree, dry_run: '1' },
       };
+      const genuine = kit.signed(kit.peer(), 'rest-0001')['signature'] ?? '';
       const told: Record<string, string>[] = [
         { signature: 'AAAA' },
-        { peer_key: thief },
+        { peer_key: thief, signature: genuine },
         { peer: 'peer-2' },
         // That of another run.
         { signature: kit.signed(kit.peer(), 'run-0002')['signature'] ?? '' },
