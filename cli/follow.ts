@@ -4,36 +4,16 @@
  */
 import { createInterface } from 'node:readline/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { defaultPayloadConverter } from '@temporalio/common';
 import type { WorkflowHandle } from '@temporalio/client';
 import { WorkflowFailedError } from '@temporalio/client';
-import { z } from 'zod';
 import type { OpenQuestion } from '../workflows/gate';
 import { EXIT } from './exit';
 import { LiveLines } from './live-lines';
-import { bytes, duration, printable } from './output';
+import { figures, inWords, look } from './look';
+import { printable } from './output';
 import type { Output } from './output';
 
 const POLL_MS = 700;
-
-const progressShape = z.looseObject({
-  source: z.string().optional(),
-  step: z.string().optional(),
-  bytes: z.number().optional(),
-  totalBytes: z.number().optional(),
-  files: z.number().optional(),
-  bytesPerS: z.number().optional(),
-  etaS: z.number().optional(),
-});
-type Progress = z.infer<typeof progressShape>;
-
-/** One step that is under way now. */
-interface Pending {
-  activity: string;
-  attempt: number;
-  failure: string | undefined;
-  progress: Progress | undefined;
-}
 
 /** How watching a run ended. */
 type Followed =
@@ -80,9 +60,9 @@ async function follow(options: FollowOptions): Promise<Followed> {
       const { status, pending, needsOperator } = await look(handle);
       if (status !== 'RUNNING') break;
       // Once somebody has pressed Ctrl-C, nothing is written over what is said to them.
-      if (!interrupt.pressed) lines.show(pending.map(describe));
+      if (!interrupt.pressed) lines.show(pending.map(inWords));
       for (const each of pending)
-        out.event({ type: 'progress', activity: each.activity, attempt: each.attempt, ...plain(each.progress) });
+        out.event({ type: 'progress', activity: each.activity, attempt: each.attempt, ...figures(each.progress) });
       if (needsOperator && !asked) {
         await tellQuestions({ handle, out, comeBack });
         if (options.leaveWaiting === true && !process.stdin.isTTY) return { ended: 'waits' };
@@ -127,48 +107,6 @@ export async function tellQuestions({
     if (approve !== undefined) out.warn(`  resurgo approve ${run} ${approve}`);
     for (const decision of allowed) out.warn(`  resurgo ${decision} ${run} '${step}'`);
   }
-}
-
-/** A run as Temporal itself knows it: no worker is asked (S32). */
-export async function look(
-  handle: WorkflowHandle,
-): Promise<{ status: string; pending: Pending[]; needsOperator: boolean }> {
-  const description = await handle.describe();
-  const pending = (description.raw.pendingActivities ?? []).map((each) => {
-    const payload = each.heartbeatDetails?.payloads?.[0];
-    const parsed =
-      payload === undefined ? undefined : progressShape.safeParse(defaultPayloadConverter.fromPayload(payload));
-    return {
-      activity: each.activityType?.name ?? '',
-      attempt: each.attempt ?? 1,
-      failure: each.lastFailure?.message ?? undefined,
-      progress: parsed?.success === true ? parsed.data : undefined,
-    };
-  });
-  const waits = description.raw.workflowExecutionInfo?.searchAttributes?.indexedFields?.ResurgoNeedsOperator;
-  const needs = waits !== undefined && defaultPayloadConverter.fromPayload(waits) === true;
-  return { status: description.status.name, pending, needsOperator: needs };
-}
-
-function describe({ activity, attempt, failure, progress }: Pending): string {
-  const parts = [progress?.source ?? activity];
-  if (progress?.step !== undefined) parts.push(progress.step);
-  if (progress?.bytes !== undefined) {
-    parts.push(
-      progress.totalBytes === undefined
-        ? bytes(progress.bytes)
-        : `${bytes(progress.bytes)} of ${bytes(progress.totalBytes)}`,
-    );
-  }
-  if (progress?.bytesPerS !== undefined && progress.bytesPerS > 0) parts.push(`${bytes(progress.bytesPerS)}/s`);
-  if (progress?.etaS !== undefined) parts.push(`${duration(progress.etaS * 1000)} left`);
-  if (attempt > 1) parts.push(`try ${attempt}${failure === undefined ? '' : ` after: ${failure.slice(0, 160)}`}`);
-  return printable(parts.join('  '));
-}
-
-function plain(progress: Progress | undefined) {
-  const { source, step, bytes: done, totalBytes, files, bytesPerS, etaS } = progress ?? {};
-  return { source, step, bytes: done, totalBytes, files, bytesPerS, etaS };
 }
 
 /** Ctrl-C once: detach. Once more within the question: cancel. */

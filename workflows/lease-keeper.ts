@@ -53,7 +53,7 @@ export class LeaseKeeper {
     try {
       await this.scope.run(async () => {
         for (;;) {
-          await sleep((TTL_S * 1000) / 3);
+          await sleep((TTL_S * 1000) / 3, { summary: 'renew the lease' });
           await this.renew();
         }
       });
@@ -65,7 +65,7 @@ export class LeaseKeeper {
   /** A lease that can't be renewed is tried again at the next turn; when somebody else has it, the hosts refuse the next verb. */
   private async renew(): Promise<void> {
     try {
-      await tidying.renewLease(this.held());
+      await tidying.renewLease.executeWithOptions({ summary: 'hold the group for another hour' }, [this.held()]);
     } catch (error) {
       if (isCancellation(error)) throw error;
       log.warn('the lease could not be renewed', { reason: describeFailure(error).message });

@@ -6,14 +6,19 @@ import { ActivityCancellationType, proxyActivities } from '@temporalio/workflow'
 import type { Activities } from '../activities';
 import { BULK_QUEUE, CONTROL_QUEUE } from '../planning/queues';
 
-/** Verbs that answer within seconds. Four tries in half a minute ride out a restarted sshd; longer trouble is a person's. */
-export const quick = proxyActivities<Activities>({
-  taskQueue: CONTROL_QUEUE,
-  startToCloseTimeout: '10m',
+/** What all steps at hosts share: they heartbeat, and a cancelled one is awaited, so that nothing is taken back under its hands. */
+const atHosts = {
   // A worker that was killed is noticed within this time; the next attempt probes before it acts.
   heartbeatTimeout: '20s',
-  retry: { initialInterval: '1s', backoffCoefficient: 3, maximumInterval: '20s', maximumAttempts: 4 },
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+} as const;
+
+/** Verbs that answer within seconds. Four tries in half a minute ride out a restarted sshd; longer trouble is a person's. */
+export const quick = proxyActivities<Activities>({
+  ...atHosts,
+  taskQueue: CONTROL_QUEUE,
+  startToCloseTimeout: '10m',
+  retry: { initialInterval: '1s', backoffCoefficient: 3, maximumInterval: '20s', maximumAttempts: 4 },
 });
 
 /**
@@ -22,11 +27,11 @@ export const quick = proxyActivities<Activities>({
  * A worker that hangs keeps its open polls for a minute and may be handed the next attempts: six of them outlast it.
  */
 export const freezing = proxyActivities<Activities>({
+  ...atHosts,
   taskQueue: CONTROL_QUEUE,
   startToCloseTimeout: '15m',
   heartbeatTimeout: '15s',
   retry: { initialInterval: '2s', backoffCoefficient: 2, maximumInterval: '30s', maximumAttempts: 6 },
-  cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
 });
 
 /**
@@ -34,29 +39,26 @@ export const freezing = proxyActivities<Activities>({
  * because a first copy of a large store takes them; what matters is the heartbeat.
  */
 export const bulk = proxyActivities<Activities>({
+  ...atHosts,
   taskQueue: BULK_QUEUE,
   startToCloseTimeout: '14d',
-  heartbeatTimeout: '20s',
   retry: { initialInterval: '2s', backoffCoefficient: 2, maximumInterval: '1m', maximumAttempts: 8 },
-  cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
 });
 
 /** Undoing what was done to production is tried for a day: a container left paused is the one thing that must not stay. */
 export const undoing = proxyActivities<Activities>({
+  ...atHosts,
   taskQueue: CONTROL_QUEUE,
   startToCloseTimeout: '10m',
-  heartbeatTimeout: '20s',
   retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '1m', maximumAttempts: 1440 },
-  cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
 });
 
 /** Tidying up after a run: the sweep does it too, so it is not worth holding a run for long. */
 export const tidying = proxyActivities<Activities>({
+  ...atHosts,
   taskQueue: CONTROL_QUEUE,
   startToCloseTimeout: '15m',
-  heartbeatTimeout: '20s',
   retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s', maximumAttempts: 6 },
-  cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
 });
 
 /** A webhook that doesn't answer must not hold a backup. */

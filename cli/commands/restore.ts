@@ -13,7 +13,8 @@ import type { DecideInput, OpenQuestion } from '../../workflows/gate';
 import type { RestoreReport } from '../../workflows/restore';
 import { CliContext, operator, run as inContext } from '../context';
 import { CliError, EXIT } from '../exit';
-import { followToEnd, look, tellQuestions } from '../follow';
+import { followToEnd, tellQuestions } from '../follow';
+import { look } from '../look';
 import { bytes, table } from '../output';
 import { entriesOf, pick } from './list';
 

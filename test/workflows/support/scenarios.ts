@@ -117,7 +117,12 @@ export const SCENARIOS: readonly Scenario[] = [
 ];
 
 const HOOKS = {
-  quiesce: { hooks: { before: [{ host: 'app-1', name: 'dump', command: '/usr/local/bin/dump' }], after: [{ host: 'app-1', name: 'resume', command: '/usr/local/bin/resume' }] } },
+  quiesce: {
+    hooks: {
+      before: [{ host: 'app-1', name: 'dump', command: '/usr/local/bin/dump' }],
+      after: [{ host: 'app-1', name: 'resume', command: '/usr/local/bin/resume' }],
+    },
+  },
 };
 
 /** Plays one scenario to its end. */
@@ -147,7 +152,8 @@ async function asked(handle: WorkflowHandle): Promise<OpenQuestion[]> {
   const questions = (): Promise<OpenQuestion[]> => handle.query<OpenQuestion[]>('questions');
   // A run that ends instead says why by its result.
   await until('a question', async () => {
-    if ((await handle.describe()).status.name !== 'RUNNING') throw new Error(`it ended: ${JSON.stringify(await handle.result())}`);
+    if ((await handle.describe()).status.name !== 'RUNNING')
+      throw new Error(`it ended: ${JSON.stringify(await handle.result())}`);
     return (await questions()).length > 0;
   });
   return questions();
@@ -190,7 +196,15 @@ async function restoreInput(stage: Stage): Promise<RestoreInput> {
   return {
     ...{ run, requestedBy, into, id: await backedUp(stage) },
     from: { group: into.group.name, store: into.store.name, storeHost: into.storeHost },
-    ...{ select: {}, mode: 'in-place' as const, folder: null, deletes: true, approve: null, planOnly: false },
+    ...{
+      select: {},
+      mode: 'in-place' as const,
+      folder: null,
+      deletes: true,
+      newDisk: false,
+      approve: null,
+      planOnly: false,
+    },
   };
 }
 

@@ -1,0 +1,43 @@
+/** What the steps of a run are called where people follow it: activity → words. */
+
+const STEP_NAMES: Readonly<Record<string, string>> = {
+  takeLease: 'take the lease',
+  raiseFences: 'raise the fence on all hosts',
+  renewLease: 'renew the lease',
+  releaseLease: 'give the lease back',
+  checkHosts: 'look at the hosts',
+  readStore: 'read the store',
+  runHooks: 'run the hooks',
+  openStore: 'open the store',
+  freeze: 'freeze all hosts',
+  thawAll: 'thaw all hosts',
+  copySource: 'copy',
+  sealBackup: 'seal the backup',
+  dropSnapshots: 'remove the snapshots',
+  closeGrants: 'close the grants',
+  forgetRun: 'forget jobs and keys of the run',
+  readBackup: 'read the backup',
+  lookUp: 'look up the path',
+  checkDestination: 'look at the destination',
+  countRestore: 'count what would change',
+  safetySnapshot: 'take a safety snapshot',
+  stopWorkloads: 'stop the workloads',
+  restoreSource: 'restore',
+  startWorkloads: 'start the workloads',
+  checkHealth: 'ask for health',
+  listPrunable: 'read the store',
+  removeBackup: 'remove a backup',
+  notify: 'tell people',
+};
+
+/** A step in words; an activity that this program doesn't know (a newer worker's) by its own name. */
+export function stepName(activity: string): string {
+  return STEP_NAMES[activity] ?? activity;
+}
+
+const PHASES: Readonly<Record<string, string>> = { grant: 'opening the way', copy: 'sending', compare: 'comparing' };
+
+/** What a copy is at, in words. */
+export function phaseName(phase: string): string {
+  return PHASES[phase] ?? phase;
+}
