@@ -66,8 +66,7 @@ export function inWords({ activity, attempt, failure, progress }: Pending): stri
   const { source, step, bytes: done, totalBytes, bytesPerS, etaS } = progress ?? {};
   const parts = [source === undefined ? stepName(activity) : `${stepName(activity)} ${source}`];
   if (source !== undefined && step !== undefined) parts.push(phaseName(step));
-  if (done !== undefined)
-    parts.push(totalBytes === undefined ? bytes(done) : `${bytes(done)} of ${bytes(totalBytes)}`);
+  if (done !== undefined) parts.push(totalBytes === undefined ? bytes(done) : `${bytes(done)} of ${bytes(totalBytes)}`);
   if (bytesPerS !== undefined && bytesPerS > 0) parts.push(`${bytes(bytesPerS)}/s`);
   if (etaS !== undefined) parts.push(`${duration(etaS * 1000)} left`);
   if (attempt > 1) parts.push(`try ${attempt}${failure === undefined ? '' : ` after: ${failure.slice(0, 160)}`}`);

@@ -49,8 +49,7 @@ export function outcomeOf({ events }: History): Outcome {
     const payload = completed.result?.payloads?.[0];
     return { result: payload ? defaultPayloadConverter.fromPayload(payload) : undefined };
   }
-  if (last?.workflowExecutionCanceledEventAttributes)
-    return { failure: { type: 'cancelled', message: '' } };
+  if (last?.workflowExecutionCanceledEventAttributes) return { failure: { type: 'cancelled', message: '' } };
   const failure = last?.workflowExecutionFailedEventAttributes?.failure;
   if (!failure) throw new Error('the history has no end');
   return { failure: { type: failure.applicationFailureInfo?.type ?? '', message: failure.message ?? '' } };
