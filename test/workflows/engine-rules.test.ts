@@ -33,8 +33,10 @@ function start(input: BackupInput): Promise<Handle> {
 }
 
 async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (const end = Date.now() + 60_000; !(await holds()); await sleep(50))
+  for (const end = Date.now() + 60_000; !(await holds());) {
     if (Date.now() > end) throw new Error('not within a minute');
+    await sleep(50);
+  }
 }
 
 test('S31 effects are keyed by the run id of the input: an execution that was reset attaches to the same jobs', async () => {
@@ -62,7 +64,7 @@ test('S31 effects are keyed by the run id of the input: an execution that was re
       workflowTaskFinishEventId: completed.at(-1)?.eventId,
     });
     expect(reset.runId).not.toBe(runId);
-    const report = await client.workflow.getHandle<typeof backup>(idOf(input), reset.runId ?? '').result();
+    const report = await client.workflow.getHandle<typeof backup>(idOf(input), reset.runId).result();
     expect(report.state).toBe('Completed');
     // Asked for twice, and one job each on its host.
     expect(sends.length).toBeGreaterThan(2);

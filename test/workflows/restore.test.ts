@@ -35,7 +35,7 @@ async function sealed(text: string): Promise<RestoreInput> {
     taskQueue: CONTROL_QUEUE,
     args: [made],
   });
-  return inputOf(text, id ?? '');
+  return inputOf(text, id);
 }
 
 function inputOf(text: string, id: string): RestoreInput {
