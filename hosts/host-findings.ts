@@ -127,7 +127,7 @@ function clock(at: { host: string; answer: Probe; sentMs: number; receivedMs: nu
   const { host, answer, sentMs, receivedMs } = at;
   const skewMs = answer.timeMs - (sentMs + receivedMs) / 2;
   const surelyMs = Math.max(0, Math.abs(skewMs) - (receivedMs - sentMs) / 2);
-  const text = `${(Math.abs(skewMs) / 1000).toFixed(1)} s ${skewMs < 0 ? 'behind' : 'ahead of'} the director`;
+  const text = `its clock is ${(Math.abs(skewMs) / 1000).toFixed(1)} s ${skewMs < 0 ? 'behind' : 'ahead of'} the director's`;
   const level = surelyMs >= SKEW_FAIL_MS ? 'fail' : surelyMs >= SKEW_WARN_MS ? 'warn' : 'ok';
   if (level === 'ok') return { host, check: 'clock', level, message: 'in step with the director', mend: '' };
   return {

@@ -26,7 +26,10 @@ job_main() {
     [ -n "$arg_store" ] || job_fail bad-request 'a listing needs a source, or a store'
     [ -n "$arg_tree" ] || job_fail bad-request 'the listing of a store needs a tree'
     stores_load "$arg_store" "$arg_group"
-    config_accepts "$arg_store" "$arg_group" "$arg_tree" || job_fail not-allowed "store '$arg_store' holds no tree $arg_tree"
+    # Of a sealed backup any tree is shown, also one that has left the runbook since.
+    list_asked=$arg_tree
+    [ -z "$arg_id" ] || list_asked=
+    config_accepts "$arg_store" "$arg_group" "$list_asked" || job_fail not-allowed "store '$arg_store' holds no tree $arg_tree"
     if [ -n "$arg_id" ]; then list_sealed; else list_tree "$store_current/$arg_tree" "$list_out/$arg_tree.listing" ''; fi
   fi
   job_result "$(listing_result)"

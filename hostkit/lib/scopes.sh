@@ -34,8 +34,9 @@ scope_check() {
     send/backup)
       scope_need store "$arg_store" id "$arg_id"
       scope_need tree "$arg_tree" tree "$arg_tree"
-      config_accepts "$arg_store" "$arg_group" "$arg_tree" ||
-        fail not-allowed "store $arg_store of this host holds no tree $arg_tree of group $arg_group"
+      # Any tree of the group's backups, not today's alone: one that has left the runbook, or that staging keeps elsewhere, comes back too.
+      config_accepts "$arg_store" "$arg_group" '' ||
+        fail not-allowed "store $arg_store of this host holds nothing of group $arg_group"
       ;;
     *) fail bad-request "scope $arg_scope can't be granted for $1" ;;
   esac

@@ -127,7 +127,9 @@ export class Director {
   /** Starts a restore, which waits for the approval of its plan. @throws with what it asks instead */
   async plan(args: readonly string[]): Promise<Planned> {
     const said = await this.run(['restore', ...args, '--json'], { allow: [3], timeoutMs: 60_000 });
-    return planned.parse(said.events.find(({ type }) => type === 'plan'));
+    const shown = said.events.find(({ type }) => type === 'plan');
+    if (shown === undefined) throw new Error(`no plan: ${said.stdout}${said.stderr}`);
+    return planned.parse(shown);
   }
 
   /** A restore with its plan approved, to its end. */
