@@ -59,6 +59,8 @@ export interface RestorePlanInput {
   deletes: boolean;
   /** Whether another file system than the one that was backed up is meant. */
   newDisk: boolean;
+  /** Why what was chosen and has no place in the other fleet has none. */
+  unplaced?: readonly string[];
 }
 
 export interface RestoreItem {
@@ -250,10 +252,11 @@ export function wavesOf(stops: readonly RestoreStop[]): string[][] {
   );
 }
 
-function backupWarnings({ manifest, selection, mode, target }: RestorePlanInput): string[] {
+function backupWarnings({ manifest, selection, mode, target, unplaced = [] }: RestorePlanInput): string[] {
   const warnings = selection.missing.map(
     (each) => `${each.host}:${each.name} is not in this backup (${each.reason}) and stays as it is`,
   );
+  warnings.push(...unplaced.map((reason) => `${reason}: that part of the backup is not restored`));
   if (manifest.state === 'Partial') warnings.push(`backup ${manifest.id} is partial`);
   if (manifest.label === 'none')
     warnings.push(`backup ${manifest.id} is a live copy: its files are from different moments`);

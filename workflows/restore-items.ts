@@ -52,7 +52,8 @@ export function hostNamed({
 /** Where each selected tree goes, and what finds no place. Nothing is protected yet: that needs a look at the host. */
 export function destinations({ input, selection }: { input: RestoreInput; selection: Selection }): {
   places: { ref: RestoreItemRef; selected: SelectedSource }[];
-  warnings: string[];
+  /** Why each of the others has no place. */
+  unplaced: string[];
 } {
   const base = (selected: SelectedSource) => ({
     backup: { id: input.id, tree: selected.source.tree, subpath: selected.subpath },
@@ -72,7 +73,7 @@ export function destinations({ input, selection }: { input: RestoreInput; select
         ref: { ...base(selected), deletes: false, destination: { host, source: null, folder: folder.path } },
       };
     });
-    return { places, warnings: [] };
+    return { places, unplaced: [] };
   }
   const { mapped, unmatched } = mapInto({ selected: selection.selected, runbook: input.into.group });
   const places = mapped.map(({ source, subpath, target }) => {
@@ -84,7 +85,7 @@ export function destinations({ input, selection }: { input: RestoreInput; select
     };
     return { selected, ref: { ...base(selected), destination } };
   });
-  return { places, warnings: unmatched.map((each) => each.reason) };
+  return { places, unplaced: unmatched.map((each) => each.reason) };
 }
 
 /** The plan of all items. */
@@ -93,17 +94,20 @@ export function planOf({
   manifest,
   selection,
   items,
+  unplaced = [],
 }: {
   input: RestoreInput;
   manifest: Manifest;
   selection: Selection;
   items: Item[];
+  unplaced?: string[];
 }): RestorePlan {
   return restorePlan({
     manifest,
     mode: input.mode,
     target: input.into.group,
     selection,
+    unplaced,
     items: items.map((item) => planInput(item, input)),
     stopWaves: input.into.stopWaves,
     deletes: input.deletes,

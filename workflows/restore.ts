@@ -99,8 +99,8 @@ class RestoreRun extends RunParts {
         quick.readBackup({ group: input.from.group, store: storeOf(input), id: input.id }),
       ),
     );
-    const { items, selection } = await this.gather(manifest, new Set(unreachable.map((each) => each.host)));
-    const plan = planOf({ input, manifest, items, selection });
+    const { items, selection, unplaced } = await this.gather(manifest, new Set(unreachable.map((each) => each.host)));
+    const plan = planOf({ input, manifest, items, selection, unplaced });
     const hash = planHash(plan);
     this.planned = { plan, hash };
     if (input.planOnly) return this.report({ state: 'Planned', plan, hash, restored: [] });
@@ -114,10 +114,9 @@ class RestoreRun extends RunParts {
   private async gather(
     manifest: Manifest,
     unreachable: ReadonlySet<string>,
-  ): Promise<{ items: Item[]; selection: Selection }> {
+  ): Promise<{ items: Item[]; selection: Selection; unplaced: string[] }> {
     const selection = selectSources({ manifest, ...this.input.select });
-    const { places: refs, warnings } = destinations({ input: this.input, selection });
-    this.warnings.push(...warnings);
+    const { places: refs, unplaced } = destinations({ input: this.input, selection });
     const away = refs.find(({ ref }) => unreachable.has(ref.destination.host.name));
     if (away !== undefined)
       throw ApplicationFailure.nonRetryable(
@@ -131,7 +130,7 @@ class RestoreRun extends RunParts {
         each: (place) => this.look({ ...place, manifest, selection }),
       }),
     );
-    return { items, selection };
+    return { items, selection, unplaced };
   }
 
   private async look(place: {
