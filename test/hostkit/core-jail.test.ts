@@ -145,11 +145,12 @@ describeAsRoot('the jail over a real sshd', () => {
     const undo = swap();
     fs.writeFileSync(at.box.file('two'), '2');
     const bridge = `/usr/local/lib/resurgo/bridge ${RUN} ${grant}`;
-    const sent = at.box.runs('rsync', ['--timeout=20', '-e', bridge, at.box.file('two'), 'peer::data/']);
+    // Its status is not asked for: the refusal of the next connection ends the job, and may cut the last word of this one.
+    at.box.runs('rsync', ['--timeout=20', '-e', bridge, at.box.file('two'), 'peer::data/']);
     const told = () => fs.existsSync(at.box.state(`jobs/${job}/result`));
     at.box.waitFor('the refusal', told, 30_000);
     expect(fs.readFileSync(at.box.state(`jobs/${job}/result`), 'utf8')).toContain('symbolic link');
-    expect([sent.status, undo()]).toEqual([0, []]);
+    expect(undo()).toEqual([]);
     expect(fs.readFileSync(at.box.file('var/srv/data/inner/two'), 'utf8')).toBe('2');
     expect(at.box.ask('job.stop', { ...fence({ run: RUN }), job })).toMatchObject({ ok: true });
   }, 90_000);
