@@ -191,8 +191,7 @@ async function backedUp(stage: Stage, group: object = {}): Promise<string> {
 }
 
 async function restoreInput(stage: Stage): Promise<RestoreInput> {
-  const { run, requestedBy, ...rest } = backupInput(fleetRunbook(1));
-  const { version, checksum, ...into } = rest;
+  const { run, requestedBy, ...into } = backupInput(fleetRunbook(1));
   return {
     ...{ run, requestedBy, into, id: await backedUp(stage) },
     from: { group: into.group.name, store: into.store.name, storeHost: into.storeHost },
