@@ -269,7 +269,7 @@ test('the checks are those of doctor: what is worth knowing goes into the report
     expect(warnings).toEqual([
       expect.stringMatching(/^app-1: its hostkit 0\.0\.9 differs from this director's/) as string,
       'app-1: not protected: container web: bind /opt lies in no source',
-      expect.stringMatching(/^app-2: (19|20)\.\d s behind the director$/) as string,
+      expect.stringMatching(/^app-2: its clock is (19|20)\.\d s behind the director's$/) as string,
       'app-2: removed snapshots run-00000000',
       'target: /backup is not mounted nosuid',
     ]);
