@@ -14,9 +14,10 @@ STREAMS_FEW_BYTES=67108864
 #                 does not have, as there is nothing that they could spoil
 #   DIR/small.N   small plain files that changed
 #   DIR/cut       small files that were hard links of others in BEFORE and are not any more: they need new inodes, also when nothing else changed
-#   DIR/rest      whatever else differs: folders, links, devices, attributes, what is gone, and the folders whose times the streams spoil
+#   DIR/rest      whatever else differs: folders, links, devices, attributes, and the folders whose times the streams spoil
 # Sets plan_files (in streams) plan_bytes plan_big plan_cut plan_streams; plan_rest: none or some of DIR/rest, or whole: only a pass over the whole
-# tree will do, because BEFORE is no more than a guess, or links or types changed; plan_beside: yes where the rest need not wait for the
+# tree will do, because BEFORE is no more than a guess, links or types changed, or something is gone (a list of what is to be deleted is refused
+# by the daemon of rsync 3.2.7, Debian 12's: "invalid file mode 00"); plan_beside: yes where the rest need not wait for the
 # streams, as they touch no folder.
 streams_plan() {
   rm -rf "$4"
@@ -42,13 +43,6 @@ streams_plan() {
     }
     function up(path) { return match(path, /\/[^\/]*$/) ? substr(path, 1, RSTART - 1) : "." }
     function rest(path) { if (!(path in named)) { named[path]; print path > (dir "/rest.paths") } }
-    function gone(  folder) {
-      if (at ~ /%0A/) whole = 1
-      for (folder = up(at); folder != "."; folder = up(folder)) if (folder in dropped) return
-      dropped[at]
-      print at > (dir "/rest.paths")
-      rest(up(at))
-    }
     BEGIN {
       printf "" > (dir "/big"); printf "" > (dir "/new"); printf "" > (dir "/small"); printf "" > (dir "/cut.paths")
       printf "" > (dir "/rest.paths")
@@ -58,7 +52,7 @@ streams_plan() {
     NF != 10 { next }
     {
       path = $10 ""
-      while (!over && at < path) { gone(); older() }
+      while (!over && at < path) { whole = 1; older() }
       there = !over && at == path
       same = there && old == $0
       type = was[1]; group = was[7] ""
@@ -75,7 +69,7 @@ streams_plan() {
       else print $5, path > (dir "/small")
     }
     END {
-      while (!over) { gone(); older() }
+      while (!over) { whole = 1; older() }
       print ((known == "yes" && !whole) ? "some" : "whole"), cut + 0, (fresh ? "no" : "yes") > (dir "/kind")
     }
   ' OFS='\t' "$1" || return 1
@@ -156,7 +150,7 @@ streams_one() {
 
 # streams_rest ROOT: what differs and is in no stream. The filter is for the root's own content, which comes with the root.
 streams_rest() {
-  client_rsync rest -H --force --delete-missing-args --filter="merge filters" "$client_sparse" --from0 --files-from=lists/rest "$1/" peer::data/
+  client_rsync rest -H --force --filter="merge filters" "$client_sparse" --from0 --files-from=lists/rest "$1/" peer::data/
 }
 
 # streams_list NAME ROOT ARG…: the files of one list. What takes a folder's place needs the force to remove it.
