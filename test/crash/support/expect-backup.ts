@@ -4,6 +4,9 @@ import type { BackupReport } from '../../../workflows/backup';
 import { APPS, type CrashLab } from './crash-lab';
 import type { Run } from './run';
 
+/** What the checks before a backup have to say of this lab's hosts, whatever becomes of the run. */
+const STANDING = /: not protected: |: \/backup is not mounted /;
+
 /** Completed, listed once, every part done once, production runs, nothing left, and the data is the hosts'. */
 export async function expectGoodBackup(options: {
   lab: CrashLab;
@@ -15,7 +18,7 @@ export async function expectGoodBackup(options: {
 }): Promise<void> {
   const { lab, run, report, before, sendsAgain = false } = options;
   expect(report.state).toBe('Completed');
-  expect(report.warnings).toEqual([]);
+  expect(report.warnings.filter((each) => !STANDING.test(each))).toEqual([]);
   const after = await lab.backups();
   expect(after.map(({ id }) => id)).toEqual([...before.map(({ id }) => id), report.id]);
   expect(after.at(-1)).toMatchObject({ problem: undefined, manifest: { run: run.id, state: 'Completed' } });
