@@ -37,8 +37,14 @@ export interface OpenedStore {
   last: string;
   /** Whether its file system keeps times in whole seconds, so that what lies there is never quite what was sent. */
   wholeSeconds: boolean;
+  /** Trees in `current` that are not quite as sealed, because large hard links were cut; null from a hostkit that doesn't say. */
+  changed: string[] | null;
 }
-const opened = z.looseObject({ last: z.string(), wholeSeconds: z.boolean().default(true) });
+const opened = z.looseObject({
+  last: z.string(),
+  wholeSeconds: z.boolean().default(true),
+  changed: z.array(z.string()).nullable().default(null),
+});
 
 /** Makes the activities `readStore`, `openStore` and `sealBackup`. */
 export function storeActivities({ hosts, openSigner }: ActivityDeps) {
@@ -68,8 +74,8 @@ export function storeActivities({ hosts, openSigner }: ActivityDeps) {
       kind: 'store-open',
       args: { store: input.store.name },
     });
-    const { last, wholeSeconds } = opened.parse(result);
-    return { last, wholeSeconds };
+    const { last, wholeSeconds, changed } = opened.parse(result);
+    return { last, wholeSeconds, changed };
   }
 
   /** Signs the manifest and publishes the backup (S17, S19); idempotent for the same id. Once published it is sealed, cancelled or not. */

@@ -78,7 +78,8 @@ interface Copy {
 }
 type Listed = z.infer<typeof listedResult>;
 interface Sent extends z.infer<typeof sentResult> {
-  all: boolean;
+  /** Which pass it was: what its jobs' names end with. */
+  pass: string;
   /** Only what differs from the last sealed tree was visited. */
   partly: boolean;
   /** Takes the grant back and sees its receivers gone. */
@@ -90,18 +91,14 @@ export function transferActivities({ hosts }: ActivityDeps) {
   async function copySource(input: CopyInput, progress: CopyProgress): Promise<CopyResult> {
     const startedAtMs = Date.now();
     const copy = { input, progress, signal: jobSignal() };
-    let sent = await send({ copy, all: false });
-    let copiedAtMs = Date.now();
-    await sent.close();
-    progress.step = 'compare';
-    let differences = await compare({ copy, sent });
-    if (differences.length > 0 && sent.partly) {
-      // The target's tree was not what its last listing says: a pass over all of it mends that.
-      sent = await send({ copy, all: true });
-      copiedAtMs = Date.now();
-      await sent.close();
-      progress.step = 'compare';
-      differences = await compare({ copy, sent });
+    let { sent, differences, copiedAtMs } = await pass({ copy, name: '' });
+    // The target's tree was not what its last listing says: a pass over all of it mends that.
+    const more = sent.partly ? ['-all'] : [];
+    // An operator who retries wants it gone over once more; what earlier rounds did is found done, and goes by at once.
+    for (let round = 1; round <= input.fence.round; round += 1) more.push(`-all-${round}`);
+    for (const name of more) {
+      if (differences.length === 0 || input.source.live) break;
+      ({ sent, differences, copiedAtMs } = await pass({ copy, name }));
     }
     if (differences.length > 0 && !input.source.live) throw different(input, differences);
     const { bytes, files, entries, sentBytes, sha256 } = sent;
@@ -115,20 +112,29 @@ export function transferActivities({ hosts }: ActivityDeps) {
     };
   }
 
-  /** Brings the target's tree to what the snapshot holds; `all` visits everything, whatever is known of the target. */
-  async function send({ copy, all }: { copy: Copy; all: boolean }): Promise<Sent> {
+  /** Sends and compares once. `name` tells a further pass from the first, which alone trusts what is known of the target. */
+  async function pass({ copy, name }: { copy: Copy; name: string }) {
+    const sent = await send({ copy, pass: name });
+    const copiedAtMs = Date.now();
+    await sent.close();
+    copy.progress.step = 'compare';
+    return { sent, copiedAtMs, differences: await compare({ copy, sent }) };
+  }
+
+  /** Brings the target's tree to what the snapshot holds. */
+  async function send({ copy, pass }: { copy: Copy; pass: string }): Promise<Sent> {
     const { source, base, checksum } = copy.input;
-    const known = all || checksum || source.live ? undefined : base;
+    const known = pass !== '' || checksum || source.live ? undefined : base;
     copy.progress.step = source.live ? 'grant' : 'list';
     // A live tree is listed by the job that sends it, as short before as can be; a snapshot beside the grant.
-    const [line, listed] = await Promise.all([open(copy), source.live ? undefined : list(copy)]);
+    const [line, listed] = await Promise.all([open({ copy, pass }), source.live ? undefined : list(copy)]);
     const close = () => line.close();
     if (listed !== undefined && typeof known === 'object' && known.listing === listed.sha256)
-      return { ...listed, sentBytes: 0, all, partly: true, close };
+      return { ...listed, sentBytes: 0, pass, partly: true, close };
     copy.progress.step = 'copy';
     const { transfer } = copy.input;
     const outcome = await runJob({
-      ...jobOf({ copy, step: all ? 'send-all' : 'send', host: source.host }),
+      ...jobOf({ copy, step: `send${pass}`, host: source.host }),
       kind: 'send',
       args: {
         source: source.name,
@@ -148,14 +154,16 @@ export function transferActivities({ hosts }: ActivityDeps) {
         Context.current().heartbeat(copy.progress);
       },
     });
-    return { ...sentResult.parse(outcome.result), all, partly: known !== undefined, close };
+    return { ...sentResult.parse(outcome.result), pass, partly: known !== undefined, close };
   }
 
-  async function open({ input }: Copy): Promise<DataLine & { grant: string }> {
+  /** A line for each pass: one that was hung up does not come back. */
+  async function open({ copy, pass }: { copy: Copy; pass: string }): Promise<DataLine & { grant: string }> {
+    const { input } = copy;
     const { source, store, transfer } = input;
     const step = stepOf(input);
     const fence = fenceFor({ fence: input.fence, step });
-    const grant = jobName({ run: fence.run, step: 'grant', key: source.tree });
+    const grant = jobName({ run: fence.run, step: `grant${pass}`, key: source.tree });
     const line = await openLine({
       hosts,
       fence: { sender: fence, receiver: fence },
@@ -183,7 +191,7 @@ export function transferActivities({ hosts }: ActivityDeps) {
   async function compare({ copy, sent }: { copy: Copy; sent: Sent }): Promise<string[]> {
     const { source, store } = copy.input;
     const { result } = await runJob({
-      ...jobOf({ copy, step: sent.all ? 'compare-all' : 'compare', host: store.host }),
+      ...jobOf({ copy, step: `compare${sent.pass}`, host: store.host }),
       kind: 'store-compare',
       args: { store: store.name, tree: source.tree, sha256: sent.sha256, live: source.live },
     });

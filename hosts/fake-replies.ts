@@ -147,7 +147,7 @@ function resultOf({ host, job }: { host: FakeHost; job: FakeJob }): Record<strin
   const results: Record<string, Record<string, unknown>> = {
     listing: { entries: 101, files: 100, bytes: SOURCE_BYTES, sha256 },
     send: { bytes: SOURCE_BYTES, sentBytes: SOURCE_BYTES, files: 100, entries: 101, sha256 },
-    'store-open': { last: '', usedBytes: 0, wholeSeconds: false },
+    'store-open': { last: '', usedBytes: 0, wholeSeconds: false, changed: [] },
     'store-compare': { entries: 101, differences: [] },
     'store-seal': { id: args['id'] },
     'restore-send': { files: 100, bytes: SOURCE_BYTES, deletions: 0, listing: { sha256: '0'.repeat(64) } },

@@ -380,7 +380,8 @@ class BackupRun extends RunParts {
 function baseOf(options: { store: StoreState; opened: OpenedStore; tree: string }): CopyInput['base'] {
   const { store, opened, tree } = options;
   if (opened.last === '') return 'nothing';
-  if (opened.wholeSeconds || store.newest?.id !== opened.last) return undefined;
+  if (opened.wholeSeconds || store.newest?.id !== opened.last || opened.changed?.includes(tree) !== false)
+    return undefined;
   const listing = store.newest.listings[tree];
   // A tree that the backup lacks was not kept in `current` either.
   if (listing === undefined) return 'nothing';

@@ -2,7 +2,7 @@
 # keys: store:name
 
 # Set or read elsewhere:
-: "${arg_group-}" "${arg_run-}" "${arg_store-}" "${store_coarse-}" "${store_current-}" "${store_error-}" "${store_free-}" "${store_last-}" \
+: "${json-}" "${arg_group-}" "${arg_run-}" "${arg_store-}" "${store_coarse-}" "${store_current-}" "${store_error-}" "${store_free-}" "${store_last-}" \
   "${store_open_run-}" "${store_root-}" "${store_total-}"
 
 # shellcheck source=/dev/null
@@ -16,18 +16,27 @@ job_main() {
     || job_fail not-allowed "store '$arg_store' takes nothing of group $arg_group; enrol its host with this group"
   with_lock "$(stores_lock_name)"
   kind_prepare || job_fail failed "$store_error"
+  stores_know || job_fail failed "$store_error"
   kind_swept || job_fail failed "$store_error"
   stores_need_space
   stores_last
+  # Which trees are not as sealed, for all starts of this job.
+  open_cut=$RESURGO_VAR/runs/$arg_run/cut
   # The same run again, after a broken answer or a crash: what it received so far stays.
-  if ! { stores_marked && [ "$store_open_run" = "$arg_run" ] && [ -d "$store_current" ]; }; then
+  if ! { stores_marked && [ "$store_open_run" = "$arg_run" ] && [ -d "$store_current" ] && [ -f "$open_cut" ]; }; then
     # The mark comes first, so that no moment shows a half rolled back `current` as whole; it names no run until it is done.
     stores_mark opening || job_fail failed "cannot write in $store_root"
     kind_rollback "$store_last" || job_fail failed "$store_error"
-    store_cut_links "$store_current" || job_fail failed "cannot separate hard links in $store_current"
+    own_dir "$RESURGO_VAR/runs" "$RESURGO_VAR/runs/$arg_run"
+    store_cut_links "$store_current" "$open_cut" || job_fail failed "cannot separate hard links in $store_current"
     rm -rf -- "$RESURGO_VAR/runs/$arg_run/compared"
     stores_mark "$arg_run" || job_fail failed "cannot write in $store_root"
   fi
+  open_changed=
+  while IFS= read -r open_tree; do
+    json_quote "$open_tree"
+    open_changed=$open_changed${open_changed:+,}$json
+  done <"$open_cut"
   stores_space
-  job_result "\"last\":\"$store_last\",\"usedBytes\":$((store_total - store_free)),\"freeBytes\":$store_free,\"wholeSeconds\":$([ "$store_coarse" = yes ] && echo true || echo false),\"warnings\":$(stores_warnings)"
+  job_result "\"last\":\"$store_last\",\"changed\":[$open_changed],\"usedBytes\":$((store_total - store_free)),\"freeBytes\":$store_free,\"wholeSeconds\":$([ "$store_coarse" = yes ] && echo true || echo false),\"warnings\":$(stores_warnings)"
 }

@@ -40,6 +40,10 @@ kind_used() {
   return 0
 }
 
+kind_space() {
+  return 1
+}
+
 kind_reach() {
   kind_namespace=
   store_coarse=no

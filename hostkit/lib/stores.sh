@@ -1,6 +1,7 @@
 # Stores: where backups lie, behind one interface. A store is a place on a file system; each group has a folder there
 # (a dataset, on zfs) that no other group can reach (S15, S16):
 #
+#   PLACE/.resurgo-store                  which store this is: a missing disk is told by it
 #   PLACE/GROUP/current/TREE/…            what is being received; between runs, a copy of the last sealed backup
 #   PLACE/GROUP/current/resurgo/…         manifest.json manifest.sig runbook.yaml listings/TREE.gz
 #   PLACE/GROUP/INCOMPLETE                there while `current` is being written; names the run
@@ -23,10 +24,11 @@
 #   kind_manifest ID      sets manifest_base, so that $manifest_base.json and .sig are ID's manifest, if it has one
 #   kind_busy ID          0 when something uses ID now (a clone)
 #   kind_remove ID        removes ID in one atomic step
+#   kind_space            sets store_total store_free where `df` is not to be asked; 1 where it is
 #   kind_used ID          prints the bytes that ID alone holds, or nothing where the file system can't tell
 
 # Set or read elsewhere:
-: "${json-}" "${kind_pid-}" "${store_current-}" "${store_kind-}" "${store_last-}" "${store_open_run-}" "${store_place-}"
+: "${json-}" "${kind_pid-}" "${line-}" "${store_current-}" "${store_kind-}" "${store_last-}" "${store_open_run-}" "${store_place-}"
 
 # The size from which a file is received in place. `store_cut_links` and the sender must agree on it (S11).
 STORES_INPLACE_BYTES=16777216
@@ -49,6 +51,27 @@ stores_load() {
   store_root=$store_folder/$store_group
   store_current=$store_root/current
   store_catalog=$store_root/catalog
+  stores_is_known
+}
+
+# stores_is_known: fails where the place does not hold the store that was opened there before. A disk that is not mounted leaves a folder
+# in which a new store would else begin: backups without a history, on the wrong disk.
+stores_is_known() {
+  stores_pin=$RESURGO_VAR/stores/$store_name
+  read_line "$stores_pin" && [ "${line#* }" = "$store_place" ] || return 0
+  stores_mine=${line%% *}
+  if read_line "$store_folder/.resurgo-store" && [ "$line" = "$stores_mine" ]; then return 0; fi
+  fail not-mounted "$store_folder does not hold the store that this host knows as '$store_name' (its file .resurgo-store is missing or another); mount its disk. If the store is meant to begin anew there: rm $stores_pin"
+}
+
+# stores_know: what `stores_is_known` goes by: a mark at the top of the store, and the same here.
+stores_know() {
+  if ! read_line "$store_folder/.resurgo-store"; then
+    read_line /proc/sys/kernel/random/uuid
+    atomic_put "$store_folder/.resurgo-store" "$line" || { store_error="cannot write in $store_folder"; return 1; }
+  fi
+  own_dir "$RESURGO_VAR/stores"
+  atomic_put "$stores_pin" "$line $store_place" || { store_error="cannot write in $RESURGO_VAR"; return 1; }
 }
 
 # stores_place: sets store_folder, the folder of the store. A zfs store may be given by its dataset's name.
@@ -89,8 +112,10 @@ stores_number() {
 
 # stores_space: sets store_total store_free store_floor, in bytes.
 stores_space() {
-  stores_space_of "$store_folder"
-  if [ -d "$store_root" ]; then stores_space_of "$store_root"; fi
+  if ! kind_space; then
+    stores_space_of "$store_folder"
+    if [ -d "$store_root" ]; then stores_space_of "$store_root"; fi
+  fi
   store_floor=$((store_total * ${store_reserve:-0} / 100))
 }
 
@@ -159,19 +184,24 @@ stores_marked() {
   return 1
 }
 
-# store_cut_links DIR: gives every file from STORES_INPLACE_BYTES up an inode of its own. Such files are written in place, and a
+# store_cut_links DIR OUT: gives every file from STORES_INPLACE_BYTES up an inode of its own. Such files are written in place, and a
 # write through one name would else change the other, whose link was cut at the source (S11). Linked ones are linked
 # again by the final pass, without their data being sent. The copy is made in the top of `current`, where only we write: beside
-# the file a source may have put anything under its name, a link that leads out of the store too. Returns 1 when one can't be copied.
+# the file a source may have put anything under its name, a link that leads out of the store too. OUT gets the trees that are therefore not
+# quite as sealed any more, one a line. Returns 1 when a file can't be copied.
 store_cut_links() {
+  : >"$2" || return 1
   [ -d "$1" ] || return 0
   listing_find=$(listing_bin find) || return 1
   store_cut=$1/.resurgo-cut
   rm -rf --one-file-system -- "$store_cut"
-  # find takes no notice of what `-exec …;` returns: the one that failed ends the search and is printed.
-  store_uncut=$("$listing_find" "$1" -xdev -type f -links +1 -size "+$((STORES_INPLACE_BYTES / 1024 - 1))k" \
-    \( -exec cp -aT --reflink=auto --sparse=auto -- '{}' "$store_cut" \; -exec mv -fT -- "$store_cut" '{}' \; -o -printf x -quit \)) || return 1
-  [ -z "$store_uncut" ]
+  # find takes no notice of what `-exec …;` returns: the one that failed ends the search and is a path that begins with a slash.
+  "$listing_find" "$1" -xdev -type f -links +1 -size "+$((STORES_INPLACE_BYTES / 1024 - 1))k" \
+    \( -exec cp -aT --reflink=auto --sparse=auto -- '{}' "$store_cut" \; -exec mv -fT -- "$store_cut" '{}' \; -printf '%P\0' -o -printf '/\0' -quit \) \
+    >"$2.paths" || return 1
+  tr '\n\0' '?\n' <"$2.paths" | cut -d / -f 1 | sort -u >"$2"
+  rm -f "$2.paths"
+  ! grep -qx '' "$2"
 }
 
 # stores_need_id ID: fails unless ID is sealed here.

@@ -51,8 +51,22 @@ kind_prepare() {
   mkdir -p "$store_current" || { store_error="cannot write in $store_root"; return 1; }
   stores_space
   # The reserve as a quota: a receiver is stopped by zfs itself before it eats into it (S29).
-  kind_used_now=$((store_total - store_free))
-  [ "$store_floor" -le 0 ] || kind_zfs set "quota=$((kind_used_now + store_free - store_floor))" "$kind_dataset" >/dev/null 2>&1 || :
+  kind_quota=$(kind_zfs get -H -p -o value used "$kind_dataset" 2>/dev/null) || kind_quota=
+  case $kind_quota in
+    '' | *[!0-9]*) ;;
+    *) [ "$store_floor" -le 0 ] || kind_zfs set "quota=$((kind_quota + store_free - store_floor))" "$kind_dataset" >/dev/null 2>&1 || : ;;
+  esac
+}
+
+# Of the store's own dataset: below the group's, `df` would show the quota that is set here, and each opening would tighten it further.
+kind_space() {
+  store_total=0
+  for kind_value in used available; do
+    kind_bytes=$(kind_zfs get -H -p -o value "$kind_value" "$store_place" 2>/dev/null) || return 1
+    case $kind_bytes in '' | *[!0-9]*) return 1 ;; esac
+    store_total=$((store_total + kind_bytes))
+  done
+  store_free=$kind_bytes
 }
 
 kind_exists() {

@@ -161,11 +161,12 @@ for (const options of kinds)
       const libs = '. "$RESURGO_LIB/lib/base.sh"; . "$RESURGO_LIB/lib/listing.sh"; . "$RESURGO_LIB/lib/stores.sh"';
       const cut = (path: string): string =>
         sh(
-          `RESURGO_LIB="$1/lib"; ${libs}; PATH=${path}$PATH; if store_cut_links "$1/uncut"; then echo cut; else echo no; fi`,
+          `RESURGO_LIB="$1/lib"; ${libs}; PATH=${path}$PATH; if store_cut_links "$1/uncut" "$1/cut"; then echo cut; else echo no; fi`,
           kit.root,
         );
       expect(cut(`${kit.root}/bin:`)).toBe('no\n');
       expect(cut('')).toBe('cut\n');
+      expect(readFileSync(join(kit.root, 'cut'), 'utf8')).toMatch(/^(big|twin)\n$/);
       expect(statSync(join(dir, 'big')).ino).not.toBe(statSync(join(dir, 'twin')).ino);
       expect(readdirSync(dir)).toEqual(['big', 'twin']);
     });
@@ -183,7 +184,12 @@ for (const options of kinds)
 
     it('S15 a new run starts from the last sealed tree, whatever was done to current', () => {
       sh('rm -rf "$1/d"; printf q >"$1/added"; printf evil >"$1/! "', kit.received);
-      expect(kit.job('store-open', { store: 'main' }, 'run-0007')).toMatchObject({ ok: true, last: '20261121_013400' });
+      expect(kit.job('store-open', { store: 'main' }, 'run-0007')).toMatchObject({
+        ok: true,
+        last: '20261121_013400',
+        // Its large links are cut, so that nothing may be left out of the next copy as known.
+        changed: [tree],
+      });
       const compared = sh(
         'rsync -aAXSnci --modify-window=-1 --delete "$1/" "$2/"',
         sealed('20261121_013400', ''),
@@ -230,6 +236,23 @@ for (const options of kinds)
         expect(kit.seal('run-0010', ahead(minutes)).message).toMatch(/^clock: the id .* lies in the future/);
       expect(ids()).toEqual(before);
       expect(existsSync(join(kit.place, 'web/INCOMPLETE'))).toBe(true);
+    });
+
+    it('S15 a place without its disk holds no store, and none is begun there', () => {
+      const away = `${kit.place}.away`;
+      // An empty folder over the store is what its bare mount point would be.
+      sh('mkdir "$1" && mount --bind "$1" "$2"', away, kit.place);
+      try {
+        expect(kit.job('store-open', { store: 'main', job: 'open-s15' }, 'run-0015')).toMatchObject({
+          code: 'not-mounted',
+          message: expect.stringContaining('mount its disk') as string,
+        });
+        expect(kit.verb('store.list')).toMatchObject({ ok: false, code: 'not-mounted' });
+        expect(readdirSync(away)).toEqual([]);
+      } finally {
+        sh('umount "$1"', kit.place);
+      }
+      expect(kit.verb('store.list')).toMatchObject({ ok: true });
     });
 
     it('S16 a folder that a seal did not make is no backup, and a lost manifest is said', () => {
