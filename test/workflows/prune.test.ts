@@ -4,7 +4,7 @@ import { HostError } from '../../hosts/errors';
 import type { FakeCall, FakeHosts, FakeOptions } from '../../hosts/fake';
 import { CONTROL_QUEUE } from '../../planning/queues';
 import type { PruneInput } from '../../planning/prune';
-import type { prune } from '../../workflows/prune';
+import type { prune, PruneReport } from '../../workflows/prune';
 import { entry } from '../cli/support/stored';
 import type { Engine } from './support/engine';
 import { backupInput, fleetRunbook, startEngine, withFleet } from './support/engine';
@@ -65,6 +65,19 @@ async function untilAsked(handle: WorkflowHandle): Promise<string> {
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   throw new Error('nobody was asked');
+}
+
+/** Its result. @throws when it asks a person instead of ending */
+function endedUnasked(handle: WorkflowHandle<typeof prune>): Promise<PruneReport> {
+  const asked = async (): Promise<never> => {
+    for (;;) {
+      const [first] = await handle.query<{ step: string }[]>('questions');
+      if (first !== undefined) throw new Error(`it waits for a person at "${first.step}"`);
+      if ((await handle.describe()).status.name !== 'RUNNING') return new Promise<never>(() => undefined);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  };
+  return Promise.race([handle.result(), asked()]);
 }
 
 test('a prune removes what was agreed to, oldest first, and gives the lease back', async () => {
@@ -135,20 +148,54 @@ test("S27 what the target's own floor keeps stays, and nobody is asked", async (
   });
 });
 
-test('any other failure asks the operator, and a retry goes on', async () => {
+test('any other failure of a prune that somebody asked for asks the operator, and a retry goes on', async () => {
   let broken = true;
   const { ids, fill, fake } = removals({
     refuse: (id) => (broken && id === IDS[0] ? refused('failed', 'read-only file system') : undefined),
   });
   await withFleet({ engine, fake }, async (fleet) => {
     fill(fleet);
-    const handle = await start(input({ approved: 'policy' }));
+    const handle = await start(input({ approved: IDS.slice(0, 2) }));
     expect(await untilAsked(handle)).toBe(`remove ${IDS[0]!}`);
     broken = false;
     await handle.executeUpdate('decide', { args: [{ decision: 'retry', by: 'test' }] });
     expect((await handle.result()).state).toBe('Completed');
     expect(ids).toEqual(IDS.slice(0, 2));
   });
+});
+
+test("a policy's prune waits for nobody: what it can't remove stays, and the rest goes", async () => {
+  const { ids, fill, fake } = removals({
+    refuse: (id) => (id === IDS[0] ? refused('failed', 'read-only file system') : undefined),
+  });
+  await withFleet({ engine, fake }, async (fleet) => {
+    fill(fleet);
+    const report = await endedUnasked(await start(input({ approved: 'policy' })));
+    expect(report.state).toBe('Partial');
+    expect(ids).toEqual([IDS[1]]);
+    expect(report.warnings).toEqual([expect.stringContaining('read-only file system')]);
+    expect(report.kept.map((each) => each.id)).toEqual([IDS[2], IDS[0]]);
+    expect(fleet.counts.get('lease.release')).toBe(1);
+  });
+});
+
+test("a policy's prune that can't read its store fails, and gives the lease back", async () => {
+  const { ids, fill, fake } = removals();
+  const unread: FakeOptions = {
+    intercept: (call) => {
+      if (call.verb === 'store.list') throw refused('failed', 'the store is not mounted');
+      fake.intercept(call);
+      return undefined;
+    },
+  };
+  await withFleet({ engine, fake: unread }, async (fleet) => {
+    fill(fleet);
+    await expect(endedUnasked(await start(input({ approved: 'policy' })))).rejects.toMatchObject({
+      cause: { type: 'failed', message: expect.stringContaining('the store is not mounted') as string },
+    });
+    expect(fleet.counts.get('lease.release')).toBe(1);
+  });
+  expect(ids).toEqual([]);
 });
 
 test('nothing is removed when a backup lies in the future, or the clocks are apart', async () => {
