@@ -21,13 +21,31 @@ btrfs_uuid_of() {
   [ -n "$snap_uuid" ]
 }
 
-# btrfs_open: mounts the top level; sets btrfs_top.
+# btrfs_open: mounts the top level; sets btrfs_top. From now on until this process ends nobody unmounts any (snapshot_btrfs_close).
 btrfs_open() {
   btrfs_top=$RESURGO_RUN/btrfs/$snap_uuid
+  own_dir "$RESURGO_RUN" "$RESURGO_RUN/btrfs"
+  btrfs_hold || return 1
   mountpoint -q "$btrfs_top" 2>/dev/null && return 0
-  own_dir "$RESURGO_RUN" "$RESURGO_RUN/btrfs" "$btrfs_top"
+  own_dir "$btrfs_top"
   # Two requests may come here at once: then the other has mounted it.
   snapshot_tool 20 mount -t btrfs -o subvolid=5,noatime,nosuid,nodev "$mount_device" "$btrfs_top" || mountpoint -q "$btrfs_top" 2>/dev/null
+}
+
+# btrfs_hold: a shared lock (fd 4) against an unmount by another request, whose group has its last snapshot removed just now.
+btrfs_hold() {
+  [ "${btrfs_held:-no}" = no ] || return 0
+  exec 4>>"$RESURGO_RUN/btrfs.lock"
+  btrfs_tries=0
+  until flock -n -s 4; do
+    btrfs_tries=$((btrfs_tries + 1))
+    [ "$btrfs_tries" -lt 200 ] || {
+      snap_problem="a file system below $RESURGO_RUN/btrfs is being unmounted for 20 s already: look at the host's disks"
+      return 1
+    }
+    sleep 0.1
+  done
+  btrfs_held=yes
 }
 
 # btrfs_subvolume: sets btrfs_sub, the subvolume (as a path below the top level, '' for the top level) that holds $inner, and
@@ -215,7 +233,11 @@ snapshot_btrfs_drop() {
   return 0
 }
 
-# snapshot_btrfs_close: the top level is kept mounted only while it holds something of ours.
+# snapshot_btrfs_close: the top level is kept mounted only while it holds something of ours, or others are at work in some.
 snapshot_btrfs_close() {
-  [ -d "$btrfs_top/.resurgo" ] || umount "$btrfs_top" 2>/dev/null || :
+  [ ! -d "$btrfs_top/.resurgo" ] || return 0
+  # Others may have come between the look and the lock.
+  if flock -n -x 4; then [ -d "$btrfs_top/.resurgo" ] || umount "$btrfs_top" 2>/dev/null || :; fi
+  exec 4>&-
+  btrfs_held=no
 }

@@ -98,4 +98,35 @@ describeAsRoot('btrfs snapshots beside hostile neighbours', () => {
     expect(existsSync(join(top, ours, 'data'))).toBe(false);
     expect(existsSync(join(top, 'victims/data'))).toBe(true);
   });
+
+  test('the top level is not unmounted while another request is at work in one, and waits for one that unmounts', () => {
+    const libs = ['base', 'types', 'config', 'snapshots'].map((lib) => `. "$RESURGO_LIB/lib/${lib}.sh"`);
+    const script = [
+      'set -u',
+      ...libs,
+      `RESURGO_RUN='${root}/run' snap_uuid=free mount_device='${root}/free'`,
+      'mount() { shift 4; command mount -o loop "$@"; }',
+      'timeout() { shift 3; "$@"; }',
+      'is() { if mountpoint -q "$btrfs_top"; then echo "$1 mounted"; else echo "$1 gone"; fi; }',
+      'btrfs_open && is opened',
+      // Another request, which holds what it has opened until it ends.
+      '(exec 4>&-; btrfs_held=no; btrfs_open && : >"$RESURGO_RUN/there"; sleep 1; is other) &',
+      'until [ -e "$RESURGO_RUN/there" ]; do sleep 0.05; done',
+      'snapshot_btrfs_close; is beside',
+      'wait; btrfs_open; snapshot_btrfs_close; is alone',
+      // One that is about to unmount.
+      'flock -x "$RESURGO_RUN/btrfs.lock" sh -c ": >$RESURGO_RUN/away; sleep 1; rm $RESURGO_RUN/away" & until [ -e "$RESURGO_RUN/away" ]; do sleep 0.05; done',
+      'btrfs_open; [ -e "$RESURGO_RUN/away" ] && echo early; is again; snapshot_btrfs_close; wait',
+    ].join('\n');
+    sh('truncate -s 128M "$1/free"; mkfs.btrfs -q "$1/free"; mkdir "$1/run"', root);
+    const env = { ...process.env, LC_ALL: 'C', RESURGO_LIB: LIB };
+    const said = execFileSync('sh', ['-c', script], { encoding: 'utf8', env });
+    expect(said.trim().split('\n')).toEqual([
+      'opened mounted',
+      'beside mounted',
+      'other mounted',
+      'alone gone',
+      'again mounted',
+    ]);
+  });
 });

@@ -24,7 +24,9 @@ export async function expectGoodBackup(options: {
   expect(after.at(-1)).toMatchObject({ problem: undefined, manifest: { run: run.id, state: 'Completed' } });
   const jobs = await jobsRun(lab, run);
   expect(sendsAgain ? [...new Set(jobs)].sort() : jobs).toEqual([
+    'app-1 job.listing',
     'app-1 job.send',
+    'app-2 job.listing',
     'app-2 job.send',
     ...Array<string>(sendsAgain ? 1 : 2).fill('target job.store-compare'),
     'target job.store-open',
