@@ -231,6 +231,8 @@ function different(input: CopyInput, differences: string[]): HostError {
     step: stepOf(input),
     code: 'failed',
     message: `the copy of ${source.tree} differs from its snapshot: ${differences.slice(0, 5).join('; ')}`,
-    next: "the source is copied again; if it differs again, look at the target's file system",
+    next: "`retry` copies it again; if it differs again, look at the target's file system",
+    // Another attempt would find the same passes done, and the same difference.
+    retryable: false,
   });
 }

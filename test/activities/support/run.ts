@@ -30,11 +30,12 @@ export function bench(options: FakeOptions & { openSigner?: ActivityDeps['openSi
     genuineSigners: () => Promise.resolve([]),
     openSigner: openSigner ?? (() => Promise.resolve(signer)),
   });
-  return {
-    env: new MockActivityEnvironment({ attempt: 1 }, { logger: new DefaultLogger('ERROR') }),
-    fleet,
-    activities,
-  };
+  return { ...again(), fleet, activities };
+}
+
+/** The environment of a further activity over the same fleet. */
+export function again(): Pick<Bench, 'env'> {
+  return { env: new MockActivityEnvironment({ attempt: 1 }, { logger: new DefaultLogger('ERROR') }) };
 }
 
 export const FENCE = { group: 'portal', run: 'run-00000001', term: 1, round: 0 };
