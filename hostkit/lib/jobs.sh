@@ -160,36 +160,28 @@ jobs_each() {
   done
 }
 
-# jobs_end_older GROUP RUN: stops the jobs of that group that belong to other runs (their lease is lost, S4).
+# jobs_end_older GROUP RUN: stops the jobs of that group that belong to other runs (their lease is lost, S4), seen gone.
 jobs_end_older() {
-  jobs_end_group=$1
-  jobs_end_run=$2
+  jobs_end_group=$1 jobs_end_run=$2 jobs_end_what=''
   jobs_each jobs_end_one
-}
-jobs_end_one() {
-  job_look "$1"
-  case $job_state in running | starting | died) ;; *) return 0 ;; esac
-  job_owner || return 0
-  [ "$job_group" = "$jobs_end_group" ] && [ "$job_run" != "$jobs_end_run" ] || return 0
-  with_lock "job-$1"
-  job_stop "$1" || fail busy "job $1 of the older run $job_run can't be ended; look at this host's disks (state D) and try again"
-  unlock
 }
 
 # jobs_end_kind GROUP RUN KIND: stops that run's jobs of that kind, seen gone.
 jobs_end_kind() {
-  jobs_end_group=$1
-  jobs_end_run=$2
-  jobs_end_what=$3
-  jobs_each jobs_end_if_kind
+  jobs_end_group=$1 jobs_end_run=$2 jobs_end_what=$3
+  jobs_each jobs_end_one
 }
-jobs_end_if_kind() {
+
+jobs_end_one() {
   job_look "$1"
   case $job_state in running | starting | died) ;; *) return 0 ;; esac
-  job_owner || return 0
-  [ "$job_group/$job_run" = "$jobs_end_group/$jobs_end_run" ] || return 0
-  grep -qx "kind $jobs_end_what" "$job_dir/request" || return 0
+  job_owner && [ "$job_group" = "$jobs_end_group" ] || return 0
+  if [ -z "$jobs_end_what" ]; then
+    [ "$job_run" != "$jobs_end_run" ] || return 0
+  else
+    [ "$job_run" = "$jobs_end_run" ] && grep -qx "kind $jobs_end_what" "$job_dir/request" || return 0
+  fi
   with_lock "job-$1"
-  job_stop "$1" || fail busy "job $1 can't be ended; look at this host's disks (state D) and try again"
+  job_stop "$1" || fail busy "job $1 of run $job_run can't be ended; look at this host's disks (state D) and try again"
   unlock
 }
