@@ -166,7 +166,8 @@ export class OperatorGate extends Gate {
     this.reached(question.round ?? 0);
     const waiting: Waiting = { question };
     // Answers name the step: a second question of the same name waits for its turn, or the first would never be answered.
-    await condition(() => !this.waiting.has(question.step));
+    // All that wait for it are let go together, so each looks again.
+    while (this.waiting.has(question.step)) await condition(() => !this.waiting.has(question.step));
     this.waiting.set(question.step, waiting);
     this.listener.changed(this.open());
     const endCall = this.listener.opened(question);

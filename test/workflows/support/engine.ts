@@ -23,8 +23,8 @@ export interface Engine {
   bundle: { code: string };
 }
 
-/** Starts a server of its own and bundles the workflows once. */
-export async function startEngine(): Promise<Engine> {
+/** Starts a server of its own and bundles the workflows once; with `shortWaits` their long timers fire within a moment. */
+export async function startEngine({ shortWaits = false } = {}): Promise<Engine> {
   const cli = await findTemporalCli();
   const env = await TestWorkflowEnvironment.createLocal({
     server: {
@@ -37,6 +37,7 @@ export async function startEngine(): Promise<Engine> {
   });
   const bundle = await bundleWorkflowCode({
     workflowsPath: path.resolve(__dirname, '../../../workflows/index.ts'),
+    workflowInterceptorModules: shortWaits ? [path.resolve(__dirname, 'short-waits.ts')] : [],
     logger: new DefaultLogger('ERROR'),
   });
   return { env, bundle };
