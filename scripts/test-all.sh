@@ -35,7 +35,7 @@ lab_part() { # NAME 'SUITE…' JEST-ARGUMENT…
   name=$1
   shift 2
   if [ -n "$(lab_obstacle)" ]; then lab_suites | wc -l > "$results/$name.skipped"; fi
-  jest_part "$name" sh scripts/with-lab.sh jest --runInBand "$@"
+  jest_part "$name" sh scripts/with-lab.sh jest --maxWorkers=2 "$@"
 }
 
 sh scripts/setup.sh || {
@@ -46,10 +46,11 @@ sh scripts/setup.sh || {
 PATH=$PWD/node_modules/.bin:$PATH
 part lint sh scripts/lint.sh
 part types tsc --noEmit
-jest_part unit jest --selectProjects unit
-jest_part hosts jest --selectProjects hosts
+# Two at a time: the suites share nothing, and half of their time is waiting.
+jest_part unit jest --selectProjects unit --maxWorkers=2
+jest_part hosts jest --selectProjects hosts --maxWorkers=2
 jest_part engine jest --selectProjects engine --runInBand
-jest_part workflow jest --selectProjects workflow --runInBand --passWithNoTests
+jest_part workflow jest --selectProjects workflow --maxWorkers=2
 lab_part lab test/lab --selectProjects lab
 
 # Of the crash matrices a few cases each time, and a few rounds of the fault campaign: which ones follows from this number.

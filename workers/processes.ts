@@ -106,13 +106,17 @@ export async function endProcess(
   return (await waitGone(process, 5_000)) ? 'killed' : 'stuck';
 }
 
-/** The last bytes of a file, for error messages; empty when there is none. */
+/** The last bytes of a file, for error messages; empty when there is none. Go's stack traces, longer than what they are about, are left out. */
 export function tail(file: string, bytes = 1_000): string {
   try {
-    return readFileSync(file, 'utf8').slice(-bytes).trim();
+    return withoutStacks(readFileSync(file, 'utf8')).slice(-bytes).trim();
   } catch {
     return '';
   }
+}
+
+function withoutStacks(text: string): string {
+  return text.replace(/^(goroutine \d+ .*:|created by .*|[\w./@*()-]+\(.*\)\n\t.*|\t.*)\n?/gm, '');
 }
 
 /** Reads a JSON record; undefined when it is absent, torn, or not of this schema. */

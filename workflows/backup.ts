@@ -300,7 +300,7 @@ class BackupRun extends RunParts {
         { ...clean, hosts: this.everyone() },
       ]),
     );
-    await tidy.step('release lease', () => this.lease.release());
+    await tidy.step('release lease', () => this.lease.release(this.present()));
     if (!tidy.left) this.board.set('remove snapshots', 'done');
     this.board.outcome(report.state);
     await this.teller.tell(
@@ -334,7 +334,7 @@ class BackupRun extends RunParts {
         tidying.dropSnapshots.executeWithOptions({ summary: 'drop snapshots' }, [clean]),
       );
     }
-    await tidy.step('release lease', () => this.lease.release());
+    await tidy.step('release lease', () => this.lease.release(this.present()));
   }
 
   private async hooksAfterFailure(): Promise<undefined> {

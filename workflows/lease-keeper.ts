@@ -41,11 +41,11 @@ export class LeaseKeeper {
     return unreachable;
   }
 
-  /** Gives it back; safe when it was never taken. */
-  async release(): Promise<undefined> {
+  /** Gives it back, on `hosts` and at the store; safe when it was never taken. A host that is away has a lease that runs out by itself. */
+  async release(hosts = this.options.setup.hosts): Promise<undefined> {
     this.scope.cancel();
     if (this.term === 0) return undefined;
-    await tidying.releaseLease.executeWithOptions({ summary: 'give the group back' }, [this.held()]);
+    await tidying.releaseLease.executeWithOptions({ summary: 'give the group back' }, [{ ...this.held(), hosts }]);
     return undefined;
   }
 

@@ -1,10 +1,15 @@
 /** `resurgo engine` and `resurgo worker`: the processes behind the runs. */
 import type { Command } from '@commander-js/extra-typings';
 import { engineStatus, startEngine, stopEngine } from '../../workers/engine';
-import { runWorker } from '../../workers/worker-main';
 import { run } from '../context';
 import type { CliContext } from '../context';
 import { EXIT } from '../exit';
+
+/** Loaded when it is asked for: the worker's packages would double what every other command takes to start. */
+async function worker(): Promise<number> {
+  const { runWorker } = await import('../../workers/worker-main.js');
+  return runWorker();
+}
 
 export function registerEngine(program: Command): void {
   const engine = program.command('engine').description('the embedded Temporal server and its worker');
@@ -27,7 +32,7 @@ export function registerEngine(program: Command): void {
     .command('worker')
     .description('run a worker in the foreground, for systemd; SIGTERM detaches from running jobs')
     .addHelpText('after', '\nExample:\n  $ TEMPORAL_ADDRESS=temporal:7233 resurgo worker')
-    .action((_options, command) => run(command, () => runWorker()));
+    .action((_options, command) => run(command, worker));
 }
 
 async function start({ out, stateDir }: CliContext): Promise<number> {

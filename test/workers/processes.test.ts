@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { withLock } from '../../workers/lock';
 import { choosePorts } from '../../workers/ports';
-import { endProcess, identify, isAlive, readRecord, startDetached, writeRecord } from '../../workers/processes';
+import { endProcess, identify, isAlive, readRecord, startDetached, tail, writeRecord } from '../../workers/processes';
 
 let scratch: string;
 beforeEach(() => {
@@ -126,4 +126,17 @@ describe('the engine lock', () => {
     holder.kill('SIGKILL');
     expect(await withLock({ file, waitMs: 5_000 }, () => Promise.resolve('free'))).toBe('free');
   });
+});
+
+test('the end of a log shows why a program in Go has died, not its stack', () => {
+  const log = path.join(scratch, 'log');
+  const frame = (n: number): string =>
+    `github.com/x/y@v1.2.0/z.(*Command).Execute(0x${n}, {{0x0, ...}, 0xb})\n\t/home/x/go/y/command.go:${n} +0x465\n`;
+  const stack = Array.from({ length: 50 }, (_, n) => frame(n)).join('');
+  writeFileSync(
+    log,
+    `started\npanic: bind: address already in use\n\ngoroutine 1 [running]:\n${stack}created by main.main\n`,
+  );
+  expect(tail(log)).toBe('started\npanic: bind: address already in use');
+  expect(tail(path.join(scratch, 'none'))).toBe('');
 });

@@ -16,7 +16,7 @@ import { type Fleet, type FleetSpec, raiseFleet } from './fleet';
 import { ensureBuilt, RESURGO } from './product-build';
 
 /** No command of a test takes longer on a busy machine, in milliseconds; what takes longer hangs. */
-const COMMAND_MS = 70_000;
+const COMMAND_MS = 120_000;
 
 const event = z.looseObject({ type: z.string().optional() });
 export type Event = z.infer<typeof event>;
