@@ -72,14 +72,17 @@ class RestoreRun extends RunParts {
         await always(() => this.teller.tell('success', `restore of ${this.input.id} is done`));
       return report;
     } catch (error) {
-      await always(() => this.takeBack());
       const cancelled = isCancellation(error);
-      this.board.outcome(cancelled ? 'Cancelled' : 'Failed');
       const failure = describeFailure(error);
-      const message = `${failure.message}${this.describeStates()}`;
-      await always(() =>
-        this.teller.tell('failure', `the restore ${cancelled ? 'was cancelled' : `failed: ${message}`}`),
-      );
+      const why = cancelled ? 'the restore was cancelled' : `the restore failed: ${failure.message}`;
+      // Said first: starting again what was stopped may be hindered for a long time, and nobody should learn of the failure after that.
+      const before = this.describeStates();
+      await always(() => this.teller.tell('failure', `${why}${before}`));
+      await always(() => this.takeBack());
+      const now = this.describeStates();
+      if (now !== before) await always(() => this.teller.tell('failure', `${why}${now}`));
+      this.board.outcome(cancelled ? 'Cancelled' : 'Failed');
+      const message = `${failure.message}${now}`;
       if (cancelled && !this.writing && this.hosts.all().length === 0) throw error;
       throw ApplicationFailure.create({
         type: failure.code,
@@ -258,7 +261,9 @@ class RestoreRun extends RunParts {
     const fence = this.lease.fence(round);
     if (fence.term === 0) return;
     const tidy = new Tidy({ board: this.board, warnings: this.warnings });
-    await this.hosts.startAgain({ tidy, round });
+    // No timer where nothing was stopped.
+    if (this.hosts.all().length > 0)
+      await this.teller.alarmed('start again', () => this.hosts.startAgain({ tidy, round }));
     const clean = { fence, hosts: everyHost(this.input) };
     await tidy.step('close grants', () => tidying.closeGrants.executeWithOptions({ summary: 'close grants' }, [clean]));
     await this.tidy(tidy, clean);
