@@ -8,7 +8,8 @@ import { EXIT } from '../exit';
 /** Loaded when it is asked for: the worker's packages would double what every other command takes to start. */
 async function worker(): Promise<number> {
   const { runWorker } = await import('../../workers/worker-main.js');
-  return runWorker();
+  // Its own arguments are the engine's when it starts one; here the environment says all.
+  return runWorker({ argv: [] });
 }
 
 export function registerEngine(program: Command): void {

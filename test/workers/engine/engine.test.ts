@@ -63,6 +63,13 @@ function workerPid(): number {
   return readRecord(statePaths(scratch.stateDir).workerRecord, workerRecordSchema)!.process.pid;
 }
 
+/** Returns when it is gone: a killed process lives on for a moment. */
+async function killWorker(): Promise<void> {
+  const pid = workerPid();
+  process.kill(pid, 'SIGKILL');
+  await until('the worker is gone', () => identify(pid) === undefined);
+}
+
 test('the engine starts in the background, is found again, tells its status, and stops', async () => {
   const first = await startEngine(scratch.options());
   expect(first).toMatchObject({
@@ -151,7 +158,7 @@ test('with no command at work the worker starts a killed server again by itself'
 
 test('a killed worker is replaced, and the interrupted step is tried again, nothing else', async () => {
   const { handle, folder } = await startHolding('run-worker-killed');
-  process.kill(workerPid(), 'SIGKILL');
+  await killWorker();
   expect(await startEngine(scratch.options())).toMatchObject({ startedServer: false, startedWorker: true });
   letGo(folder);
   expect(await handle.result()).toBe(2);

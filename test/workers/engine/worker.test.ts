@@ -40,6 +40,16 @@ function worker(env: NodeJS.ProcessEnv): ChildProcess {
   return child;
 }
 
+/** What a systemd unit starts. */
+function resurgoWorker(env: NodeJS.ProcessEnv): ChildProcess {
+  const child = spawn(process.execPath, [path.join(__dirname, '../../../bin/resurgo.js'), 'worker'], {
+    env: { ...scratch.env, RESURGO_STATE: scratch.stateDir, ...env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  children.push(child);
+  return child;
+}
+
 /** Sends a signal and returns exit code and milliseconds until the end. */
 async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<{ code: unknown; ms: number }> {
   const start = Date.now();
@@ -92,6 +102,16 @@ test('a worker waits for a server that is not there yet, and ends at once when t
   const { code, ms } = await end(child, 'SIGTERM');
   expect(code).toBe(0);
   expect(ms).toBeLessThan(2_000);
+});
+
+test('`resurgo worker`, which a systemd unit starts, takes work and detaches at SIGTERM', async () => {
+  const child = resurgoWorker({ TEMPORAL_ADDRESS: engine.address });
+  let said = '';
+  child.stdout?.on('data', (data: Buffer) => (said += data.toString()));
+  await until('it takes work', () => said.includes('the worker takes work'));
+  const { code } = await end(child, 'SIGTERM');
+  expect(code).toBe(0);
+  expect(said).toContain('remote jobs go on');
 });
 
 test('a worker without a bundle says so and exits 1', async () => {
