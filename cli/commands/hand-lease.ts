@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import type { Fence } from '../../hosts/args';
 import { HostError } from '../../hosts/errors';
+import type { HostErrorCode } from '../../hosts/errors';
 import type { HostRef, Hosts } from '../../hosts/hosts';
 import { releaseLease, takeLease } from '../../hosts/verbs/lease';
 import { status } from '../../hosts/verbs/reading';
@@ -20,7 +21,12 @@ export interface Hand {
   fenceAt(host: HostRef): Fence;
   /** Set when the store could not be asked: the hand works under what each host knew last. */
   withoutStore: string | undefined;
+  /** Hosts that would not be told of the hand, with the reason: nothing is done there, and all the others go on. */
+  failed: ReadonlyMap<string, string>;
 }
+
+/** Somebody else has the group: the only answers that forbid to go on without the one who gives them. */
+const TAKEN: readonly HostErrorCode[] = ['lease-held', 'fenced'];
 
 const PREFIX = 'hand-';
 /** A verb's own time and more; a hand that dies gives the group back after it. */
@@ -51,25 +57,36 @@ export async function takeHand(options: Options): Promise<Hand> {
     const ttlS = options.ttlS ?? WORK_TTL_S;
     const at = { hosts: options.hosts, step: options.step, ttlS };
     const { term } = await takeLease({ ...at, ...lease, host: setup.storeHost, store: setup.store.name });
-    await eachHost(setup.hosts, (host) => takeLease({ ...at, ...lease, term, host }));
+    const failed = await eachHost(setup.hosts, (host) => takeLease({ ...at, ...lease, term, host }));
     const fence = { group: setup.group.name, run, term, step: options.step, attempt: 1 };
-    return { run, fenceAt: () => fence, withoutStore: undefined };
+    return { run, fenceAt: () => fence, withoutStore: undefined, failed };
   } catch (error) {
     if (!(error instanceof HostError)) throw error;
     if (error.code === 'lease-held') throw heldElsewhere(error);
-    if (!options.withoutStore || error.code !== 'unreachable') throw error;
+    // What kept the store from answering is of no matter: a target that was rebuilt shows another key, or has no hostkit.
+    if (!options.withoutStore || TAKEN.includes(error.code)) throw error;
     return withoutStore({ ...options, reason: error.message });
   }
 }
 
-/** Gives the group back; what can't be told is forgotten when the lease runs out. */
-export async function releaseHand(options: { hosts: Hosts; setup: GroupSetup; hand: Hand }): Promise<void> {
+/**
+ * Gives the group back. What the hand did stands, so a host that does not take it back is no failure: the lease runs out there by
+ * itself. Resolves to why, by host.
+ */
+export async function releaseHand(options: {
+  hosts: Hosts;
+  setup: GroupSetup;
+  hand: Hand;
+}): Promise<ReadonlyMap<string, string>> {
   const { hosts, setup, hand } = options;
-  if (hand.withoutStore !== undefined) return;
+  if (hand.withoutStore !== undefined) return new Map();
   const { run, term } = hand.fenceAt(setup.storeHost);
   const lease = leaseOf({ setup, run, term });
-  await eachHost(setup.hosts, (host) => releaseLease({ hosts, host, ...lease }));
-  await releaseLease({ hosts, host: setup.storeHost, store: setup.store.name, ...lease });
+  const reached = setup.hosts.filter(({ name }) => !hand.failed.has(name));
+  const there = await eachHost(reached, (host) => releaseLease({ hosts, host, ...lease }));
+  const { store, storeHost } = setup;
+  const atStore = await eachHost([storeHost], (host) => releaseLease({ hosts, host, store: store.name, ...lease }));
+  return new Map([...there, ...atStore]);
 }
 
 const leases = z.object({
@@ -91,26 +108,32 @@ async function heldByHand({ hosts, setup, step }: Options): Promise<string | und
 async function withoutStore({ hosts, setup, step, reason }: Options & { reason: string }): Promise<Hand> {
   const group = setup.group.name;
   const known = new Map<string, Fence>();
-  await eachHost(setup.hosts, async (host) => {
+  const failed = await eachHost(setup.hosts, async (host) => {
     const lease = await leaseAt({ hosts, host, group, step });
     const { run, term } = lease ?? { run: `${PREFIX}without-store`, term: 0 };
     known.set(host.name, { group, run, term, step, attempt: 1 });
   });
   const fallback: Fence = { group, run: `${PREFIX}without-store`, term: 0, step, attempt: 1 };
-  return { run: fallback.run, fenceAt: (host) => known.get(host.name) ?? fallback, withoutStore: reason };
+  return { run: fallback.run, fenceAt: (host) => known.get(host.name) ?? fallback, withoutStore: reason, failed };
 }
 
-/** Hosts side by side; one that can't be reached shows that itself in the verb that follows. */
-async function eachHost(hosts: readonly HostRef[], each: (host: HostRef) => Promise<unknown>): Promise<void> {
+/** Hosts side by side; one that fails keeps no other from its turn. Resolves to the failures. @throws HostError when somebody else has the group */
+async function eachHost(
+  hosts: readonly HostRef[],
+  each: (host: HostRef) => Promise<unknown>,
+): Promise<Map<string, string>> {
+  const failed = new Map<string, string>();
   await Promise.all(
     hosts.map(async (host) => {
       try {
         await each(host);
       } catch (error) {
-        if (!(error instanceof HostError) || error.code !== 'unreachable') throw error;
+        if (!(error instanceof HostError) || TAKEN.includes(error.code)) throw error;
+        failed.set(host.name, error.message);
       }
     }),
   );
+  return failed;
 }
 
 function leaseOf({ setup, run, term }: { setup: GroupSetup; run: string; term: number }) {

@@ -61,12 +61,13 @@ async function pause(context: CliContext, asked: { group: string; for?: string }
   const step = 'hand-pause';
   // The group stays held while it is paused: a sweep takes what nobody holds for the leftover of a dead run.
   const hand = await takeHand({ hosts, setup, step, ttlS: maxPauseS + HOLD_LONGER_S, withoutStore: false });
-  const outcomes = await together(setup.hosts, (host) =>
+  const outcomes = await together({ hosts: setup.hosts, hand }, (host) =>
     pauseWorkload({ hosts, host, step, fence: hand.fenceAt(host), maxPauseS }),
   );
-  if (!outcomes.some((each) => each.ok)) await releaseHand({ hosts, setup, hand });
+  const held = outcomes.some((each) => each.ok) ? new Map<string, string>() : await releaseHand({ hosts, setup, hand });
   return report(context, {
     hand,
+    held,
     outcomes,
     verb: 'paused',
     line: ({ limitMs }) =>
@@ -81,12 +82,13 @@ async function unpause(context: CliContext, group: string): Promise<number> {
   const { setup, hosts } = await fleet(context, group);
   const step = 'hand-unpause';
   const hand = await takeHand({ hosts, setup, step, withoutStore: true });
-  const outcomes = await together(setup.hosts, (host) =>
+  const outcomes = await together({ hosts: setup.hosts, hand }, (host) =>
     unpauseWorkload({ hosts, host, step, fence: hand.fenceAt(host), timeoutMs: 120_000 }),
   );
-  await releaseHand({ hosts, setup, hand });
+  const held = await releaseHand({ hosts, setup, hand });
   return report(context, {
     hand,
+    held,
     outcomes,
     verb: 'unpaused',
     line: ({ deadmanFired }) => (deadmanFired === true ? 'the dead-man had let it run again already' : ''),
@@ -97,12 +99,13 @@ async function stop(context: CliContext, group: string): Promise<number> {
   const { setup, hosts } = await fleet(context, group);
   const step = 'hand-stop';
   const hand = await takeHand({ hosts, setup, step, withoutStore: false });
-  const outcomes = await inOrder(setup, 'stop', (host) =>
+  const outcomes = await inOrder({ setup, hand, way: 'stop' }, (host) =>
     stopWorkload({ hosts, host, step, fence: hand.fenceAt(host) }),
   );
-  await releaseHand({ hosts, setup, hand });
+  const held = await releaseHand({ hosts, setup, hand });
   return report(context, {
     hand,
+    held,
     outcomes,
     verb: 'stopped',
     line: () => 'stays stopped until it is started',
@@ -114,15 +117,15 @@ async function start(context: CliContext, asked: { group: string; asItIs?: true 
   const { setup, hosts } = await fleet(context, asked.group);
   const step = 'hand-start';
   const hand = await takeHand({ hosts, setup, step, withoutStore: true });
-  const outcomes = await inOrder(setup, 'start', async (host) => {
+  const outcomes = await inOrder({ setup, hand, way: 'start' }, async (host) => {
     const on = { hosts, host, step, fence: hand.fenceAt(host) };
     const byHand = lists.parse(await startWorkload(on));
     if (asked.asItIs !== true) return byHand;
     const byRestore = lists.parse(await restore({ ...on, verb: 'start' }));
     return { started: [...byHand.started, ...byRestore.started], failed: [...byHand.failed, ...byRestore.failed] };
   });
-  await releaseHand({ hosts, setup, hand });
-  return report(context, { hand, outcomes, verb: 'started', line: () => '' });
+  const held = await releaseHand({ hosts, setup, hand });
+  return report(context, { hand, held, outcomes, verb: 'started', line: () => '' });
 }
 
 async function fleet(context: CliContext, group: string): Promise<{ setup: GroupSetup; hosts: Hosts }> {
@@ -139,25 +142,28 @@ function seconds(text: string): number {
 }
 
 /** All hosts at once; each tells for itself how it went. */
-function together(hosts: readonly HostRef[], each: (host: HostRef) => Promise<unknown>): Promise<Outcome[]> {
-  return Promise.all(hosts.map((host) => outcomeOf(host, each)));
+function together(
+  { hosts, hand }: { hosts: readonly HostRef[]; hand: Hand },
+  each: (host: HostRef) => Promise<unknown>,
+): Promise<Outcome[]> {
+  return Promise.all(
+    hosts.map((host) => {
+      const message = hand.failed.get(host.name);
+      return message === undefined ? outcomeOf(host, each) : { host: host.name, ok: false, message };
+    }),
+  );
 }
 
 /** In the waves of a restore (where engines stop, workers before managers), and the other way round to start. */
 async function inOrder(
-  { hosts, stopWaves }: GroupSetup,
-  way: 'stop' | 'start',
+  { setup, hand, way }: { setup: GroupSetup; hand: Hand; way: 'stop' | 'start' },
   each: (host: HostRef) => Promise<unknown>,
 ): Promise<Outcome[]> {
+  const { hosts, stopWaves } = setup;
   const waves = way === 'stop' ? stopWaves : startWaves({ stopped: stopWaves });
   const outcomes: Outcome[] = [];
   for (const wave of waves)
-    outcomes.push(
-      ...(await together(
-        hosts.filter(({ name }) => wave.includes(name)),
-        each,
-      )),
-    );
+    outcomes.push(...(await together({ hosts: hosts.filter(({ name }) => wave.includes(name)), hand }, each)));
   return outcomes;
 }
 
@@ -195,13 +201,15 @@ function report(
   { out }: CliContext,
   told: {
     hand: Hand;
+    /** Where the group could not be given back, and why. */
+    held: ReadonlyMap<string, string>;
     outcomes: Outcome[];
     verb: string;
     line: (outcome: Outcome & { ok: true }) => string;
     next?: string;
   },
 ): number {
-  const { hand, outcomes, verb, line, next } = told;
+  const { hand, held, outcomes, verb, line, next } = told;
   const bad = outcomes.filter((each) => !each.ok || each.failed.length > 0);
   const rows = outcomes.map((each) => {
     if (!each.ok) return [each.host, 'FAILED', each.message];
@@ -216,6 +224,8 @@ function report(
   const acted = outcomes.some((each) => each.ok && each.names.length > 0);
   if (hand.withoutStore !== undefined)
     out.warn(printable(`the store can't be asked, so nothing keeps another run away now: ${hand.withoutStore}`));
+  for (const why of held.values())
+    out.warn(printable(`the group is not given back there and stays held for up to 15 minutes: ${why}`));
   out.result({
     json: { run: hand.run, verb, withoutStore: hand.withoutStore, hosts: outcomes.map((each) => ({ ...each })) },
     text: [table(rows), ...(next === undefined || !acted ? [] : [next])].join('\n'),

@@ -235,6 +235,54 @@ describe('the hand', () => {
     expect((await run('pause', 'portal')).code).toBe(1);
   });
 
+  test.each([
+    'host-key-changed',
+    'host-key-unknown',
+    'auth-refused',
+    'hostkit-missing',
+    'timeout',
+    'not-mounted',
+  ] as const)('S3 a target that answers with %s keeps nothing paused or stopped', async (code) => {
+    intercept = (call) => {
+      if (call.host === 'target')
+        throw new HostError({ host: call.host, verb: call.verb, code, message: 'rebuilt after a disaster' });
+      return undefined;
+    };
+    for (const verb of ['start', 'unpause'] as const) {
+      const ran = await run(verb, 'portal');
+      expect(ran).toMatchObject({ code: 0, stderr: expect.stringContaining("the store can't be asked") as string });
+      expect(verbs(`workload.${verb}`)).toHaveLength(2);
+    }
+    expect(await run('stop', 'portal')).toMatchObject({ code: 1 });
+    expect(verbs('workload.stop')).toEqual([]);
+  });
+
+  test.each(['lease.take', 'status'])('one host whose %s fails keeps the others from nothing; exit 3', async (verb) => {
+    intercept = (call) => {
+      if (call.host === 'app-2' && call.verb === verb)
+        throw new HostError({ host: call.host, verb, code: 'host-key-changed', message: 'another key' });
+      if (call.host === 'target' && verb === 'status')
+        throw new HostError({ host: call.host, verb: call.verb, code: 'hostkit-missing', message: 'none' });
+      return call.verb === 'workload.start' ? { started: ['web'] } : undefined;
+    };
+    const ran = await run('start', 'portal');
+    expect(ran.code).toBe(3);
+    expect(ran.stdout).toMatch(/app-1 {2}started: web/);
+    expect(ran.stdout).toMatch(/app-2 {2}FAILED .*another key/);
+    expect(verbs('workload.start').map((each) => each.host)).toEqual(['app-1']);
+  });
+
+  test('what was done is told though the group can not be given back', async () => {
+    intercept = (call) => {
+      if (call.verb === 'lease.release' && call.host === 'target')
+        throw new HostError({ host: call.host, verb: call.verb, code: 'timeout', message: 'no answer' });
+      return call.verb === 'workload.start' ? { started: ['web'] } : undefined;
+    };
+    const ran = await run('start', 'portal');
+    expect(ran).toMatchObject({ code: 0, stderr: expect.stringContaining('not given back') as string });
+    expect(ran.stdout).toMatch(/app-2 {2}started: web/);
+  });
+
   test('one host that fails is named, and the exit code is 3', async () => {
     intercept = (call) => {
       if (call.verb === 'workload.stop' && call.host === 'app-2')
