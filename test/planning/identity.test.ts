@@ -59,6 +59,27 @@ describe('identityProblems', () => {
   });
 });
 
+describe('what identityProblems expects', () => {
+  const both = pinsOf({ manifests: [sampleManifest({ backedUp: [backedUp(), backedUp(APP_2)] })] });
+  const gone = (expected: readonly string[], present: readonly PresentSource[] = [now]) =>
+    identityProblems({ pinned: both, present, expected }).map(({ source, kind }) => `${source} ${kind}`);
+
+  it('S14 a source that the runbook names and its host does not show is gone', () => {
+    expect(gone(['app-1:data', 'app-2:data'])).toEqual(['app-2:data gone']);
+    expect(gone(['app-1:data', 'app-2:data'], [])).toEqual(['app-1:data gone', 'app-2:data gone']);
+  });
+
+  it('S18 one whose host is left out of this backup is not asked about', () => {
+    expect(gone(['app-1:data'])).toEqual([]);
+  });
+
+  it('S14 what is not expected is not compared either, though its host shows it', () => {
+    const moved = { ...now, realPath: '/mnt/other' };
+    expect(gone(['app-1:data'], [moved])).toEqual(['app-1:data path']);
+    expect(gone(['app-2:data'], [moved])).toEqual(['app-2:data gone']);
+  });
+});
+
 describe('pinsOf', () => {
   it('S14 takes each source from the newest backup that holds it', () => {
     const older = sampleManifest({

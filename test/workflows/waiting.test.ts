@@ -136,6 +136,21 @@ describe('S14 a host that was away for the checks and is back after a retry', ()
   });
 });
 
+test('S18 a host that the runbook lets be left out is not asked about, though the last backup holds it', async () => {
+  let away = false;
+  const intercept = (call: FakeCall): undefined => {
+    if (away && call.host === 'app-2') refuse(call, 'unreachable');
+  };
+  await withFleet({ engine, fake: { intercept } }, async () => {
+    const text = fleetRunbook(2, { on_unreachable: 'partial' });
+    expect((await (await start(text)).result()).state).toBe('Completed');
+    away = true;
+    const handle = await start(text);
+    await ended(handle);
+    expect((await handle.result()).state).toBe('Partial');
+  });
+});
+
 test('an answer is heard while the webhook that calls for it hangs', async () => {
   const ear = new Ear({ hangs: true });
   const { state, intercept } = refusing();
