@@ -11,6 +11,7 @@ import { EXIT } from './exit';
 import { LiveLines } from './live-lines';
 import { figures, inWords, look } from './look';
 import { printable } from './output';
+import { WorkerWatch } from './serving';
 import type { Output } from './output';
 
 const POLL_MS = 700;
@@ -54,6 +55,7 @@ async function follow(options: FollowOptions): Promise<Followed> {
   const { handle, out, comeBack } = options;
   const interrupt = new Interrupt({ out, comeBack, cancel: () => handle.cancel() });
   const lines = new LiveLines(out);
+  const workers = new WorkerWatch({ client: handle.client, out });
   let asked = false;
   try {
     for (;;) {
@@ -68,6 +70,7 @@ async function follow(options: FollowOptions): Promise<Followed> {
         if (options.leaveWaiting === true && !process.stdin.isTTY) return { ended: 'waits' };
       }
       asked = needsOperator;
+      await workers.look();
       await Promise.race([sleep(POLL_MS), interrupt.detached]);
       if (interrupt.isDetached) return { ended: 'detached' };
     }

@@ -2,11 +2,14 @@
 import type { Command } from '@commander-js/extra-typings';
 import { doctor } from '../../hosts/doctor';
 import type { Finding } from '../../hosts/doctor';
-import { engineStatus } from '../../workers/engine';
+import { connectClient } from '../../workers/connection';
+import { engineSettings, engineStatus } from '../../workers/engine';
+import type { EngineStatus } from '../../workers/engine';
 import { run as inContext } from '../context';
 import type { CliContext } from '../context';
 import { EXIT } from '../exit';
 import { table } from '../output';
+import { START_A_WORKER, servingNow } from '../serving';
 
 export function registerDoctor(program: Command): void {
   program
@@ -48,16 +51,36 @@ async function examine(
   return count('fail') === 0 ? EXIT.ok : EXIT.failed;
 }
 
-/** An engine that is down is no fault: the next command starts it. An external one that doesn't answer is. */
+/** An engine that is down is no fault: the next command starts it. An external one that doesn't answer, or that nobody works for, is. */
 async function engineFinding({ stateDir }: CliContext): Promise<Finding> {
   const now = await engineStatus({ stateDir });
   const base = { host: 'director', check: 'engine' };
-  if (now.serving) return { ...base, level: 'ok', message: `serving at ${now.address ?? ''}`, mend: '' };
-  if (!now.external) return { ...base, level: 'ok', message: 'not running; the next run starts it', mend: '' };
+  const { address = '', external } = now;
+  if (now.serving && (await isServed(now))) return { ...base, level: 'ok', message: `serving at ${address}`, mend: '' };
+  if (now.serving) {
+    const message = `serving at ${address}, but without a worker: runs and schedules stand still until one serves it`;
+    // The next command starts the embedded one.
+    return { ...base, level: external ? 'fail' : 'warn', message, mend: START_A_WORKER };
+  }
+  if (!external) return { ...base, level: 'ok', message: 'not running; the next run starts it', mend: '' };
   return {
     ...base,
     level: 'fail',
-    message: `the Temporal server at ${now.address ?? ''} does not answer`,
+    message: `the Temporal server at ${address} does not answer`,
     mend: 'start it, or unset TEMPORAL_ADDRESS to use the embedded one',
   };
+}
+
+/** A worker of ours is seen as a process; of another one the server knows. */
+async function isServed(now: EngineStatus): Promise<boolean> {
+  const { external, address, namespace, uiUrl, worker } = now;
+  if (!external || address === undefined) return worker?.ready === true;
+  const { client, connection } = await connectClient({
+    settings: engineSettings({ address, namespace, uiUrl, external }),
+  });
+  try {
+    return (await servingNow(client.workflow)) === 'serving';
+  } finally {
+    await connection.close();
+  }
 }

@@ -147,9 +147,9 @@ function together(
   each: (host: HostRef) => Promise<unknown>,
 ): Promise<Outcome[]> {
   return Promise.all(
-    hosts.map((host) => {
+    hosts.map(async (host) => {
       const message = hand.failed.get(host.name);
-      return message === undefined ? outcomeOf(host, each) : { host: host.name, ok: false, message };
+      return message === undefined ? await outcomeOf(host, each) : { host: host.name, ok: false, message };
     }),
   );
 }

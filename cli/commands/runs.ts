@@ -9,6 +9,7 @@ import type { CliContext } from '../context';
 import { CliError, EXIT } from '../exit';
 import { followToEnd } from '../follow';
 import { duration, table } from '../output';
+import { answerRun, NO_WORKER, servingNow } from '../serving';
 
 const ANSWERS = {
   retry: 'try the step again',
@@ -152,7 +153,7 @@ const endedShape = z.looseObject({ state: z.string().optional(), id: z.string().
 async function decide(context: CliContext, { id, answer }: { id: string; answer: DecideInput }): Promise<number> {
   const { client } = await context.engine();
   const handle = await handleOf(client, id);
-  const said = await handle.executeUpdate<string, [DecideInput]>('decide', { args: [answer] });
+  const said = await answerRun({ handle, answer });
   context.out.result({ json: { answered: said }, text: said });
   return EXIT.ok;
 }
@@ -165,5 +166,7 @@ async function cancel(context: CliContext, id: string): Promise<number> {
     json: { cancelling: handle.workflowId },
     text: `cancelling ${handle.workflowId}; follow it with: resurgo watch ${id}`,
   });
+  // The server has the word, and only a worker acts on it.
+  if ((await servingNow(client.workflow)) !== 'serving') context.out.warn(NO_WORKER);
   return EXIT.ok;
 }

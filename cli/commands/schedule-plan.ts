@@ -77,6 +77,16 @@ export function driftOf({ found, wanted }: { found: ScheduleDescription; wanted:
   return drift;
 }
 
+/** As {@link driftOf}, where either may be missing. */
+export function scheduleDrift(options: {
+  found: ScheduleDescription | undefined;
+  wanted: WantedSchedule | undefined;
+}): string[] {
+  const { found, wanted } = options;
+  if (found === undefined) return wanted === undefined ? [] : ['not applied yet'];
+  return wanted === undefined ? ['the runbook has no schedule for it'] : driftOf({ found, wanted });
+}
+
 export type Applied = 'created' | 'updated' | 'unchanged' | 'removed' | 'none';
 
 /**

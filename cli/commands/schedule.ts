@@ -7,7 +7,7 @@ import { run as inContext } from '../context';
 import type { CliContext } from '../context';
 import { CliError, EXIT } from '../exit';
 import { duration, table } from '../output';
-import { applySchedule, driftOf, removeSchedule, standingSchedule, wantedSchedule } from './schedule-plan';
+import { applySchedule, removeSchedule, scheduleDrift, standingSchedule, wantedSchedule } from './schedule-plan';
 import type { Applied } from './schedule-plan';
 
 /** Runs of the future that `show` lists. */
@@ -86,14 +86,7 @@ async function shown(context: CliContext, { client, group }: { client: Client; g
   const { setup } = await context.group(group);
   const wanted = wantedSchedule({ setup, version: packageVersion() });
   const found = await standingSchedule({ client, group });
-  const drift =
-    found === undefined
-      ? wanted === undefined
-        ? []
-        : ['not applied yet']
-      : wanted === undefined
-        ? ['the runbook has no schedule for it']
-        : driftOf({ found, wanted });
+  const drift = scheduleDrift({ found, wanted });
   const next = found?.info.nextActionTimes.slice(0, NEXT_RUNS) ?? [];
   return {
     cells: [

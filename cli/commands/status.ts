@@ -9,6 +9,7 @@ import { readBackups } from '../../hosts/backups';
 import type { StoreEntry } from '../../hosts/backups';
 import { parseBackupId, parseWorkflowId } from '../../planning/ids';
 import type { GroupSetup } from '../../planning/run-input';
+import { packageVersion } from '../../workers/bundle';
 import { connectClient } from '../../workers/connection';
 import { engineSettings, engineStatus } from '../../workers/engine';
 import { searchAttributeKeys } from '../../workers/search-attributes';
@@ -16,7 +17,8 @@ import { run } from '../context';
 import type { CliContext } from '../context';
 import { EXIT } from '../exit';
 import { duration, printable, table } from '../output';
-import { standingSchedule } from './schedule-plan';
+import { START_A_WORKER, servingNow } from '../serving';
+import { scheduleDrift, standingSchedule, wantedSchedule } from './schedule-plan';
 
 /** How long the engine may take to answer; the store's part must not wait for it. */
 const ENGINE_MS = 5_000;
@@ -47,6 +49,8 @@ interface StoreSide {
 interface EngineSide {
   nextRun: Date | undefined;
   paused: boolean;
+  /** In which respects the schedule is not what the runbook says: it keeps the runbook as it was when it was applied. */
+  drift: string[];
   /** Run ids that wait for a person. */
   waiting: string[];
   running: string[];
@@ -60,7 +64,7 @@ async function status(context: CliContext, asked: string | undefined): Promise<n
   const genuine = await genuineSigners({ stateDir: context.stateDir });
   const [stores, engine] = await Promise.all([
     Promise.all(setups.map((setup) => storeSide({ hosts, setup, genuine }))),
-    engineSides({ stateDir: context.stateDir, groups: names }),
+    engineSides({ stateDir: context.stateDir, setups }),
   ]);
   const rows = setups.map((setup, i) => ({
     setup,
@@ -74,7 +78,7 @@ async function status(context: CliContext, asked: string | undefined): Promise<n
     store.id ?? 'no whole backup',
     store.ageMs === undefined ? '' : `${duration(store.ageMs)} old, rpo ${duration(setup.group.rpoS * 1000)}`,
     next({ setup, side, problem: engine.problem }),
-    [...store.notes, ...waits(side)].join('; '),
+    [...store.notes, ...drifted({ setup, side }), ...waits(side)].join('; '),
   ]);
   context.out.result({
     json: {
@@ -89,6 +93,7 @@ async function status(context: CliContext, asked: string | undefined): Promise<n
         notes: store.notes,
         nextRun: side?.nextRun?.toISOString(),
         schedulePaused: side?.paused,
+        scheduleDrift: side?.drift,
         waiting: side?.waiting,
         running: side?.running,
       })),
@@ -97,7 +102,13 @@ async function status(context: CliContext, asked: string | undefined): Promise<n
       table([['group', '', 'last good backup', 'age', 'next run', ''], ...lines]),
       ...(engine.problem === undefined
         ? []
-        : [printable(`${engine.problem}: next runs and runs that wait are not known`)]),
+        : [
+            printable(
+              engine.sides === undefined
+                ? `${engine.problem}: next runs and runs that wait are not known`
+                : engine.problem,
+            ),
+          ]),
     ].join('\n'),
   });
   return bad ? EXIT.failed : EXIT.ok;
@@ -170,9 +181,9 @@ export function judged(options: {
 /** What a running engine knows; it is not started for this, and its trouble is not the store's. */
 async function engineSides(options: {
   stateDir: string;
-  groups: readonly string[];
+  setups: readonly GroupSetup[];
 }): Promise<{ sides: Map<string, EngineSide> | undefined; problem: string | undefined }> {
-  const { stateDir, groups } = options;
+  const { stateDir, setups } = options;
   try {
     const now = await engineStatus({ stateDir });
     const { address, namespace, uiUrl, external } = now;
@@ -186,9 +197,13 @@ async function engineSides(options: {
     const { client, connection } = await connectClient({ settings, waitMs: ENGINE_MS });
     try {
       const sides = await connection.withDeadline(Date.now() + ENGINE_MS, () =>
-        Promise.all(groups.map(async (group) => [group, await engineSide({ client, group })] as const)),
+        Promise.all(setups.map(async (setup) => [setup.group.name, await engineSide({ client, setup })] as const)),
       );
-      const problem = external || now.worker?.ready === true ? undefined : 'the engine runs without a worker';
+      // A worker of ours is seen as a process; of another one the server knows.
+      const served = external ? (await servingNow(client.workflow)) === 'serving' : now.worker?.ready === true;
+      const problem = served
+        ? undefined
+        : `the engine runs without a worker, so nothing is backed up: ${START_A_WORKER}`;
       return { sides: new Map(sides), problem };
     } finally {
       await connection.close();
@@ -201,11 +216,14 @@ async function engineSides(options: {
   }
 }
 
-async function engineSide({ client, group }: { client: Client; group: string }): Promise<EngineSide> {
+async function engineSide({ client, setup }: { client: Client; setup: GroupSetup }): Promise<EngineSide> {
+  const group = setup.group.name;
+  const wanted = wantedSchedule({ setup, version: packageVersion() });
   const found = await standingSchedule({ client, group });
   const side: EngineSide = {
     nextRun: found?.info.nextActionTimes[0],
     paused: found?.state.paused === true,
+    drift: scheduleDrift({ found, wanted }),
     waiting: [],
     running: [],
   };
@@ -225,6 +243,13 @@ function next(options: { setup: GroupSetup; side: EngineSide | undefined; proble
   if (side.paused) return 'paused';
   if (side.nextRun !== undefined) return `in ${duration(side.nextRun.getTime() - Date.now())}`;
   return setup.group.schedule === null ? 'no schedule' : `not applied: resurgo schedule apply ${setup.group.name}`;
+}
+
+/** A schedule that is not applied at all stands in the column of the next run. */
+function drifted({ setup, side }: { setup: GroupSetup; side: EngineSide | undefined }): string[] {
+  if (side?.nextRun === undefined && side?.paused !== true) return [];
+  if (side.drift.length === 0) return [];
+  return [`its SCHEDULE IS OLD (${side.drift.join(', ')}): resurgo schedule apply ${setup.group.name}`];
 }
 
 function waits(side: EngineSide | undefined): string[] {
