@@ -30,6 +30,8 @@ interface ChecksInput {
   group: string;
   hosts: HostRef[];
   sources: Group['sources'];
+  /** Whether the runbook allows that hosts are left out. */
+  partial: boolean;
 }
 
 /** Ending what a dead run left may take as long as its jobs and snapshots do, ms. */
@@ -67,7 +69,8 @@ export function checkActivities({ hosts }: ActivityDeps) {
     const seen = await forEachLimited({
       items: input.hosts,
       limit: 64,
-      each: (host) => unlessAway({ host: host.name, away: unreachable, body: () => look(host) }),
+      each: (host) =>
+        unlessAway({ host: host.name, away: unreachable, partial: input.partial, body: () => look(host) }),
     });
     return { hosts: seen.filter((each) => each !== undefined), unreachable };
   }

@@ -8,7 +8,7 @@ import { activityInfo, ApplicationFailure, CancelledFailure, Context } from '@te
 import type { Logger } from 'pino';
 import type { Hosts } from '../hosts/hosts';
 import type { Fence } from '../hosts/args';
-import { HostError, isAway } from '../hosts/errors';
+import { HostError, isAway, isShut } from '../hosts/errors';
 import { CancelError, DetachError } from '../hosts/jobs';
 import { attemptNumber } from '../planning/fencing';
 
@@ -128,19 +128,24 @@ export interface AwayHost {
   message: string;
 }
 
-/** Asks a host; one that is away is added to `away` instead. What broke in the middle is asked once more: an sshd may have restarted. */
+/**
+ * Asks a host; one that is away is added to `away` instead. What broke in the middle is asked once more: an sshd may have restarted. Where
+ * the runbook allows a partial result, a host that was reinstalled counts as away: one of forty must not cost the others theirs (S18).
+ */
 export async function unlessAway<T>(options: {
   host: string;
   away: AwayHost[];
+  partial: boolean;
   body: () => Promise<T>;
 }): Promise<T | undefined> {
-  const { host, away, body } = options;
+  const { host, away, partial, body } = options;
   for (let first = true; ; first = false) {
     try {
       return await body();
     } catch (error) {
-      if (!isAway(error)) throw error;
-      if (first && error.code !== 'unreachable') continue;
+      const shut = partial && isShut(error);
+      if (!shut && !isAway(error)) throw error;
+      if (first && !shut && error.code !== 'unreachable') continue;
       away.push({ host, message: error.message });
       return undefined;
     }

@@ -40,8 +40,8 @@ export function leaseActivities({ hosts, logger }: ActivityDeps) {
     }
   }
 
-  /** Raises the fence on every host: an older run's verbs are refused from now on. Hosts that are away are named, not failed. */
-  async function raiseFences(input: LeaseHolders): Promise<{ unreachable: AwayHost[] }> {
+  /** Raises the fence on every host: an older run's verbs are refused from now on. Hosts that are away are named, not failed; `partial`: see {@link unlessAway}. */
+  async function raiseFences(input: LeaseHolders & { partial: boolean }): Promise<{ unreachable: AwayHost[] }> {
     const unreachable: AwayHost[] = [];
     const { group, run, owner, term, ttlS } = input;
     const args = { group, run, owner, term, ttl: ttlS };
@@ -53,6 +53,7 @@ export function leaseActivities({ hosts, logger }: ActivityDeps) {
         unlessAway({
           host: host.name,
           away: unreachable,
+          partial: input.partial,
           body: () => hosts.call({ host, verb: 'lease.take', step: 'lease', args }),
         }),
     });
@@ -110,7 +111,8 @@ export function leaseActivities({ hosts, logger }: ActivityDeps) {
 
   return {
     takeLease: (input: LeaseInput) => asActivity(() => heartbeating({ body: () => takeLease(input) })),
-    raiseFences: (input: LeaseHolders) => asActivity(() => heartbeating({ body: () => raiseFences(input) })),
+    raiseFences: (input: LeaseHolders & { partial: boolean }) =>
+      asActivity(() => heartbeating({ body: () => raiseFences(input) })),
     renewLease: (input: LeaseHolders) => asActivity(() => heartbeating({ body: () => renewLease(input) })),
     releaseLease: (input: LeaseHolders) => asActivity(() => heartbeating({ body: () => releaseLease(input) })),
   };

@@ -160,6 +160,20 @@ export function isAway(error: unknown): error is HostError {
   return ['unreachable', 'timeout', 'connection-lost'].includes(error.code);
 }
 
+/** Codes of a host that is there, and whose door is shut to this director until somebody enrols it anew. */
+const SHUT: readonly HostErrorCode[] = [
+  'host-key-unknown',
+  'host-key-changed',
+  'auth-refused',
+  'sudo-refused',
+  'hostkit-missing',
+];
+
+/** Is the host one that this director can't enter: reinstalled, say? Waiting does not help. */
+export function isShut(error: unknown): error is HostError {
+  return error instanceof HostError && SHUT.includes(error.code);
+}
+
 /** Text from a host with control characters made visible and its length bounded (S29). */
 export function printable(text: string, max = 2048): string {
   const visible = text.replace(/[\p{Cc}\p{Cf}]/gu, (char) =>

@@ -10,10 +10,11 @@ import type { FreezeResult } from '../activities/freeze';
 import type { OpenedStore, StoreState } from '../activities/store';
 import type { CopyInput } from '../activities/transfer';
 import type { BackupInput } from '../planning/run-input';
-import { freezeMs, hooksMs } from '../planning/time-limits';
+import { freezeMs } from '../planning/time-limits';
 import { copyAll } from './copies';
 import type { SourceOutcome } from './copy-window';
 import { describeFailure } from './failures';
+import { FreezeHooks } from './freeze-hooks';
 import { always } from './gate';
 import { compareIdentities, compareSizes } from './identity-gate';
 import { manifestOf } from './manifest-of-run';
@@ -39,6 +40,8 @@ export interface BackupReport {
   warnings: string[];
 }
 
+/** A host that does not answer, and may again. */
+const AWAY: ReadonlySet<string> = new Set(['unreachable', 'timeout', 'connection-lost', 'session-lost']);
 /** How many torn instants are repeated before a person is asked (S1). */
 const INSTANTS = 3;
 
@@ -50,14 +53,12 @@ class BackupRun extends RunParts {
   /** Host name → why it is not part of this backup. */
   private readonly missing = new Map<string, string>();
   private touched = false;
-  /** Set while the hooks "after" are owed. */
-  private hooksRan = false;
-  /** Higher with each call of hooks, whichever round of the freeze it belongs to: the hosts refuse what looks like an older one (S3). */
-  private hookRound = 0;
-  private readonly hooksBefore = new Map<string, string[]>();
+  private readonly hooks: FreezeHooks;
 
   constructor(private readonly input: BackupInput) {
     super({ setup: input, run: input.run, kind: 'backup', title: `backup of ${input.group.name}, run ${input.run}` });
+    const { lease, gate, board, missing, warnings } = this;
+    this.hooks = new FreezeHooks({ input, lease, gate, board, missing, warnings });
   }
 
   async run(): Promise<BackupReport> {
@@ -88,7 +89,7 @@ class BackupRun extends RunParts {
   }
 
   private async steps(): Promise<BackupReport> {
-    const unreachable = await this.board.step('lease', () => this.lease.take());
+    const unreachable = await this.board.step('lease', () => this.takeLease());
     await this.without(unreachable);
     const [checks, store] = await this.board.step('checks', () => this.check());
     const opened = await this.touch(() =>
@@ -117,7 +118,7 @@ class BackupRun extends RunParts {
       outcomes,
       store,
       warnings: this.warnings,
-      hooksBefore: this.hooksBefore,
+      hooksBefore: this.hooks.before,
       nowMs: Date.now(),
     });
     this.board.backupId(manifest.id);
@@ -145,6 +146,15 @@ class BackupRun extends RunParts {
     };
   }
 
+  /** A target that is away at night may be back by morning; what else keeps the lease from being had ends the run before anything is done. */
+  private takeLease() {
+    return this.gate.must(
+      'lease',
+      () => this.lease.take(),
+      (failure) => AWAY.has(failure.code),
+    );
+  }
+
   /** Hosts that can't be reached: left out where the runbook allows a partial backup, a question for the operator otherwise (S18). */
   private async without(unreachable: { host: string; message: string }[]): Promise<'as seen' | 'look again'> {
     const first = unreachable.find((each) => !this.missing.has(each.host));
@@ -159,7 +169,7 @@ class BackupRun extends RunParts {
       if (answer.decision === 'abort')
         throw ApplicationFailure.nonRetryable(`aborted by ${answer.by}: ${names} can't be reached`, 'unreachable');
       if (answer.decision === 'retry') {
-        await this.without(await this.lease.take());
+        await this.without(await this.takeLease());
         return 'look again';
       }
     }
@@ -176,7 +186,10 @@ class BackupRun extends RunParts {
     const both = await this.gate.must('checks', () =>
       Promise.all([
         quick.checkHosts.executeWithOptions({ summary: `look at ${this.present().length} hosts` }, [
-          { group: group.name, hosts: this.present(), sources: group.sources },
+          {
+            ...{ group: group.name, hosts: this.present(), sources: group.sources },
+            partial: group.onUnreachable === 'partial',
+          },
         ]),
         quick.readStore.executeWithOptions({ summary: `read store ${store.name}` }, [{ group: group.name, store }]),
       ]),
@@ -213,62 +226,8 @@ class BackupRun extends RunParts {
       );
     return this.board.step(
       'freeze',
-      () => this.gate.must('freeze', (round) => this.hooked(() => once(round))),
+      () => this.gate.must('freeze', (round) => this.hooks.around(() => once(round))),
       (value) => `paused for ${value.pauseMs} ms`,
-    );
-  }
-
-  /**
-   * A freeze between its hooks. "after" runs also when it failed, before anybody is asked: a database that was told to hold still does not
-   * wait for a person, and the next try begins with a "before" of its own (S7).
-   */
-  private async hooked(freeze: () => Promise<FreezeResult>): Promise<FreezeResult> {
-    await this.hooks('before');
-    let frozen: FreezeResult;
-    try {
-      frozen = await freeze();
-    } catch (error) {
-      // Taking back a cancelled run runs them.
-      if (!isCancellation(error)) await this.hooks('after');
-      throw error;
-    }
-    await this.hooks('after');
-    return frozen;
-  }
-
-  /** The runbook's hooks around the freeze; "after" runs as soon as the hosts are thawed, and also when the run is taken back. */
-  private async hooks(phase: 'before' | 'after'): Promise<void> {
-    const all = this.input.group.quiesce.hooks[phase].filter((hook) => !this.missing.has(hook.host));
-    if (phase === 'before') {
-      this.hooksRan = true;
-      this.hooksBefore.clear();
-    }
-    if (all.length > 0) {
-      const { undone } = await this.board.step(`hooks ${phase}`, () =>
-        this.gate.must(`hooks ${phase}`, () =>
-          quick.runHooks.executeWithOptions(
-            { summary: `${all.length} hooks ${phase} the freeze`, startToCloseTimeout: hooksMs(all) },
-            [{ fence: this.lease.fence(this.hookRound++), phase, hooks: this.hookCalls(phase) }],
-          ),
-        ),
-      );
-      for (const { host, name } of undone) this.hookUndone(host, name);
-    }
-    if (phase === 'before')
-      for (const hook of all) this.hooksBefore.set(hook.host, [...(this.hooksBefore.get(hook.host) ?? []), hook.name]);
-    if (phase === 'after') this.hooksRan = false;
-  }
-
-  /** Its dead-man ran its "after" early, maybe before the freeze: it is evidence of nothing (S7). */
-  private hookUndone(host: string, name: string): void {
-    const names = this.hooksBefore.get(host) ?? [];
-    if (!names.includes(name)) return;
-    this.hooksBefore.set(
-      host,
-      names.filter((each) => each !== name),
-    );
-    this.warnings.push(
-      `hook ${name} of ${host} was undone by its dead-man before the freeze had ended: the backup does not count on it; see docs/operations.md`,
     );
   }
 
@@ -323,7 +282,7 @@ class BackupRun extends RunParts {
           undoing.thawAll.executeWithOptions({ summary: 'thaw whatever is still paused' }, [clean]),
         ),
       );
-      if (this.hooksRan) await tidy.step('hooks after', () => this.hooksAfterFailure());
+      await tidy.step('hooks after', () => this.hooks.takeBack());
       await tidy.step('close grants', () =>
         tidying.closeGrants.executeWithOptions({ summary: 'close grants' }, [clean]),
       );
@@ -335,25 +294,6 @@ class BackupRun extends RunParts {
       );
     }
     await tidy.step('release lease', () => this.lease.release(this.present()));
-  }
-
-  private async hooksAfterFailure(): Promise<undefined> {
-    const hooks = this.hookCalls('after');
-    if (hooks.length === 0) return undefined;
-    const options = { summary: 'hooks after the freeze', startToCloseTimeout: hooksMs(hooks) };
-    await tidying.runHooks.executeWithOptions(options, [
-      { fence: this.lease.fence(Math.max(this.gate.roundsSoFar() + 1, this.hookRound)), phase: 'after', hooks },
-    ]);
-    return undefined;
-  }
-
-  private hookCalls(phase: 'before' | 'after') {
-    return this.input.group.quiesce.hooks[phase].flatMap((hook) => {
-      const host = this.input.hosts.find((each) => each.name === hook.host);
-      return host === undefined || this.missing.has(hook.host)
-        ? []
-        : [{ host, name: hook.name, timeoutS: hook.timeoutS }];
-    });
   }
 
   private async touch<T>(body: () => Promise<T>): Promise<T> {

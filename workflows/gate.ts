@@ -99,6 +99,8 @@ export abstract class Gate {
     skipAtOnce?: (failure: StepFailure) => boolean;
     /** Told before each question of this step. */
     asks?: () => void;
+    /** Which failures a person is asked about; others end the run. Default: all. */
+    worthAsking?: (failure: StepFailure) => boolean;
   }): Promise<Gated<T>> {
     const allowed = options.allowed ?? ['retry', 'abort'];
     for (let round = 0; ; round += 1) {
@@ -110,7 +112,7 @@ export abstract class Gate {
         if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
         failure = describeFailure(error);
         // Another run holds the group: no answer could let this one go on, and waiting for one would only keep it standing.
-        if (failure.code === 'fenced') throw error;
+        if (failure.code === 'fenced' || options.worthAsking?.(failure) === false) throw error;
       }
       if (options.skipAtOnce?.(failure) === true) return { skipped: true, by: 'runbook', failure };
       options.asks?.();
@@ -122,8 +124,12 @@ export abstract class Gate {
   }
 
   /** A step that can't be left out: its value, or the end of the run. */
-  async must<T>(step: string, attempt: (round: number) => Promise<T>): Promise<T> {
-    const result = await this.run({ step, attempt });
+  async must<T>(
+    step: string,
+    attempt: (round: number) => Promise<T>,
+    worthAsking?: (failure: StepFailure) => boolean,
+  ): Promise<T> {
+    const result = await this.run({ step, attempt, worthAsking });
     if (result.skipped) throw ApplicationFailure.nonRetryable(`step "${step}" can't be skipped`, 'failed');
     return result.value;
   }

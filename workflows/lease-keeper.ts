@@ -34,9 +34,10 @@ export class LeaseKeeper {
     this.term = term;
     if (!this.keeping) void this.keep();
     this.keeping = true;
+    const { hosts, group } = this.options.setup;
     const { unreachable } = await quick.raiseFences.executeWithOptions(
-      { summary: `fence ${term} on ${this.options.setup.hosts.length} hosts` },
-      [this.held()],
+      { summary: `fence ${term} on ${hosts.length} hosts` },
+      [{ ...this.held(), partial: group.onUnreachable === 'partial' }],
     );
     return unreachable;
   }

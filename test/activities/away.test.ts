@@ -31,13 +31,13 @@ const AWAY: HostErrorCode[] = ['unreachable', 'timeout', 'connection-lost'];
 
 test.each(AWAY)('S18 %s: the fence is raised on the others', async (code) => {
   const at = failing('lease.take', code);
-  const { unreachable } = await run(at, at.activities.raiseFences, { ...lease, term: 1, hosts });
+  const { unreachable } = await run(at, at.activities.raiseFences, { ...lease, term: 1, hosts, partial: false });
   expect(unreachable.map((each) => each.host)).toEqual(['app-2']);
 });
 
 test.each(AWAY)('S18 %s: the others are checked', async (code) => {
   const at = failing('check', code);
-  const checks = await run(at, at.activities.checkHosts, { group: 'portal', hosts, sources: [] });
+  const checks = await run(at, at.activities.checkHosts, { group: 'portal', hosts, sources: [], partial: false });
   expect(checks.hosts.map((each) => each.host)).toEqual(['app-1']);
   expect(checks.unreachable.map((each) => each.host)).toEqual(['app-2']);
 });
@@ -61,7 +61,37 @@ test('a host that refuses is not away: the freeze fails', async () => {
 
 test('a connection that broke once is asked again: the host is not left out for it', async () => {
   const it = failing('check', 'connection-lost', 1);
-  const checks = await run(it, it.activities.checkHosts, { group: 'portal', hosts, sources: [] });
+  const checks = await run(it, it.activities.checkHosts, { group: 'portal', hosts, sources: [], partial: false });
   expect(checks.unreachable).toEqual([]);
   expect(checks.hosts).toHaveLength(2);
 });
+
+const SHUT: HostErrorCode[] = [
+  'host-key-unknown',
+  'host-key-changed',
+  'auth-refused',
+  'sudo-refused',
+  'hostkit-missing',
+];
+
+test.each(SHUT)(
+  'S18 %s: a host that lets nobody in is left out where the runbook allows it, and only there',
+  async (code) => {
+    for (const [verb, call] of [
+      [
+        'lease.take',
+        (at: ReturnType<typeof failing>, partial: boolean) =>
+          run(at, at.activities.raiseFences, { ...lease, term: 1, hosts, partial }),
+      ],
+      [
+        'check',
+        (at: ReturnType<typeof failing>, partial: boolean) =>
+          run(at, at.activities.checkHosts, { group: 'portal', hosts, sources: [], partial }),
+      ],
+    ] as const) {
+      const { unreachable } = await call(failing(verb, code), true);
+      expect(unreachable).toMatchObject([{ host: 'app-2', message: expect.stringContaining(`[${code}]`) as string }]);
+      await expect(call(failing(verb, code), false)).rejects.toThrow(/said the test/);
+    }
+  },
+);

@@ -134,6 +134,26 @@ test('S18 an unreachable host makes a partial backup where the runbook allows it
   });
 });
 
+test('a target that is away keeps the run waiting, and what no waiting mends ends it at once', async () => {
+  let code: 'unreachable' | 'not-allowed' = 'unreachable';
+  let broken = true;
+  const intercept = (call: FakeCall): undefined => {
+    if (broken && call.verb === 'lease.take' && call.host === 'target') refuse(call, code);
+  };
+  await withFleet({ engine, fake: { intercept } }, async () => {
+    const handle = await start(backupInput(fleetRunbook(2)));
+    expect(await untilAsked(handle)).toMatchObject({ step: 'lease', failure: { code: 'unreachable', host: 'target' } });
+    broken = false;
+    await handle.executeUpdate('decide', { args: [{ decision: 'retry', by: 'test' }] });
+    expect((await handle.result()).state).toBe('Completed');
+    code = 'not-allowed';
+    broken = true;
+    await expect((await start(backupInput(fleetRunbook(2)))).result()).rejects.toMatchObject({
+      cause: { type: 'not-allowed' },
+    });
+  });
+});
+
 test('S3 a run whose group was taken over ends by itself: no answer could let it go on', async () => {
   const intercept = (call: FakeCall): undefined => {
     if (call.verb === 'job.start' && call.args.kind === 'send') refuse(call, 'fenced');
