@@ -5,7 +5,7 @@
 # attempt has started, whose director was lost, ends first.
 
 # Set or read elsewhere:
-: "${arg_group-}" "${arg_name-}" "${arg_phase-}" "${arg_run-}" "${json-}"
+: "${arg_group-}" "${arg_name-}" "${arg_phase-}" "${arg_run-}" "${json-}" "${rec_run-}"
 
 # shellcheck source=lib/freeze.sh
 . "$RESURGO_LIB/lib/freeze.sh"
@@ -14,15 +14,17 @@ HOOK_SPARE_MS=600000
 
 verb_main() {
   set +e
-  hook_command='' hook_longest=0
+  hook_command='' hook_longest=0 hook_fired=''
   config_each hook "$arg_group" hook_take
   rec=$RESURGO_VAR/deadman/$arg_group.hooks
+  fates=$RESURGO_VAR/runs/$arg_run/hooks
   hook_alone
   if [ -z "$hook_command" ]; then
     [ "$arg_phase" = after ] || fail not-found "this host allows no hook '$arg_name' before a freeze of group $arg_group: enrol it again"
   elif [ "$arg_phase" = before ]; then
     hook_before
   fi
+  [ "$arg_phase" = before ] || hook_fate
   said='' hook_status=0
   if [ -n "$hook_command" ]; then
     said=$(timeout -k 5 "$hook_timeout" "$hook_command" "$arg_phase" "$arg_group" "$arg_run" </dev/null 2>&1 9>&-)
@@ -31,9 +33,7 @@ verb_main() {
   fi
   json_quote "$said"
   [ "$hook_status" -eq 0 ] || fail failed "hook $arg_name ($arg_phase) ended with exit $hook_status; see its output" "\"exit\":$hook_status,\"tail\":$json"
-  hook_fired=false
-  [ "$arg_phase" = before ] || [ ! -e "$rec/fired" ] || hook_fired=true
-  hook_answer="\"exit\":0,\"tail\":$json,\"deadmanFired\":$hook_fired"
+  hook_answer="\"exit\":0,\"tail\":$json,\"deadmanFired\":${hook_fired:-false}"
   [ "$arg_phase" = before ] || hook_done
   reply "$hook_answer"
 }
@@ -66,7 +66,28 @@ hook_before() {
   deadman_disarm "$rec"
   record_new "$arg_group.hooks" hooks "$arg_group" "$arg_run" 0 $((hook_timeout * 1000 + HOOK_SPARE_MS))
   printf '%s\n' ${hook_names:+"$hook_names"} "$arg_name" | atomic_write "$rec/hooks"
+  # From here on it is another try: what an earlier "after" has found is no word of this one.
+  [ ! -e "$fates" ] || printf '%s\n' "$arg_name" >>"$fates"
   deadman_arm "$rec" || fail failed 'the dead-man did not start within 5 s: the hook was not run'
+}
+
+# hook_fate: sets hook_fired: whether what this run's "before" did was undone before this "after": by the dead-man, or by whoever has
+# thawed or swept its record since (S7). The first "after" finds it out; a repeated one, whose answer was lost or whose program had
+# failed, tells the same.
+hook_fate() {
+  if [ -r "$fates" ]; then
+    while read -r fate_name fate_fired; do
+      [ "$fate_name" != "$arg_name" ] || hook_fired=$fate_fired
+    done <"$fates"
+  fi
+  [ -z "$hook_fired" ] || return 0
+  hook_fired=true
+  if record_read "$rec" && [ "$rec_run" = "$arg_run" ] && [ ! -e "$rec/fired" ] && grep -qx "$arg_name" "$rec/hooks"; then
+    hook_fired=false
+  fi
+  # A full disk must not keep the program from running.
+  ( own_dir "$RESURGO_VAR/runs" "$RESURGO_VAR/runs/$arg_run" && printf '%s %s\n' "$arg_name" "$hook_fired" >>"$fates" ) >/dev/null 2>&1
+  return 0
 }
 
 # hook_done: the last "after" ends the record.

@@ -6,7 +6,7 @@
 : "${arg_group-}" "${arg_fix-}" "${arg_target_run-}" "${json-}" "${line-}" "${time-}" "${uptime-}" "${boot-}"
 : "${fence_term-}" "${fence_run-}" "${lease_run-}" "${lease_live-}" "${lease_ttl-}" "${lease_until_ms-}"
 : "${job_state-}" "${job_group-}" "${job_run-}" "${grant_group-}" "${grant_run-}" "${grant_until_ms-}" "${left_safety_runs-}" "${left_snapshot_runs-}"
-: "${rec_group-}" "${rec_boot-}" "${rec_armed-}" "${rec_limit-}" "${rec_run-}"
+: "${rec_group-}" "${rec_boot-}" "${rec_armed-}" "${rec_limit-}" "${rec_run-}" "${all_thawed-}" "${all_failed-}" "${was_fired-}"
 
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/lease.sh"
@@ -74,6 +74,8 @@ sweep_deadmen() {
   own_part "$RESURGO_LIB/lib/freeze.sh" || return 0
   # shellcheck source=/dev/null
   . "$RESURGO_LIB/lib/freeze.sh"
+  # Gathered by each thaw; what the sweep has mended it sees by the records that are gone.
+  all_thawed='' all_failed='' was_fired=false
   sweep_late=
   records_each sweep_take_record
   sweep_list "$sweep_late" deadman sweep_thaw

@@ -66,6 +66,48 @@ describeAsRoot('hooks', () => {
       expect(said().filter((line) => line === 'begin before')).toHaveLength(2);
     });
 
+    describe('S7 an "after" tells whether what its "before" did had stood until then', () => {
+      const quick = '#!/bin/sh\n[ ! -e /var/lib/broken ] || exit 3\n';
+      const record = 'deadman/portal.hooks';
+      const fired = (attempt: number): unknown => {
+        const answer = box.ask('hook', keys('after', attempt));
+        expect(answer).toMatchObject({ ok: true, exit: 0 });
+        return answer['deadmanFired'];
+      };
+      beforeEach(() => {
+        fs.writeFileSync(box.file('lib/hook'), quick, { mode: 0o755 });
+        expect(box.ask('hook', keys('before', 1))).toMatchObject({ ok: true, deadmanFired: false });
+      });
+
+      it('and tells the same when it is repeated', () => {
+        expect([fired(1), fired(2)]).toEqual([false, false]);
+        box.ask('hook', keys('before', 2));
+        fs.writeFileSync(box.state(`${record}/fired`), '');
+        expect([fired(3), fired(4)]).toEqual([true, true]);
+        // Another try begins anew.
+        box.ask('hook', keys('before', 3));
+        expect(fired(5)).toBe(false);
+      });
+
+      it('also when its program fails at first, and the dead-man acts while somebody mends it', () => {
+        fs.writeFileSync(box.file('var/broken'), '');
+        expect(box.ask('hook', keys('after', 1))).toMatchObject({ ok: false, code: 'failed', exit: 3 });
+        fs.writeFileSync(box.state(`${record}/fired`), '');
+        fs.rmSync(box.file('var/broken'));
+        expect(fired(2)).toBe(false);
+      });
+
+      it('also when a sweep has undone it and removed the record', () => {
+        const meta = box.state(`${record}/meta`);
+        fs.writeFileSync(meta, fs.readFileSync(meta, 'utf8').replace(/^limit_ms .*$/m, 'limit_ms 0'));
+        expect(box.ask('sweep', { group: 'portal', fix: 1 })).toMatchObject({
+          mended: [{ kind: 'deadman', name: 'portal.hooks' }],
+        });
+        expect(fs.existsSync(box.state(record))).toBe(false);
+        expect(fired(1)).toBe(true);
+      });
+    });
+
     it('says so when an earlier one does not end by its own time-out', () => {
       box.conf(['host app-1', 'hook portal before dump 1 /usr/local/lib/hook']);
       fs.mkdirSync(box.state('lock'), { recursive: true });
