@@ -2,6 +2,7 @@
 import { defaultPayloadConverter } from '@temporalio/common';
 import type { WorkflowExecutionDescription, WorkflowHandle } from '@temporalio/client';
 import { z } from 'zod';
+import type { OpenQuestion } from '../workflows/gate';
 import { phaseName, stepName } from '../planning/step-names';
 import { bytes, duration, printable } from './output';
 
@@ -45,6 +46,27 @@ export async function look(
     pending: [...pendingOf(description), ...below.flat()],
     needsOperator: waits !== undefined && defaultPayloadConverter.fromPayload(waits) === true,
   };
+}
+
+/** What a run asks now; undefined when no worker answers. The run is shown all the same (S32). */
+export function questionsOf(handle: WorkflowHandle): Promise<OpenQuestion[] | undefined> {
+  return answerOf<OpenQuestion[]>({ handle, query: 'questions', waitMs: 3_000 });
+}
+
+/** A run's answer to a query; undefined when none came in time, as without a worker, or the run knows no such query. */
+export async function answerOf<T>(asked: {
+  handle: WorkflowHandle;
+  query: string;
+  waitMs: number;
+}): Promise<T | undefined> {
+  const { handle, query, waitMs } = asked;
+  let late: NodeJS.Timeout | undefined;
+  const unanswered = new Promise<undefined>((resolve) => (late = setTimeout(resolve, waitMs, undefined)));
+  try {
+    return await Promise.race([handle.query<T>(query).catch(() => undefined), unanswered]);
+  } finally {
+    clearTimeout(late);
+  }
 }
 
 function pendingOf({ raw }: WorkflowExecutionDescription): Pending[] {

@@ -1,6 +1,5 @@
 /** A restore goes on only with a person's word for exactly the plan that was shown. */
 import { canonicalJson } from './canonical';
-import { PlanningError } from './errors';
 import type { RestorePlan } from './restore';
 import { sha256Hex } from './sha256';
 
@@ -12,25 +11,12 @@ export function planHash(plan: RestorePlan): string {
 /** So many digits of a plan's hash are enough to approve it by hand. */
 export const SHORT_HASH = 12;
 
-/**
- * Checks an approval: the whole hash, or its first {@link SHORT_HASH} digits or more.
- * @throws PlanningError when the plan has blockers, or the hash is another plan's
- */
-export function assertApproved({ plan, approval }: { plan: RestorePlan; approval: string }): void {
-  if (plan.blockers.length > 0) {
-    throw new PlanningError({
-      code: 'bad-plan',
-      message: `this restore is not possible: ${plan.blockers.join('; ')}`,
-      next: 'Mend these and plan again',
-      step: 'approve',
-    });
-  }
-  const hash = planHash(plan);
-  if (approval.length >= SHORT_HASH && hash.startsWith(approval.toLowerCase())) return;
-  throw new PlanningError({
-    code: 'bad-plan',
-    message: `the approval names another plan than the one shown (${hash.slice(0, SHORT_HASH)})`,
-    next: 'Read the plan again and approve the hash it shows',
-    step: 'approve',
-  });
+/** Whether the text can be a plan's hash: all of it, or its first {@link SHORT_HASH} digits or more. */
+export function isPlanHash(text: string): boolean {
+  return text.length >= SHORT_HASH && text.length <= 64 && /^[0-9a-f]+$/i.test(text);
+}
+
+/** Whether an approval names the plan of this hash: by all of it, or by its first {@link SHORT_HASH} digits or more. */
+export function approves({ approval, hash }: { approval: string; hash: string }): boolean {
+  return isPlanHash(approval) && hash.startsWith(approval.toLowerCase());
 }

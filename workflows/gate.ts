@@ -14,6 +14,7 @@ import {
   isCancellation,
   setHandler,
 } from '@temporalio/workflow';
+import { approves, SHORT_HASH } from '../planning/restore-approval';
 import type { StepFailure } from './failures';
 import { describeFailure } from './failures';
 
@@ -28,7 +29,7 @@ export interface OpenQuestion {
   failure: StepFailure;
   /** The decisions that this step allows. */
   allowed: Decision[];
-  /** The hash that must be given with an approval, where the question is one about a destructive plan. */
+  /** The whole hash of the plan, where the question is one about a destructive plan: an approval names it, or its beginning. */
   approve?: string;
   /** How often this step was retried before it asked. */
   round?: number;
@@ -201,9 +202,9 @@ export class OperatorGate extends Gate {
     if (input.decision === 'approve') {
       if (approve === undefined)
         throw ApplicationFailure.nonRetryable(`step "${step}" asks for ${allowed.join(' or ')}`);
-      if (input.hash !== approve) {
+      if (input.hash === undefined || !approves({ approval: input.hash, hash: approve })) {
         throw ApplicationFailure.nonRetryable(
-          `the hash does not fit: step "${step}" waits for the approval of ${approve}`,
+          `the hash does not fit: step "${step}" waits for the approval of ${approve.slice(0, SHORT_HASH)}`,
         );
       }
       return found;

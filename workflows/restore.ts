@@ -10,7 +10,7 @@ import type { RestoreItemRef } from '../activities/restore-item';
 import type { Manifest } from '../planning/manifest';
 import { selectSources } from '../planning/restore';
 import type { DestinationCheck, RestorePlan, SelectedSource, Selection } from '../planning/restore';
-import { planHash, SHORT_HASH } from '../planning/restore-approval';
+import { approves, planHash, SHORT_HASH } from '../planning/restore-approval';
 import type { RestoreInput } from '../planning/run-input';
 import { describeFailure } from './failures';
 import { always } from './gate';
@@ -35,8 +35,14 @@ export interface RestoreReport {
   warnings: string[];
 }
 
-/** The plan that waits for approval, with its hash; undefined while it is being made. */
-export const planQuery = defineQuery<{ plan: RestorePlan; hash: string } | undefined>('plan');
+/** A plan, and the hash that approves it. */
+export interface PlannedRestore {
+  plan: RestorePlan;
+  hash: string;
+}
+
+/** The plan that waits for approval; undefined while it is being made. */
+export const planQuery = defineQuery<PlannedRestore | undefined>('plan');
 
 export async function restore(input: RestoreInput): Promise<RestoreReport> {
   return new RestoreRun(input).run();
@@ -52,7 +58,7 @@ class RestoreRun extends RunParts {
   private readonly hosts: RestoreHosts;
   /** Set from the first byte on. */
   private writing = false;
-  private planned: { plan: RestorePlan; hash: string } | undefined;
+  private planned: PlannedRestore | undefined;
 
   constructor(private readonly input: RestoreInput) {
     const { into, run, id } = input;
@@ -164,12 +170,12 @@ class RestoreRun extends RunParts {
   }
 
   /** Only a person's word for exactly this plan lets it go on; no time-out does. */
-  private async approval({ plan, hash }: { plan: RestorePlan; hash: string }): Promise<void> {
+  private async approval({ plan, hash }: PlannedRestore): Promise<void> {
     if (plan.blockers.length > 0)
       throw ApplicationFailure.nonRetryable(`this restore is not possible: ${plan.blockers.join('; ')}`, 'blocked');
     const given = this.input.approve;
     if (given !== null) {
-      if (given.length >= SHORT_HASH && hash.startsWith(given)) return;
+      if (approves({ approval: given, hash })) return;
       throw ApplicationFailure.nonRetryable(
         `the plan is another one now than the one you approved (${given}): its hash is ${hash.slice(0, SHORT_HASH)}. Read it again`,
         'plan-changed',
@@ -183,7 +189,7 @@ class RestoreRun extends RunParts {
         message: `${files} files (${bytes} bytes) will be written and ${deletions} entries deleted; stops: ${plan.stops.map((stop) => stop.host).join(', ') || 'nothing'}. Approve plan ${hash.slice(0, SHORT_HASH)}`,
       },
       allowed: ['abort'],
-      approve: hash.slice(0, SHORT_HASH),
+      approve: hash,
     });
     if (answer.decision === 'abort')
       throw ApplicationFailure.nonRetryable(`aborted by ${answer.by} `, 'AbortedByOperator');

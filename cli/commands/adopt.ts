@@ -1,8 +1,8 @@
 /** `resurgo adopt`: look at backups that another director's key has signed, and take that key as genuine (S19). */
-import { createInterface } from 'node:readline/promises';
 import type { Command } from '@commander-js/extra-typings';
 import { adoptSigner, genuineSigners } from '../../hosts/adopted-signers';
 import type { StoreEntry } from '../../hosts/backups';
+import { ask } from '../ask';
 import { operator, run } from '../context';
 import type { CliContext } from '../context';
 import { CliError, EXIT } from '../exit';
@@ -101,11 +101,8 @@ function describe({ foreign, name }: { foreign: readonly Foreign[]; name: string
 async function asked(context: CliContext): Promise<string | undefined> {
   // Without the table on the screen there is nothing to compare with.
   if (!process.stdin.isTTY || context.out.json || context.out.quiet) return undefined;
-  const ask = createInterface({ input: process.stdin, output: process.stderr });
-  const typed = (
-    await ask.question(`Type the first ${TYPED} digits of the key to adopt, anything else to stop: `)
-  ).trim();
-  ask.close();
+  const question = `Type the first ${TYPED} digits of the key to adopt, anything else to stop: `;
+  const typed = await ask({ question, left: 'nothing was adopted' });
   return typed === '' ? undefined : typed;
 }
 

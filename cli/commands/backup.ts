@@ -1,14 +1,14 @@
 /** `resurgo backup`: starts the workflow, shows it, and says with the exit code what came of it. */
 import type { Command } from '@commander-js/extra-typings';
+import type { BackupInput } from '../../planning/run-input';
 import type { BackupReport } from '../../workflows/backup';
-import { runId, workflowId } from '../../planning/ids';
-import { CONTROL_QUEUE } from '../../planning/queues';
 import { operator, run as inContext } from '../context';
 import { dryRun } from './backup-dry-run';
 import type { CliContext } from '../context';
 import { EXIT } from '../exit';
 import { followToEnd } from '../follow';
 import { bytes, duration, table } from '../output';
+import { startRun } from '../start-run';
 import { packageVersion } from '../../workers/bundle';
 
 export function registerBackup(program: Command): void {
@@ -31,20 +31,17 @@ async function backup(
   const { out } = context;
   const { setup } = await context.group(group);
   if (options.dryRun === true) return dryRun(context, setup);
-  const { client, engine } = await context.engine();
-  const run = runId({ nowMs: Date.now(), random: Math.random() });
-  const id = workflowId({ kind: 'backup', group: setup.group.name, run });
-  const handle = await client.workflow.start('backup', {
-    workflowId: id,
-    taskQueue: CONTROL_QUEUE,
-    args: [{ ...setup, run, requestedBy: operator(), checksum: options.checksum === true, version: packageVersion() }],
-    staticSummary: `backup of ${setup.group.name}: ${setup.group.sources.length} sources on ${setup.hosts.length} hosts into ${setup.store.name}`,
+  const { name, sources } = setup.group;
+  const { handle, comeBack } = await startRun<BackupInput>(context, {
+    kind: 'backup',
+    group: name,
+    what: `backup of ${name}`,
+    summary: `backup of ${name}: ${sources.length} sources on ${setup.hosts.length} hosts into ${setup.store.name}`,
+    input: (run) => ({
+      ...setup,
+      ...{ run, requestedBy: operator(), checksum: options.checksum === true, version: packageVersion() },
+    }),
   });
-  out.event({ type: 'started', workflowId: id, run, ui: engine.uiUrl });
-  out.say(
-    `backup of ${setup.group.name}, run ${run}${engine.uiUrl === undefined ? '' : `\n${engine.uiUrl}/namespaces/${engine.namespace}/workflows/${encodeURIComponent(id)}`}`,
-  );
-  const comeBack = `resurgo watch ${run}`;
   if (options.detach === true) {
     out.say(`come back with: ${comeBack}`);
     return EXIT.ok;

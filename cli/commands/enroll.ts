@@ -2,7 +2,6 @@
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import path from 'node:path';
-import { createInterface } from 'node:readline/promises';
 import type { Command } from '@commander-js/extra-typings';
 import type { AdminLogin } from '../../hosts/enroll/admin';
 import { enrollHosts } from '../../hosts/enroll/enroll';
@@ -15,7 +14,7 @@ import { prepareState } from '../../workers/paths';
 import { run as inContext } from '../context';
 import type { CliContext } from '../context';
 import { CliError, EXIT } from '../exit';
-import { askHidden } from '../ask';
+import { ask, askHidden, LeftError } from '../ask';
 
 interface AdminOptions {
   key?: string;
@@ -85,6 +84,7 @@ async function enroll(context: CliContext, names: string[], options: EnrollOptio
   const hosts = chosen({ runbook, names, all: options.all === true });
   prepareState(context.stateDir);
   const login = await loginOf(options);
+  const leaving = new AbortController();
   const result = await enrollHosts({
     stateDir: context.stateDir,
     runbook,
@@ -95,7 +95,8 @@ async function enroll(context: CliContext, names: string[], options: EnrollOptio
     takeOver: options.takeOver === true,
     acceptHostKey: options.acceptHostKey,
     adminKnownHosts: await textOf(options.knownHosts),
-    confirm: process.stdin.isTTY ? confirmKey : undefined,
+    confirm: process.stdin.isTTY ? (question) => confirmKey(question, leaving) : undefined,
+    signal: leaving.signal,
     log: ({ host, text }) => {
       context.out.say(`${host}: ${text}`);
     },
@@ -199,14 +200,17 @@ async function textOf(file: string): Promise<string> {
   });
 }
 
-async function confirmKey(question: {
-  host: { name: string; address: string };
-  fingerprint: string;
-}): Promise<boolean> {
-  const ask = createInterface({ input: process.stdin, output: process.stderr });
-  const typed = await ask.question(
-    `${question.host.name} (${question.host.address}) shows the ssh host key ${question.fingerprint}. Is that its key? [yes/no] `,
-  );
-  ask.close();
-  return typed.trim() === 'yes';
+/** Who leaves here leaves the whole enrolment, not one host of it. */
+async function confirmKey(
+  { host, fingerprint }: { host: { name: string; address: string }; fingerprint: string },
+  leaving: AbortController,
+): Promise<boolean> {
+  const question = `${host.name} (${host.address}) shows the ssh host key ${fingerprint}. Is that its key? [yes/no] `;
+  try {
+    return (await ask({ question, left: 'no host was enrolled; begin again at any time' })) === 'yes';
+  } catch (error) {
+    if (!(error instanceof LeftError)) throw error;
+    leaving.abort(error);
+    return false;
+  }
 }

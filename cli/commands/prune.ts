@@ -1,18 +1,16 @@
 /** `resurgo prune`: what the runbook's `keep` lets go, with the reason for each; removes it once a person has seen the list. */
-import { createInterface } from 'node:readline/promises';
 import type { Command } from '@commander-js/extra-typings';
 import { readPrunable } from '../../hosts/prunable';
-import { runId, workflowId } from '../../planning/ids';
 import { checkClocks, planPrune } from '../../planning/prune';
-import type { PrunePlan } from '../../planning/prune';
-import { CONTROL_QUEUE } from '../../planning/queues';
-import type { prune as pruneWorkflow } from '../../workflows/prune';
+import type { PruneInput, PrunePlan } from '../../planning/prune';
 import type { PruneReport } from '../../workflows/prune';
+import { ask } from '../ask';
 import { operator, run as inContext } from '../context';
 import type { CliContext } from '../context';
 import { CliError, EXIT } from '../exit';
 import { followToEnd } from '../follow';
 import { bytes, table } from '../output';
+import { startRun } from '../start-run';
 
 export function registerPrune(program: Command): void {
   program
@@ -66,12 +64,8 @@ async function agreedTo({ out }: CliContext, plan: PrunePlan): Promise<boolean> 
       EXIT.usage,
     );
   const words = `remove ${plan.remove.length}`;
-  const ask = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    return (await ask.question(`Type "${words}" to go on, anything else to leave it: `)).trim() === words;
-  } finally {
-    ask.close();
-  }
+  const question = `Type "${words}" to go on, anything else to leave it: `;
+  return (await ask({ question, left: 'nothing was removed' })) === words;
 }
 
 async function carryOut(
@@ -79,22 +73,18 @@ async function carryOut(
   { setup, plan }: { setup: Awaited<ReturnType<CliContext['group']>>['setup']; plan: PrunePlan },
 ): Promise<number> {
   const { out } = context;
-  const { client } = await context.engine();
-  const run = runId({ nowMs: Date.now(), random: Math.random() });
   const group = setup.group.name;
-  const id = workflowId({ kind: 'prune', group, run });
-  const handle = await client.workflow.start<typeof pruneWorkflow>('prune', {
-    workflowId: id,
-    taskQueue: CONTROL_QUEUE,
-    args: [{ ...setup, run, requestedBy: operator(), approved: plan.remove }],
-    staticSummary: `prune of ${group}: ${plan.remove.length} of ${plan.decisions.length} backups`,
+  const { handle, comeBack } = await startRun<PruneInput>(context, {
+    kind: 'prune',
+    group,
+    what: `prune of ${group}`,
+    summary: `prune of ${group}: ${plan.remove.length} of ${plan.decisions.length} backups`,
+    input: (run) => ({ ...setup, run, requestedBy: operator(), approved: plan.remove }),
   });
-  out.event({ type: 'started', workflowId: id, run });
-  out.say(`prune of ${group}, run ${run}`);
   return followToEnd({
     handle,
     out,
-    comeBack: `resurgo watch ${run}`,
+    comeBack,
     show: (report) => showReport(context, report as PruneReport),
   });
 }

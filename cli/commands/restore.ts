@@ -1,21 +1,19 @@
 /** `resurgo restore`: shows the plan, asks for its approval, follows the run. */
-import { createInterface } from 'node:readline/promises';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from '@commander-js/extra-typings';
-import type { WorkflowHandle } from '@temporalio/client';
-import { runId, workflowId } from '../../planning/ids';
-import { CONTROL_QUEUE } from '../../planning/queues';
 import { wavesOf } from '../../planning/restore';
 import type { RestorePlan } from '../../planning/restore';
-import { SHORT_HASH } from '../../planning/restore-approval';
+import { isPlanHash, SHORT_HASH } from '../../planning/restore-approval';
 import type { RestoreInput } from '../../planning/run-input';
 import type { DecideInput, OpenQuestion } from '../../workflows/gate';
-import type { RestoreReport } from '../../workflows/restore';
+import type { PlannedRestore, RestoreReport } from '../../workflows/restore';
+import { ask } from '../ask';
 import { CliContext, operator, run as inContext } from '../context';
 import { CliError, EXIT } from '../exit';
-import { followToEnd, tellQuestions } from '../follow';
-import { look } from '../look';
+import { followTo, followToEnd } from '../follow';
 import { bytes, table } from '../output';
+import { answerRun } from '../serving';
+import { startRun } from '../start-run';
+import type { StartedRun } from '../start-run';
 import { entriesOf, pick } from './list';
 
 interface Options {
@@ -55,119 +53,68 @@ async function restore(
 ): Promise<number> {
   const { out } = context;
   const { options } = asked;
+  const folder = checked(options);
   const { entries, name, setup } = await entriesOf(context, asked.group);
   const entry = pick({ entries, id: asked.id, group: name });
   if (entry.problem !== undefined) throw new CliError(`backup ${entry.id} can't be restored: ${entry.problem}`);
-  if (options.to !== undefined && options.into !== undefined)
-    throw new CliError('--to and --into exclude each other', EXIT.usage);
   const into = options.into === undefined ? setup : (await new CliContext({ runbook: options.into }).group(name)).setup;
-  const run = runId({ nowMs: Date.now(), random: Math.random() });
-  const input: RestoreInput = {
-    run,
+  const planOnly = options.planOnly === true;
+  const input: Omit<RestoreInput, 'run'> = {
     requestedBy: operator(),
     into,
     from: { group: name, store: setup.store.name, storeHost: setup.storeHost },
     id: entry.id,
     select: { host: options.host, source: options.source, path: options.path },
-    mode: options.to !== undefined ? 'folder' : options.into !== undefined ? 'into' : 'in-place',
-    folder: options.to === undefined ? null : folderOf(options.to),
+    mode: folder !== null ? 'folder' : options.into !== undefined ? 'into' : 'in-place',
+    folder,
     deletes: options.keepExtra !== true,
     newDisk: options.newDisk === true,
     approve: options.approve ?? null,
-    planOnly: options.planOnly === true,
+    planOnly,
   };
-  const { client } = await context.engine();
-  const id = workflowId({ kind: 'restore', group: into.group.name, run });
-  const handle = await client.workflow.start('restore', {
-    workflowId: id,
-    taskQueue: CONTROL_QUEUE,
-    args: [input],
-    staticSummary: `restore of ${entry.id} into ${into.group.name}${options.to === undefined ? '' : `, folder ${options.to}`}`,
+  const started = await startRun<RestoreInput>(context, {
+    kind: 'restore',
+    group: into.group.name,
+    what: `restore of ${entry.id}`,
+    summary: `restore of ${entry.id} into ${into.group.name}${options.to === undefined ? '' : `, folder ${options.to}`}`,
+    input: (run) => ({ ...input, run }),
   });
-  out.say(`restore of ${entry.id}, run ${run}`);
-  const comeBack = `resurgo watch ${run}`;
-  if (options.approve === undefined && !input.planOnly) {
-    const decided = await approve({ context, handle, run, comeBack });
-    if (!decided) return EXIT.incomplete;
-  }
-  return followToEnd({
-    handle,
+  const following = {
+    handle: started.handle,
     out,
-    comeBack,
+    comeBack: started.comeBack,
     leaveWaiting: true,
-    show: (report) => showReport(context, report as RestoreReport),
-  });
+    show: (report: unknown) => showReport(context, report as RestoreReport),
+  };
+  if (options.approve !== undefined || planOnly) return followToEnd(following);
+  const asks = (questions: readonly OpenQuestion[]): boolean => questions.some((each) => each.step === 'approve');
+  const code = await followTo({ ...following, stopAt: asks });
+  if (code !== 'reached') return code;
+  return (await approve(context, started)) ? followToEnd(following) : EXIT.incomplete;
 }
 
-/** Waits for the plan, shows it and asks. Never proceeds by itself: without a terminal the run stays at its gate. */
-async function approve({
-  context,
-  handle,
-  run,
-  comeBack,
-}: {
-  context: CliContext;
-  handle: WorkflowHandle;
-  run: string;
-  comeBack: string;
-}): Promise<boolean> {
-  const planned = await planWhenReady({ context, handle, comeBack });
-  if (planned === 'waits') return false;
-  // A run that ended before it had a plan says why in its result.
-  if (planned === 'ended') return true;
+/** Shows the plan that waits and asks. Never proceeds by itself: without a terminal the run stays at its gate. */
+async function approve({ out }: CliContext, { handle, run }: StartedRun): Promise<boolean> {
+  const planned = await handle.query<PlannedRestore | undefined>('plan');
+  // It was answered from elsewhere and has ended since: its result says how.
+  if (planned === undefined) return true;
   const short = planned.hash.slice(0, SHORT_HASH);
-  context.out.result({
+  out.result({
     json: { type: 'plan', run, hash: planned.hash, plan: JSON.parse(JSON.stringify(planned.plan)) as never },
     text: planText(planned.plan),
   });
-  if (planned.plan.blockers.length > 0) return true;
-  if (!process.stdin.isTTY || context.out.json) {
-    context.out.warn(
-      `the run waits for the approval of this plan: resurgo approve ${run} ${short}    (or: resurgo abort ${run})`,
-    );
+  const waits = `the run waits for the approval of this plan: resurgo approve ${run} ${short}    (or: resurgo abort ${run})`;
+  if (!process.stdin.isTTY || out.json) {
+    out.warn(waits);
     return false;
   }
-  const ask = createInterface({ input: process.stdin, output: process.stderr });
-  const typed = (await ask.question(`Type ${short} to go on, anything else to abort: `)).trim();
-  ask.close();
+  const typed = await ask({ question: `Type ${short} to go on, anything else to abort: `, left: waits });
   const answer: DecideInput =
     typed === short
       ? { decision: 'approve', step: 'approve', hash: typed, by: operator() }
       : { decision: 'abort', step: 'approve', by: operator() };
-  await handle.executeUpdate<string, [DecideInput]>('decide', { args: [answer] });
+  await answerRun({ handle, answer });
   return true;
-}
-
-interface Planned {
-  plan: RestorePlan;
-  hash: string;
-}
-
-/**
- * Until the run asks for the approval of its plan. What it asks before that (a host that can't be reached) is shown, as by `backup`:
- * `waits` where nobody sits at a terminal to answer it.
- */
-async function planWhenReady(options: {
-  context: CliContext;
-  handle: WorkflowHandle;
-  comeBack: string;
-}): Promise<Planned | 'ended' | 'waits'> {
-  const { context, handle, comeBack } = options;
-  for (let told = false; ;) {
-    const { status, needsOperator } = await look(handle);
-    if (status !== 'RUNNING') return 'ended';
-    if (needsOperator) {
-      const questions = await handle.query<OpenQuestion[]>('questions');
-      const planned = await handle.query<Planned | undefined>('plan');
-      if (planned !== undefined && questions.some((each) => each.step === 'approve')) return planned;
-      if (questions.length > 0 && !told) {
-        await tellQuestions({ handle, out: context.out, comeBack });
-        if (!process.stdin.isTTY) return 'waits';
-      }
-      told = questions.length > 0;
-    } else told = false;
-    await sleep(300);
-  }
 }
 
 /** The plan in words: what is stopped, written, deleted and kept. */
@@ -222,6 +169,17 @@ function showReport({ out }: CliContext, report: RestoreReport): number {
         ];
   out.result({ json: { type: 'ended', state, hash, items, hosts, warnings }, text: text.join('\n') });
   return EXIT.ok;
+}
+
+/** What can be wrong with the options alone is said before anything is asked of hosts. Returns the folder of `--to`. @throws CliError */
+function checked({ to, into, approve: hash }: Options): RestoreInput['folder'] {
+  if (to !== undefined && into !== undefined) throw new CliError('--to and --into exclude each other', EXIT.usage);
+  if (hash !== undefined && !isPlanHash(hash))
+    throw new CliError(
+      `--approve wants the hash that the plan shows, at least its first ${SHORT_HASH} digits, not "${hash}"`,
+      EXIT.usage,
+    );
+  return to === undefined ? null : folderOf(to);
 }
 
 /** `app-1:/var/restore` or `/var/restore`. */

@@ -3,11 +3,12 @@ import type { Command } from '@commander-js/extra-typings';
 import type { Client, WorkflowExecutionInfo, WorkflowHandle } from '@temporalio/client';
 import { z } from 'zod';
 import { parseWorkflowId } from '../../planning/ids';
-import type { DecideInput, OpenQuestion } from '../../workflows/gate';
+import type { DecideInput } from '../../workflows/gate';
 import { operator, run as inContext } from '../context';
 import type { CliContext } from '../context';
 import { CliError, EXIT } from '../exit';
 import { followToEnd } from '../follow';
+import { questionsOf } from '../look';
 import { duration, table } from '../output';
 import { answerRun, NO_WORKER, servingNow } from '../serving';
 
@@ -82,7 +83,7 @@ async function runs(context: CliContext, options: { all?: true }): Promise<numbe
 async function row(client: Client, info: WorkflowExecutionInfo) {
   const parsed = parseWorkflowId(info.workflowId);
   const running = info.status.name === 'RUNNING';
-  const questions = running ? await questionsOf(client.workflow.getHandle(info.workflowId)) : [];
+  const questions = running ? ((await questionsOf(client.workflow.getHandle(info.workflowId))) ?? []) : [];
   const state = questions.length > 0 ? 'waits for you' : info.status.name.toLowerCase();
   const [run, kind, group] = [parsed?.run ?? '', parsed?.kind ?? '', parsed?.group ?? ''];
   const first = questions[0];
@@ -104,13 +105,6 @@ async function row(client: Client, info: WorkflowExecutionInfo) {
       questions: questions.map((each) => ({ step: each.step, message: each.failure.message, allowed: each.allowed })),
     },
   };
-}
-
-/** What a run asks now. A worker must be up to answer; without one the list shows the run all the same (S32). */
-async function questionsOf(handle: WorkflowHandle): Promise<OpenQuestion[]> {
-  const unanswered = new Promise<undefined>((resolve) => setTimeout(resolve, 3_000, undefined));
-  const asked = handle.query<OpenQuestion[]>('questions').catch(() => undefined);
-  return (await Promise.race([asked, unanswered])) ?? [];
 }
 
 /** The handle of the run that an operator named. @throws CliError when none or several fit */

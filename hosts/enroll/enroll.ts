@@ -34,6 +34,8 @@ export interface EnrollOptions extends Omit<TrustOptions, 'knownHosts'> {
   installPackages?: boolean;
   /** Replaces the keys of another director that this host lets in. */
   takeOver?: boolean;
+  /** Ends the enrolment before anything is installed, with the signal's reason. */
+  signal?: AbortSignal;
   /** One line for a person; never holds a secret. */
   log?: (line: { host: string; text: string }) => void;
 }
@@ -98,7 +100,10 @@ export async function enrollHosts(options: EnrollOptions): Promise<EnrollResult>
   // All identities first: each host's `peers` names the others.
   const visited: Visited[] = [];
   try {
-    for (const host of hosts) visited.push(...(await collect(host, () => visit(job, host))));
+    for (const host of hosts) {
+      visited.push(...(await collect(host, () => visit(job, host))));
+      options.signal?.throwIfAborted();
+    }
     if (options.dryRun !== true) await job.identities.save();
     const enrolled: Enrolled[] = [];
     // A jump must be there before what lies behind it can prove itself.

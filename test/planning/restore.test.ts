@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import type { BackedUpSource } from '../../planning/manifest';
 import type { DestinationCheck, RestoreItemInput, RestorePlanInput, TargetGroup } from '../../planning/restore';
 import { mapInto, restorePlan, selectSources } from '../../planning/restore';
-import { assertApproved, planHash } from '../../planning/restore-approval';
+import { approves, planHash } from '../../planning/restore-approval';
 import { literalPattern, protections, rebasePattern } from '../../planning/restore-protect';
 import { APP_2, backedUp, sampleManifest } from './samples';
 
@@ -202,9 +202,6 @@ describe('restorePlan', () => {
   ])('is blocked by %s', (_, change, message) => {
     const plan = restorePlan(planInput({}, { check: { ...check, ...change } }));
     expect(plan.blockers.join()).toContain(message);
-    expect(() => {
-      assertApproved({ plan, approval: planHash(plan) });
-    }).toThrow('not possible');
   });
 
   it.each<[string, Partial<RestorePlanInput>, Partial<RestoreItemInput>, string]>([
@@ -274,15 +271,11 @@ describe('approval', () => {
   });
 
   it('takes the hash or its first twelve digits, nothing less and nothing else', () => {
-    const plan = restorePlan(planInput());
-    const hash = planHash(plan);
-    const approve = (approval: string) => (): void => {
-      assertApproved({ plan, approval });
-    };
-    expect(approve(hash)).not.toThrow();
-    expect(approve(hash.slice(0, 12).toUpperCase())).not.toThrow();
+    const hash = planHash(restorePlan(planInput()));
+    for (const right of [hash, hash.slice(0, 12).toUpperCase(), hash.slice(0, 40)])
+      expect([right, approves({ approval: right, hash })]).toEqual([right, true]);
     for (const wrong of ['', hash.slice(0, 11), `${hash}0`, '0'.repeat(64), 'yes'])
-      expect(approve(wrong)).toThrow('another plan');
+      expect([wrong, approves({ approval: wrong, hash })]).toEqual([wrong, false]);
   });
 });
 
