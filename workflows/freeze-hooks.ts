@@ -1,5 +1,6 @@
 /** The runbook's hooks around the freeze, and what they are evidence of (S7). */
 import { isCancellation } from '@temporalio/workflow';
+import type { HooksResult } from '../activities/hooks';
 import type { BackupInput } from '../planning/run-input';
 import { hooksMs } from '../planning/time-limits';
 import type { Board } from './board';
@@ -40,11 +41,11 @@ export class FreezeHooks {
     try {
       frozen = await freeze();
     } catch (error) {
-      // Taking back a cancelled run runs them.
+      // Taking back a cancelled run runs them. What was undone is no evidence of the next try, which begins anew.
       if (!isCancellation(error)) await this.run('after');
       throw error;
     }
-    await this.run('after');
+    for (const { host, name } of await this.run('after')) this.undone(host, name);
     return frozen;
   }
 
@@ -60,27 +61,28 @@ export class FreezeHooks {
     return undefined;
   }
 
-  private async run(phase: Phase): Promise<void> {
+  /** @returns the hooks whose "after" their dead-man had run before */
+  private async run(phase: Phase): Promise<HooksResult['undone']> {
     const { board, gate, lease } = this.options;
     const all = this.configured(phase);
     if (phase === 'before') {
       this.owed = true;
       this.before.clear();
     }
-    if (all.length > 0) {
-      const { undone } = await board.step(`hooks ${phase}`, () =>
+    let undone: HooksResult['undone'] = [];
+    if (all.length > 0)
+      ({ undone } = await board.step(`hooks ${phase}`, () =>
         gate.must(`hooks ${phase}`, () =>
           quick.runHooks.executeWithOptions(
             { summary: `${all.length} hooks ${phase} the freeze`, startToCloseTimeout: hooksMs(all) },
             [{ fence: lease.fence(this.round++), phase, hooks: this.calls(phase) }],
           ),
         ),
-      );
-      for (const { host, name } of undone) this.undone(host, name);
-    }
+      ));
     if (phase === 'before')
       for (const hook of all) this.before.set(hook.host, [...(this.before.get(hook.host) ?? []), hook.name]);
     if (phase === 'after') this.owed = false;
+    return undone;
   }
 
   /** Its dead-man ran its "after" early, maybe before the freeze: it is evidence of nothing (S7). */
