@@ -2,13 +2,13 @@
 import type { WorkflowClient, WorkflowHandle } from '@temporalio/client';
 import { WorkflowUpdateRPCTimeoutOrCancelledError } from '@temporalio/client';
 import { tsToMs } from '@temporalio/common/lib/time';
-import { CONTROL_QUEUE } from '../planning/queues';
+import { BULK_QUEUE, CONTROL_QUEUE } from '../planning/queues';
 import type { DecideInput } from '../workflows/gate';
 import { CliError } from './exit';
 import type { Output } from './output';
 
-/** A worker asks for work once a minute at least; whoever has been silent for longer is gone, ms. */
-const SILENT_MS = 75_000;
+/** A worker asks for work once a minute at least; whoever has been silent for more than twice that is gone, ms. */
+const SILENT_MS = 150_000;
 /** How long the server may take to say who asks, ms. */
 const ASK_MS = 5_000;
 /** A worker answers within a moment; this is for one that is busy, ms. */
@@ -23,22 +23,18 @@ export const NO_WORKER = `no worker serves this engine: runs stand still until o
 /** `serving`; `gone` when it asked a while ago and is silent since; `none` when nobody has asked for some minutes. */
 export type Serving = 'serving' | 'gone' | 'none';
 
-/** Who takes work from the control queue now. The server forgets a worker five minutes after its last question. */
+/** Whether a worker takes work now. The server forgets a worker five minutes after its last question. */
 export async function servingNow(client: WorkflowClient): Promise<Serving> {
   const { connection, options } = client;
   const seen = await connection.withDeadline(Date.now() + ASK_MS, () =>
     Promise.all(
-      // Each queue has parts, and a part knows only those who asked it: one of the two kinds shows a worker that the other does not.
-      [1, 2].map((taskQueueType) =>
-        connection.workflowService.describeTaskQueue({
-          namespace: options.namespace,
-          taskQueue: { name: CONTROL_QUEUE },
-          taskQueueType,
-        }),
+      // A worker serves both. A queue of a large server has parts, and may not know of somebody who asked another part.
+      [CONTROL_QUEUE, BULK_QUEUE].map((name) =>
+        connection.workflowService.describeTaskQueue({ namespace: options.namespace, taskQueue: { name } }),
       ),
     ),
   );
-  const asked = seen.flatMap(({ pollers }) => (pollers ?? []).map((each) => tsToMs(each.lastAccessTime)));
+  const asked = seen.flatMap(({ pollers }) => pollers.map((each) => tsToMs(each.lastAccessTime)));
   if (asked.length === 0) return 'none';
   return Math.max(...asked) > Date.now() - SILENT_MS ? 'serving' : 'gone';
 }

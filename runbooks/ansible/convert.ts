@@ -177,7 +177,7 @@ function groupsOf({
   }
   const nowhere = (reason: string) => {
     const [first] = inventory.hosts.values();
-    report({ file: first?.file ?? '', line: 1, text: '', reason });
+    report({ file: first?.file ?? inventory.file, line: 1, text: '', reason });
     return {};
   };
   if (sources.length === 0)

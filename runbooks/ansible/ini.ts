@@ -15,7 +15,9 @@ interface Line {
 
 /** The inventory in a text of INI form; what could not be understood is in its `notCarried`. */
 export function readIni({ text, file }: { text: string; file: string }): Inventory {
-  const inventory = emptyInventory();
+  const inventory = emptyInventory({ file });
+  const children: { at: Line; name: string }[] = [];
+  const defined = new Set(['all', 'ungrouped']);
   let section: Section = { name: 'ungrouped', kind: 'hosts' };
   for (const [index, raw] of text.split(/\r?\n/).entries()) {
     const at: Line = { file, line: index + 1, text: raw.replace(/^\ufeff/, '').trim() };
@@ -23,13 +25,25 @@ export function readIni({ text, file }: { text: string; file: string }): Invento
     const header = /^\[([^\]:]+)(?::([^\]]+))?\]\s*(?:[#;].*)?$/.exec(at.text);
     if (header) {
       section = sectionOf({ header, at, inventory });
+      if (section.kind === 'hosts' || section.kind === 'children') defined.add(section.name);
+    } else if (isBrokenHeader(at.text)) {
+      inventory.notCarried.push({
+        ...at,
+        reason: 'begins like a section and is none: what follows is read as no part of any',
+      });
+      section = { name: '', kind: 'unknown' };
     } else if (section.kind === 'vars') {
       readVariable({ at, section, inventory });
     } else if (section.kind === 'unknown') {
       inventory.notCarried.push({ ...at, reason: `stands in a section that is not understood` });
     } else {
-      readMember({ at, section, inventory });
+      const child = readMember({ at, section, inventory });
+      if (child !== undefined) children.push({ at, name: child });
     }
+  }
+  // A section may stand below the line that names it.
+  for (const { at, name } of children) {
+    if (!defined.has(name)) inventory.notCarried.push({ ...at, reason: `there is no group [${name}]: it has no host` });
   }
   return inventory;
 }
@@ -56,23 +70,40 @@ function readVariable({ at, section, inventory }: { at: Line; section: Section; 
   define({ inventory, owner: groupNamed({ inventory, name: section.name }), name, variable: { value, ...at } });
 }
 
-function readMember({ at, section, inventory }: { at: Line; section: Section; inventory: Inventory }): void {
+/** `[web` or `[web] x`; `[a:c].example.org` is a range of hosts, which begins so too. */
+function isBrokenHeader(text: string): boolean {
+  const pattern = split(text)?.[0] ?? text;
+  return text.startsWith('[') && expandRange(pattern.replace(/:\d+$/, '')) === null;
+}
+
+/** Reads a line of a section of hosts or of groups; resolves to the group's name of the latter. */
+function readMember({
+  at,
+  section,
+  inventory,
+}: {
+  at: Line;
+  section: Section;
+  inventory: Inventory;
+}): string | undefined {
   const words = split(at.text);
   const pattern = words?.[0];
   if (!words || pattern === undefined) {
     inventory.notCarried.push({ ...at, reason: 'has a quote that is not closed' });
-    return;
+    return undefined;
   }
   if (section.kind === 'children') {
     groupNamed({ inventory, name: section.name }).children.add(pattern);
     groupNamed({ inventory, name: pattern });
-    return;
+    for (const word of words.slice(1))
+      inventory.notCarried.push({ ...at, reason: `\`${word}\` stands after a group's name, where nothing may` });
+    return pattern;
   }
   const legacyPort = /^([^:]+|.*\]):(\d+)$/.exec(pattern);
   const names = expandRange(legacyPort?.[1] ?? pattern);
   if (!names) {
     inventory.notCarried.push({ ...at, reason: 'has a range that makes no sense' });
-    return;
+    return undefined;
   }
   const pairs = words.slice(1).map((word) => /^([^=]+)=([^]*)$/.exec(word));
   for (const [index, pair] of pairs.entries()) {
@@ -87,6 +118,7 @@ function readMember({ at, section, inventory }: { at: Line; section: Section; in
     if (legacyPort) set('ansible_port', Number(legacyPort[2]));
     for (const pair of pairs) if (pair) set(pair[1] ?? '', literal(pair[2] ?? ''));
   }
+  return undefined;
 }
 
 /** Words as a shell splits them, without the quotes; ends at a comment. Null where a quote stays open. */

@@ -34,6 +34,8 @@ export interface InventoryGroup {
 }
 
 export interface Inventory {
+  /** The file that it was read from. */
+  file: string;
   hosts: Map<string, InventoryHost>;
   groups: Map<string, InventoryGroup>;
   /** Every variable that was set anywhere, also where a later line sets it again. */
@@ -41,8 +43,8 @@ export interface Inventory {
   notCarried: NotCarried[];
 }
 
-export function emptyInventory(): Inventory {
-  return { hosts: new Map(), groups: new Map(), definitions: [], notCarried: [] };
+export function emptyInventory({ file }: { file: string }): Inventory {
+  return { file, hosts: new Map(), groups: new Map(), definitions: [], notCarried: [] };
 }
 
 /** The host of that name, made where it is new. */

@@ -1,6 +1,6 @@
 /** Reads an inventory in YAML form, and the variable files that lie beside one. */
 import { readDocument, type ReadDocument } from '../document';
-import { RunbookError } from '../issues';
+import { describe, RunbookError } from '../issues';
 import {
   define,
   emptyInventory,
@@ -31,9 +31,10 @@ export function readYaml({ text, file }: { text: string; file: string }): Invent
   if (document.value === undefined) {
     throw new RunbookError({ issues: document.issues.map((issue) => ({ file, ...issue, path: '' })) });
   }
-  const reading: Reading = { inventory: emptyInventory(), document, file, lines: text.split('\n') };
+  const reading: Reading = { inventory: emptyInventory({ file }), document, file, lines: text.split('\n') };
   for (const { line, message } of document.issues) drop({ reading, line, reason: message });
-  for (const [name, group] of entriesOf(document.value)) readGroup({ reading, name, group, path: [name] });
+  for (const [name, group] of mapAt({ reading, value: document.value, path: [], what: 'an inventory' }))
+    readGroup({ reading, name, group, path: [name] });
   return reading.inventory;
 }
 
@@ -47,7 +48,7 @@ export function readVariables({ text, file }: { text: string; file: string }): {
     return { vars: new Map(), notCarried: [{ file, line: 1, text: '$ANSIBLE_VAULT', reason }] };
   }
   const document = readDocument({ text, foreignTags: true });
-  const reading: Reading = { inventory: emptyInventory(), document, file, lines: text.split('\n') };
+  const reading: Reading = { inventory: emptyInventory({ file }), document, file, lines: text.split('\n') };
   for (const { line, message } of document.issues) drop({ reading, line, reason: message });
   return { vars: variables({ reading, value: document.value, path: [] }), notCarried: reading.inventory.notCarried };
 }
@@ -65,13 +66,13 @@ function readGroup({
 }): void {
   const { inventory } = reading;
   const target = groupNamed({ inventory, name });
-  for (const [field, value] of entriesOf(group)) {
+  for (const [field, value] of mapAt({ reading, value: group, path, what: 'a group' })) {
     const at = [...path, field];
     if (field === 'hosts') {
-      for (const [pattern, vars] of entriesOf(value))
+      for (const [pattern, vars] of mapAt({ reading, value, path: at, what: '`hosts`' }))
         readHost({ reading, group: name, pattern, vars, path: [...at, pattern] });
     } else if (field === 'children') {
-      for (const [child, inner] of entriesOf(value)) {
+      for (const [child, inner] of mapAt({ reading, value, path: at, what: '`children`' })) {
         if (name !== 'all') target.children.add(child);
         readGroup({ reading, name: child, group: inner, path: [...at, child] });
       }
@@ -116,7 +117,7 @@ function readHost({
 
 function variables({ reading, value, path }: { reading: Reading; value: unknown; path: Place }): Variables {
   return new Map(
-    entriesOf(value).map(([name, inner]) => {
+    mapAt({ reading, value, path, what: 'what holds variables' }).map(([name, inner]) => {
       const { line } = reading.document.locate({ path: [...path, name], key: true });
       return [name, { value: inner, file: reading.file, line, text: lineText({ reading, line }) }];
     }),
@@ -131,6 +132,21 @@ function lineText({ reading, line }: { reading: Reading; line: number }): string
   return (reading.lines[line - 1] ?? '').trim();
 }
 
-function entriesOf(value: unknown): [string, unknown][] {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.entries(value) : [];
+/** The entries of a map; what is neither a map nor empty is listed, as nothing of it is read. */
+function mapAt({
+  reading,
+  value,
+  path,
+  what,
+}: {
+  reading: Reading;
+  value: unknown;
+  path: Place;
+  what: string;
+}): [string, unknown][] {
+  if (value === undefined || value === null) return [];
+  if (typeof value === 'object' && !Array.isArray(value)) return Object.entries(value);
+  const { line } = reading.document.locate({ path, key: true });
+  drop({ reading, line, reason: `${what} is a map (\`name:\` on a line of its own); here is ${describe(value)}` });
+  return [];
 }

@@ -186,6 +186,51 @@ describe('oddities', () => {
     expect(list).toMatch(/^5: has a quote that is not closed/m);
   });
 
+  it('INI: lists a child that is no group, words after one, and what begins like a section', () => {
+    const text =
+      '[x:children]\nnosuch\nweb  stray words=1\nlater\n[web]\na\n[weird line\nlost ansible_port=4\n[odd] y\nz\n[later]\n[a:b].example.org:22\n';
+    const list = reasons(importAnsible({ text, file: 'i' }).notCarried);
+    expect(list).toMatch(/^2: there is no group \[nosuch\]/m);
+    expect(list).toMatch(/^3: `stray` stands after a group's name/m);
+    expect(list).toMatch(/^3: `words=1` stands after/m);
+    expect(list).not.toMatch(/\[later\]|\[web\]/);
+    expect(list).toMatch(/^7: begins like a section and is none/m);
+    expect(list).toMatch(/^8: stands in a section that is not understood/m);
+    expect(list).toMatch(/^9: begins like a section/m);
+    expect(list).toMatch(/^10: stands in a section/m);
+    expect(list).not.toMatch(/^1[12]: /m);
+  });
+
+  it('YAML: lists what is no map where one must stand', () => {
+    const text = `all:
+  children:
+    web:
+      hosts: [a-1, a-2]
+    unk: foo
+    none:
+    more:
+      children: [web]
+      vars: 7
+      hosts: { b: text, c: }
+`;
+    const { notCarried } = importAnsible({ text, file: 'i.yml' });
+    const list = reasons(notCarried);
+    expect(list).toMatch(/^4: `hosts` is a map .* here is a list$/m);
+    expect(list).toMatch(/^5: a group is a map .* here is the text "foo"$/m);
+    expect(list).toMatch(/^8: `children` is a map/m);
+    expect(list).toMatch(/^9: what holds variables is a map .* here is the number 7$/m);
+    expect(list).toMatch(/^10: what holds variables is a map .* here is the text "text"$/m);
+    expect(list).not.toMatch(/^6: /m);
+    expect(reasons(importAnsible({ text: '- a\n- b\n', file: 'i.yml' }).notCarried)).toMatch(
+      /^1: an inventory is a map/m,
+    );
+  });
+
+  it.each(['', '# nothing\n'])('an empty inventory is named: %j', (text) => {
+    expect(importAnsible({ text, file: 'prod/hosts' }).notCarried).toMatchObject([{ file: 'prod/hosts', line: 1 }]);
+    expect(importAnsible({ text, file: 'prod.yml' }).notCarried).toMatchObject([{ file: 'prod.yml', line: 1 }]);
+  });
+
   it('refuses a program and a plugin, and says what to do', () => {
     expect(() => importAnsible({ text: '#!/bin/sh\n', file: 'i' })).toThrow(/ansible-inventory -i i --list --yaml/);
     expect(() => importAnsible({ text: 'plugin: aws_ec2\n', file: 'i.yml' })).toThrow(/inventory plugin/);
