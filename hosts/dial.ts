@@ -93,7 +93,10 @@ export function dial(options: DialOptions): Promise<Client> {
     try {
       client.connect(configOf(options, verify));
     } catch (error) {
-      finish(unreachable(host, error instanceof Error ? error.message : String(error)));
+      // Nothing was sent yet: what ssh2 refuses here is the key or the agent that it was given.
+      const message = `the login can't be used: ${error instanceof Error ? error.message : String(error)}`;
+      const next = 'look at the key: one with a passphrase belongs into ssh-agent, or run the command in a terminal';
+      finish(new HostError({ host: host.name, verb: 'connect', code: 'auth-refused', message, next, cause: error }));
     }
   });
 }

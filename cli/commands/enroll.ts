@@ -14,6 +14,7 @@ import { prepareState } from '../../workers/paths';
 import { run as inContext } from '../context';
 import type { CliContext } from '../context';
 import { CliError, EXIT } from '../exit';
+import { readAdminKey } from '../admin-key';
 import { ask, askHidden, LeftError } from '../ask';
 
 interface AdminOptions {
@@ -177,15 +178,7 @@ function chosen({ runbook, names, all }: { runbook: Runbook; names: string[]; al
 async function loginOf(options: AdminOptions): Promise<AdminLogin> {
   const sudoPassword = options.askSudo === true ? await askHidden('sudo password: ') : undefined;
   if (options.askPassword === true) return { login: { password: await askHidden('ssh password: ') }, sudoPassword };
-  if (options.key !== undefined) {
-    const privateKey = await readFile(options.key, 'utf8').catch((error: unknown) => {
-      throw new CliError(
-        `can't read the key ${options.key ?? ''}: ${error instanceof Error ? error.message : String(error)}`,
-        EXIT.usage,
-      );
-    });
-    return { login: { privateKey }, sudoPassword };
-  }
+  if (options.key !== undefined) return { login: await readAdminKey({ file: options.key }), sudoPassword };
   const agent = process.env.SSH_AUTH_SOCK;
   if (agent === undefined || agent === '')
     throw new CliError('no ssh agent runs here: name your key with --key FILE, or use --ask-password', EXIT.usage);

@@ -188,7 +188,7 @@ describe('oddities', () => {
 
   it('INI: lists a child that is no group, words after one, and what begins like a section', () => {
     const text =
-      '[x:children]\nnosuch\nweb  stray words=1\nlater\n[web]\na\n[weird line\nlost ansible_port=4\n[odd] y\nz\n[later]\n[a:b].example.org:22\n';
+      '[x:children]\nnosuch\nweb  stray words=1\nlater\n[web]\na\n[weird line\nlost ansible_port=4\n[odd] y\nz\n[later]\n[a:b].example.org\n';
     const list = reasons(importAnsible({ text, file: 'i' }).notCarried);
     expect(list).toMatch(/^2: there is no group \[nosuch\]/m);
     expect(list).toMatch(/^3: `stray` stands after a group's name/m);
