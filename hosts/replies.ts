@@ -57,10 +57,8 @@ export type Reply<V extends Verb> = z.output<(typeof replySchemas)[V]>;
 
 export type Probe = Reply<'probe'>;
 export type Check = Reply<'check'>;
-export type CheckedSource = Check['sources'][number];
 export type Status = Reply<'status'>;
 export type SnapshotOnHost = Reply<'snapshots'>['snapshots'][number];
-export type StoredBackup = Reply<'store.list'>['backups'][number];
 export type JobPoll = Reply<'job.poll'>;
 
 export { armed, done };

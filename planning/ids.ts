@@ -100,12 +100,6 @@ export function parseWorkflowId(id: string): { kind: WorkflowKind; group: string
   return GROUP.test(group) && isRunId(run) ? { kind: known, group, run } : undefined;
 }
 
-/** The fixed id that makes a group's runs exclude each other. @throws PlanningError for a bad group */
-export function lockId({ group }: { group: string }): string {
-  if (!GROUP.test(group)) throw badGroup(group);
-  return `lock/${group}`;
-}
-
 /** The id of a group's schedule. @throws PlanningError for a bad group */
 export function scheduleId({ group, kind = 'backup' }: { group: string; kind?: WorkflowKind }): string {
   if (!GROUP.test(group)) throw badGroup(group);

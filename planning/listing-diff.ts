@@ -45,25 +45,6 @@ export async function* diffListings(before: Lines, after: Lines): AsyncGenerator
   }
 }
 
-/** Collects a diff's first differences and counts them all. */
-export async function countDifferences({
-  before,
-  after,
-  first = 20,
-}: {
-  before: Lines;
-  after: Lines;
-  /** How many differences are kept. */
-  first?: number;
-}): Promise<{ added: number; removed: number; changed: number; first: ListingDifference[] }> {
-  const result = { added: 0, removed: 0, changed: 0, first: [] as ListingDifference[] };
-  for await (const difference of diffListings(before, after)) {
-    result[difference.kind === 'xattr' ? 'changed' : difference.kind] += 1;
-    if (result.first.length < first) result.first.push(difference);
-  }
-  return result;
-}
-
 const FIELDS = [
   'type',
   'mode',

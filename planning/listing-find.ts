@@ -41,37 +41,6 @@ export function pathMatcher(pattern: string): (escapedPath: string) => boolean {
   return (path) => regex.test(whole ? path : path.slice(path.lastIndexOf('/') + 1));
 }
 
-export interface ListingSummary {
-  entries: number;
-  files: number;
-  directories: number;
-  symlinks: number;
-  others: number;
-  /** Sum of the regular files' sizes; each group of hard links counts once. */
-  bytes: number;
-  /** Names that share an inode with another. */
-  hardLinks: number;
-  xattrs: number;
-}
-
-/** Counts a listing in one pass. @throws PlanningError for a listing that is damaged */
-export async function summarise(listing: Lines): Promise<ListingSummary> {
-  const sum = { entries: 0, files: 0, directories: 0, symlinks: 0, others: 0, bytes: 0, hardLinks: 0, xattrs: 0 };
-  for await (const line of readListing(listing)) {
-    if (line.kind === 'xattr') {
-      sum.xattrs += 1;
-      continue;
-    }
-    const { type, size, linkGroup, path } = line.entry;
-    sum.entries += 1;
-    sum[type === 'f' ? 'files' : type === 'd' ? 'directories' : type === 'l' ? 'symlinks' : 'others'] += 1;
-    if (linkGroup !== null) sum.hardLinks += 1;
-    // The group is named by its smallest path: that one stands for all.
-    if (linkGroup === null || linkGroup === path) sum.bytes += size ?? 0;
-  }
-  return sum;
-}
-
 /** One character of an escaped path, not a slash: a UTF-8 sequence, a lone byte, or itself. */
 const ONE = '(?:%[C-F][0-9A-F](?:%[89AB][0-9A-F])+|%[0-9A-F]{2}|[^/%])';
 

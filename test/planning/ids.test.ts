@@ -5,7 +5,6 @@ import {
   isNewer,
   isRunId,
   jobName,
-  lockId,
   parseBackupId,
   parseWorkflowId,
   runId,
@@ -125,7 +124,6 @@ describe('workflow ids', () => {
   it('read as an operator expects, and come back', () => {
     expect(workflowId({ kind: 'backup', group: 'portal', run: RUN })).toBe(`backup/portal/${RUN}`);
     expect(parseWorkflowId(`restore/portal/${RUN}`)).toEqual({ kind: 'restore', group: 'portal', run: RUN });
-    expect(lockId({ group: 'portal' })).toBe('lock/portal');
     expect(scheduleId({ group: 'portal' })).toBe('schedule/backup/portal');
   });
 
@@ -138,7 +136,7 @@ describe('workflow ids', () => {
 
   it('refuses a group that would change the id', () => {
     expect(() => workflowId({ kind: 'backup', group: 'a/b', run: RUN })).toThrow('group');
-    expect(() => lockId({ group: '' })).toThrow('group');
+    expect(() => scheduleId({ group: '' })).toThrow('group');
     expect(() => scheduleId({ group: 'A' })).toThrow('group');
     expect(() => workflowId({ kind: 'backup', group: 'a', run: 'short' })).toThrow('run');
   });

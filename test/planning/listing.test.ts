@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import type { ListingDifference, ListingEntry } from '../../planning/listing';
 import {
-  countDifferences,
   diffListings,
   displayPath,
   escapePath,
@@ -11,7 +10,6 @@ import {
   parseXattrLine,
   pathMatcher,
   readListing,
-  summarise,
 } from '../../planning/listing';
 
 function line(
@@ -252,14 +250,6 @@ describe('diffListings', () => {
     }
     expect(closed.sort()).toEqual(['a', 'b']);
   });
-
-  it('countDifferences keeps the first and counts them all', async () => {
-    const before = listing(['a', 'b', 'c'].map((path) => line(path)));
-    const after = listing([line('b', { uid: '1' }), line('d')]);
-    const result = await countDifferences({ before, after, first: 2 });
-    expect(result).toMatchObject({ added: 1, removed: 2, changed: 1 });
-    expect(result.first).toHaveLength(2);
-  });
 });
 
 describe('findInListing', () => {
@@ -303,18 +293,5 @@ describe('findInListing', () => {
     expect(() => pathMatcher('*a'.repeat(13))).toThrow('too long');
     expect(() => pathMatcher('[z-a]')).toThrow("can't be read");
     expect(pathMatcher('a[')('a[')).toBe(true);
-  });
-});
-
-it('summarise counts hard links once', async () => {
-  expect(await summarise(TREE)).toEqual({
-    entries: 11,
-    files: 6,
-    directories: 3,
-    symlinks: 1,
-    others: 1,
-    bytes: 3 + 10 + 3 + 3 + 3,
-    hardLinks: 2,
-    xattrs: 3,
   });
 });
