@@ -47,6 +47,11 @@ export class CliContext {
   async group(name?: string): Promise<{ setup: GroupSetup; runbook: Runbook }> {
     const { runbook, text } = await this.runbook();
     const names = Object.keys(runbook.groups);
+    if (names.length === 0)
+      throw new CliError(
+        'the runbook has no group: nothing is backed up yet. `resurgo init` writes an example with one',
+        EXIT.usage,
+      );
     const group = name ?? (names.length === 1 ? names[0] : undefined);
     if (group === undefined) throw new CliError(`name a group: ${names.join(', ')}`, EXIT.usage);
     if (runbook.groups[group] === undefined) {

@@ -26,6 +26,7 @@ const SYSTEM_FOLDERS =
 function checkHosts({ written, known }: { written: WrittenRunbook; known: KnownNames }): Finding[] {
   const findings: Finding[] = [];
   const shorts = new Map<string, string>();
+  const doors = new Map<string, string>();
   const labels = new Set(Object.values(written.hosts).flatMap((host) => host.labels));
   for (const [name, host] of Object.entries(written.hosts)) {
     const path = ['hosts', name];
@@ -36,6 +37,18 @@ function checkHosts({ written, known }: { written: WrittenRunbook; known: KnownN
       findings.push({ path, message, atKey: true });
     }
     shorts.set(short, name);
+    // Behind another jump the same address is another machine.
+    const door = JSON.stringify([(host.address ?? name).toLowerCase(), host.port, host.via ?? null]);
+    const same = doors.get(door);
+    if (same !== undefined) {
+      const message = `is reached at the same address and port as host ${quote(same)}: enrolling one would overwrite the other on the machine; keep one of them`;
+      findings.push({
+        path: host.address === undefined ? path : [...path, 'address'],
+        message,
+        atKey: host.address === undefined,
+      });
+    }
+    doors.set(door, same ?? name);
     if (labels.has(name)) {
       findings.push({ path, message: 'is also a label: `order` could mean both; rename one', atKey: true });
     }

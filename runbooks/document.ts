@@ -22,8 +22,11 @@ export interface Position {
   column: number;
 }
 
+/** Names in maps and places in lists, from the outermost. */
+type Place = (string | number)[];
+
 export interface DocumentIssue extends Position {
-  path: string[];
+  path: Place;
   message: string;
   suggestion?: string;
 }
@@ -112,7 +115,7 @@ export function readDocument({ text, foreignTags = false }: { text: string; fore
   return { value, issues: walk.issues, locate: (place) => locate({ ...place, walk }) };
 }
 
-function toPlain({ node, path, walk }: { node: unknown; path: string[]; walk: Walk }): unknown {
+function toPlain({ node, path, walk }: { node: unknown; path: Place; walk: Walk }): unknown {
   if (node === null || node === undefined) return null;
   if (path.length > MAX_DEPTH)
     stop({ walk, node, path, message: `values lie more than ${MAX_DEPTH} deep in each other` });
@@ -141,10 +144,10 @@ function toPlain({ node, path, walk }: { node: unknown; path: string[]; walk: Wa
   return value;
 }
 
-function plainValue({ node, path, walk }: { node: unknown; path: string[]; walk: Walk }): unknown {
+function plainValue({ node, path, walk }: { node: unknown; path: Place; walk: Walk }): unknown {
   if (isSeq(node)) {
     return node.items.map((item, index) => {
-      const place = [...path, String(index)];
+      const place = [...path, index];
       note({ walk, path: place, value: startOf(item) });
       return toPlain({ node: item, path: place, walk });
     });
@@ -168,19 +171,19 @@ function plainValue({ node, path, walk }: { node: unknown; path: string[]; walk:
   return stop({ walk, node, path, message: 'only text, numbers, true, false, lists and maps may stand here' });
 }
 
-function stop({ walk, node, path, message }: { walk: Walk; node: unknown; path: string[]; message: string }): never {
+function stop({ walk, node, path, message }: { walk: Walk; node: unknown; path: Place; message: string }): never {
   walk.issues.push({ ...positionOf({ offset: startOf(node) ?? 0, walk }), path, message });
   throw new Stop(message);
 }
 
-function duplicate({ walk, node, path }: { walk: Walk; node: unknown; path: string[] }): void {
+function duplicate({ walk, node, path }: { walk: Walk; node: unknown; path: Place }): void {
   const message = 'is written twice in this map: remove or rename one';
   walk.issues.push({ ...positionOf({ offset: startOf(node) ?? 0, walk }), path, message });
 }
 
-function note({ walk, path, key, value }: { walk: Walk; path: string[]; key?: number; value?: number }): void {
+function note({ walk, path, key, value }: { walk: Walk; path: Place; key?: number; value?: number }): void {
   const offset = value ?? key;
-  if (offset !== undefined) walk.positions.set(JSON.stringify(path), { key, value: offset });
+  if (offset !== undefined) walk.positions.set(JSON.stringify(path.map(String)), { key, value: offset });
 }
 
 function startOf(node: unknown): number | undefined {

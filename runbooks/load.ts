@@ -16,6 +16,7 @@ import { runbookJsonSchema } from './json-schema';
 import { resolveRunbook } from './resolve';
 import { runbookSchema, type WrittenRunbook } from './schema';
 import { type Runbook } from './types';
+import { warningsOf } from './warnings';
 
 /** Bytes; a runbook of a thousand hosts has about a quarter of it. */
 export const MAX_FILE_BYTES = 1024 * 1024;
@@ -27,26 +28,41 @@ export const MAX_FILE_BYTES = 1024 * 1024;
  * @throws RunbookError with every issue that could be found
  */
 export function parseRunbook({ text, file }: { text: string; file: string }): Runbook {
+  return examineRunbook({ text, file }).runbook;
+}
+
+/**
+ * As {@link parseRunbook}, with what is allowed in it and hardly meant.
+ *
+ * @throws RunbookError with every issue that could be found
+ */
+export function examineRunbook({ text, file }: { text: string; file: string }): {
+  runbook: Runbook;
+  warnings: RunbookIssue[];
+} {
   if (Buffer.byteLength(text) > MAX_FILE_BYTES) throw tooLarge({ file, bytes: Buffer.byteLength(text) });
   const document = readDocument({ text });
   const issues: RunbookIssue[] = document.issues.map(({ path, ...issue }) => ({
     file,
     ...issue,
-    path: formatPath(typed({ path, value: document.value })),
+    path: formatPath(path),
   }));
   const { findings, written } = check({ value: document.value, skip: document.value === undefined });
-  issues.push(
-    ...unique(findings).map(({ path, atKey, ...finding }) => ({
-      file,
-      ...document.locate({ path, key: atKey }),
-      path: formatPath(path),
-      ...finding,
-    })),
-  );
+  const placed = ({ path, atKey, ...finding }: Finding): RunbookIssue => ({
+    file,
+    ...document.locate({ path, key: atKey }),
+    path: formatPath(path),
+    ...finding,
+  });
+  issues.push(...unique(findings).map(placed));
   if (issues.length > 0 || !written) {
-    throw new RunbookError({ issues: issues.sort((a, b) => a.line - b.line || a.column - b.column) });
+    throw new RunbookError({ issues: inOrder(issues) });
   }
-  return resolveRunbook({ written });
+  return { runbook: resolveRunbook({ written }), warnings: inOrder(warningsOf({ written }).map(placed)) };
+}
+
+function inOrder(issues: RunbookIssue[]): RunbookIssue[] {
+  return issues.sort((a, b) => a.line - b.line || a.column - b.column);
 }
 
 /**
@@ -108,13 +124,6 @@ function tooLarge({ file, bytes }: { file: string; bytes: number }): RunbookErro
 function unique(findings: Finding[]): Finding[] {
   const seen = new Map(findings.map((finding) => [JSON.stringify([finding.path, finding.message]), finding]));
   return [...seen.values()];
-}
-
-/** List positions as numbers again, for the error's path. */
-function typed({ path, value }: { path: string[]; value: unknown }): PropertyKey[] {
-  return path.map((part, index) =>
-    Array.isArray(valueAt({ value, path: path.slice(0, index) })) ? Number(part) : part,
-  );
 }
 
 function check({ value, skip }: { value: unknown; skip: boolean }): { findings: Finding[]; written?: WrittenRunbook } {

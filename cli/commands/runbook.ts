@@ -5,9 +5,9 @@ import { z } from 'zod';
 import { hasCode } from '../../hosts/files';
 import { importAnsibleFile } from '../../runbooks/import-ansible';
 import { starterRunbook } from '../../runbooks/init';
-import { RunbookError } from '../../runbooks/issues';
+import { formatIssue, RunbookError } from '../../runbooks/issues';
 import { runbookJsonSchema } from '../../runbooks/json-schema';
-import { loadRunbook } from '../../runbooks/load';
+import { examineRunbook, loadRunbook, readText } from '../../runbooks/load';
 import { showRunbook } from '../../runbooks/show';
 import { run as inContext } from '../context';
 import type { CliContext } from '../context';
@@ -20,7 +20,7 @@ export function registerRunbook(program: Command): void {
   runbook
     .command('validate')
     .argument('[file]', 'the runbook; the one of --runbook without it')
-    .description('say what is wrong, by line; exit 2 when something is')
+    .description('say what is wrong, by line, and what is hardly meant; exit 2 when something is wrong')
     .addHelpText('after', '\nExample:\n  $ resurgo runbook validate resurgo.yaml')
     .action((file, _options, command) =>
       inContext(command, (context) => Promise.resolve(validate(context, fileOf(file, command)))),
@@ -65,14 +65,16 @@ function fileOf(file: string | undefined, command: { optsWithGlobals(): unknown 
 
 function validate({ out }: CliContext, file: string): number {
   try {
-    const { hosts, stores, groups } = loadRunbook({ file });
+    const { runbook, warnings } = examineRunbook({ text: readText({ file }), file });
+    const { hosts, stores, groups } = runbook;
     const counts = {
       hosts: Object.keys(hosts).length,
       stores: Object.keys(stores).length,
       groups: Object.keys(groups).length,
     };
+    for (const each of warnings) out.warn(printable(`warning: ${formatIssue(each)}`));
     out.result({
-      json: { file, valid: true, ...counts, issues: [] },
+      json: { file, valid: true, ...counts, issues: [], warnings: warnings.map((each) => ({ ...each })) },
       text: `${printable(file)}: valid (${counts.hosts} hosts, ${counts.stores} stores, ${counts.groups} groups)`,
     });
     return EXIT.ok;

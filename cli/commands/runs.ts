@@ -64,19 +64,28 @@ export function registerRuns(program: Command): void {
     .action((id, _options, command) => inContext(command, (context) => cancel(context, id)));
 }
 
+/** So many runs are listed. */
+const MOST_RUNS = 200;
+
 async function runs(context: CliContext, options: { all?: true }): Promise<number> {
   const { client } = await context.engine();
   const found: WorkflowExecutionInfo[] = [];
   const query = options.all === true ? '' : "ExecutionStatus = 'Running'";
   for await (const info of client.workflow.list({ query, pageSize: 100 })) {
-    if (parseWorkflowId(info.workflowId) !== undefined && found.push(info) >= 200) break;
+    if (parseWorkflowId(info.workflowId) !== undefined && found.push(info) > MOST_RUNS) break;
   }
+  const isCut = found.length > MOST_RUNS;
+  if (isCut) found.pop();
   const rows = await Promise.all(found.map((info) => row(client, info)));
   const text =
     rows.length === 0
       ? 'nothing runs'
       : table([['run', 'what', 'since', 'state', ''], ...rows.map((each) => each.cells)]);
   context.out.result({ json: rows.map((each) => each.json), text });
+  if (isCut)
+    context.out.warn(
+      `there are more: these are the newest ${MOST_RUNS}; the Temporal UI, or \`temporal workflow list\`, has all`,
+    );
   return EXIT.ok;
 }
 

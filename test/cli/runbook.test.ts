@@ -42,6 +42,20 @@ test('validate says what is wrong by line, with exit 2; --json has each issue', 
   });
 });
 
+test('validate warns of what is hardly meant, and a command that needs a group says that there is none', async () => {
+  const file = join(folder, 'bare.yaml');
+  writeFileSync(file, 'version: 1\nhosts:\n  a: {}\n');
+  const ran = await resurgo('runbook', 'validate', file);
+  expect(ran).toMatchObject({
+    code: 0,
+    stderr: expect.stringMatching(/warning: .*bare\.yaml:.*no group yet/) as string,
+  });
+  const json = await resurgo('--json', 'runbook', 'validate', file);
+  expect(JSON.parse(json.stdout)).toMatchObject({ valid: true, issues: [], warnings: [{ path: 'groups' }] });
+  const backup = await resurgo('-r', file, 'backup');
+  expect(backup).toMatchObject({ code: 2, stderr: expect.stringContaining('the runbook has no group') as string });
+});
+
 test('show prints the defaults, and what it prints is the same runbook', async () => {
   const file = join(folder, 'resurgo.yaml');
   await resurgo('init', file);

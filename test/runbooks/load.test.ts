@@ -376,6 +376,10 @@ describe('files that would cost too much', () => {
     expect(Date.now() - start).toBeLessThan(10_000);
   });
 
+  it('a place in lists is written as everywhere', () => {
+    expect(onlyLine(bomb)).toMatch(/^r\.yaml:\d+:\d+: [a-j](?:\[\d\])+: too much/);
+  });
+
   it('a long row of colons in brackets', () => {
     const start = Date.now();
     expect(issuesOf(`{${'a: '.repeat(300_000)}`).message).toMatch(/not valid YAML|more than any runbook needs/);

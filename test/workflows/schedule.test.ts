@@ -149,6 +149,13 @@ describe('schedules on the server', () => {
     expect(next.getUTCMinutes()).toBeLessThanOrEqual(35);
   });
 
+  test('a day must fit both the day of the month and the day of the week, as the check of a runbook takes it', async () => {
+    await apply(wanted({ schedule: { ...NIGHTLY.schedule, cron: '0 0 13 * 5' }, rpo: '52w' }));
+    const { nextActionTimes } = (await standing()).info;
+    expect(nextActionTimes.length).toBeGreaterThan(1);
+    for (const next of nextActionTimes) expect([next.getUTCDay(), next.getUTCDate()]).toEqual([5, 13]);
+  });
+
   test('what has changed is told and applied', async () => {
     await apply(wanted(NIGHTLY));
     const later = wanted({ schedule: { ...NIGHTLY.schedule, cron: '0 4 * * *' }, rpo: '12h' });
