@@ -20,13 +20,20 @@ export interface LeaseHolders extends LeaseInput {
   hosts: HostRef[];
 }
 
+/** What the hosts said to a term. */
+export interface RaisedFences {
+  unreachable: AwayHost[];
+  /** The highest term that stands in the way. */
+  seen?: number;
+}
+
 /** Makes the activities `takeLease`, `raiseFences`, `renewLease` and `releaseLease`. */
 export function leaseActivities({ hosts, logger }: ActivityDeps) {
   /** Asks the store for the group; the same run again keeps its term. A holder is named, and nothing waits for it. */
-  async function takeLease(input: LeaseInput): Promise<{ term: number }> {
-    const { group, run, owner, store, ttlS } = input;
+  async function takeLease(input: LeaseInput & { least?: number }): Promise<{ term: number }> {
+    const { group, run, owner, store, ttlS, least } = input;
     try {
-      const args = { group, run, owner, store: store.name, term: 0, ttl: ttlS };
+      const args = { group, run, owner, store: store.name, term: 0, ttl: ttlS, least };
       const reply = await hosts.call({ host: store.host, verb: 'lease.take', step: 'lease', args });
       return { term: reply.term };
     } catch (error) {
@@ -40,9 +47,13 @@ export function leaseActivities({ hosts, logger }: ActivityDeps) {
     }
   }
 
-  /** Raises the fence on every host: an older run's verbs are refused from now on. Hosts that are away are named, not failed; `partial`: see {@link unlessAway}. */
-  async function raiseFences(input: LeaseHolders & { partial: boolean }): Promise<{ unreachable: AwayHost[] }> {
+  /**
+   * Raises the fence on every host: an older run's verbs are refused from now on. Hosts that are away are named, not failed; `partial`: see
+   * {@link unlessAway}. `seen` is there when hosts know a higher term of a run that holds the group no more: the store counts anew.
+   */
+  async function raiseFences(input: LeaseHolders & { partial: boolean }): Promise<RaisedFences> {
     const unreachable: AwayHost[] = [];
+    let seen: number | undefined;
     const { group, run, owner, term, ttlS } = input;
     const args = { group, run, owner, term, ttl: ttlS };
     await hosts.warm({ hosts: input.hosts });
@@ -54,10 +65,18 @@ export function leaseActivities({ hosts, logger }: ActivityDeps) {
           host: host.name,
           away: unreachable,
           partial: input.partial,
-          body: () => hosts.call({ host, verb: 'lease.take', step: 'lease', args }),
+          body: async () => {
+            try {
+              await hosts.call({ host, verb: 'lease.take', step: 'lease', args });
+            } catch (error) {
+              const higher = seenIn(error);
+              if (higher === undefined) throw error;
+              seen = Math.max(seen ?? 0, higher);
+            }
+          },
         }),
     });
-    return { unreachable };
+    return { unreachable, seen };
   }
 
   /**
@@ -110,10 +129,17 @@ export function leaseActivities({ hosts, logger }: ActivityDeps) {
   }
 
   return {
-    takeLease: (input: LeaseInput) => asActivity(() => heartbeating({ body: () => takeLease(input) })),
+    takeLease: (input: LeaseInput & { least?: number }) =>
+      asActivity(() => heartbeating({ body: () => takeLease(input) })),
     raiseFences: (input: LeaseHolders & { partial: boolean }) =>
       asActivity(() => heartbeating({ body: () => raiseFences(input) })),
     renewLease: (input: LeaseHolders) => asActivity(() => heartbeating({ body: () => renewLease(input) })),
     releaseLease: (input: LeaseHolders) => asActivity(() => heartbeating({ body: () => releaseLease(input) })),
   };
+}
+
+function seenIn(error: unknown): number | undefined {
+  if (!(error instanceof HostError) || error.code !== 'fenced') return undefined;
+  const { seen } = error.detail;
+  return typeof seen === 'number' ? seen : undefined;
 }

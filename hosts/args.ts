@@ -140,7 +140,8 @@ export interface VerbArgs {
   'store.list': InStore;
   'store.listing': InStore & { id: string; tree: string };
   'store.space': InStore;
-  'lease.take': InGroup & { store?: string; run: string; owner: string; term: number; ttl: number };
+  /** `least`: the lowest term that will do. */
+  'lease.take': InGroup & { store?: string; run: string; owner: string; term: number; ttl: number; least?: number };
   'lease.renew': InGroup & { store?: string; run: string; owner: string; term: number; ttl: number };
   'lease.release': InGroup & { store?: string; run: string; owner: string; term: number };
   freeze: Fence & { freeze: number; maxPause: number };

@@ -1,9 +1,10 @@
 /** Holds a group's lease for as long as the run lives, also while it waits for a person for days. */
-import { CancellationScope, isCancellation, log, sleep } from '@temporalio/workflow';
+import { ApplicationFailure, CancellationScope, isCancellation, log, sleep } from '@temporalio/workflow';
 import type { GroupSetup } from '../planning/run-input';
 import { describeFailure } from './failures';
 import { quick, tidying } from './options';
 import type { RunFence } from '../activities/context';
+import type { RaisedFences } from '../activities/lease';
 
 /** A lease that nobody renews is free after this long; a run renews it three times as often. */
 const TTL_S = 3600;
@@ -30,16 +31,28 @@ export class LeaseKeeper {
    * @returns the hosts that could not be reached
    */
   async take(): Promise<{ host: string; message: string }[]> {
-    const { term } = await quick.takeLease.executeWithOptions({ summary: 'lease of the group' }, [this.request()]);
+    const raised = await this.raise();
+    if (raised.seen === undefined) return raised.unreachable;
+    // The group's store is another one now, or was enrolled again. Were it held by another run, the store would say so.
+    const again = await this.raise(raised.seen + 1);
+    if (again.seen === undefined) return again.unreachable;
+    throw ApplicationFailure.nonRetryable(
+      `the hosts have seen term ${again.seen} of group ${this.options.setup.group.name}, and its store gives out lower ones`,
+      'fenced',
+    );
+  }
+
+  private async raise(least?: number): Promise<RaisedFences> {
+    const { hosts, group } = this.options.setup;
+    const { term } = await quick.takeLease.executeWithOptions({ summary: 'lease of the group' }, [
+      { ...this.request(), least },
+    ]);
     this.term = term;
     if (!this.keeping) void this.keep();
     this.keeping = true;
-    const { hosts, group } = this.options.setup;
-    const { unreachable } = await quick.raiseFences.executeWithOptions(
-      { summary: `fence ${term} on ${hosts.length} hosts` },
-      [{ ...this.held(), partial: group.onUnreachable === 'partial' }],
-    );
-    return unreachable;
+    return quick.raiseFences.executeWithOptions({ summary: `fence ${term} on ${hosts.length} hosts` }, [
+      { ...this.held(), partial: group.onUnreachable === 'partial' },
+    ]);
   }
 
   /** Gives it back, on `hosts` and at the store; safe when it was never taken. A host that is away has a lease that runs out by itself. */

@@ -36,6 +36,22 @@ describeAsRoot('leases and the fence', () => {
       expect(box.ask('lease.renew', { ...B, term: 2, ttl: 60 })).toMatchObject({ ok: true, term: 2 });
     });
 
+    it('S4 a store that counts anew gives a higher term to who holds it; a group that is held here stays so', () => {
+      const store = { ...A, store: 'vault', term: 0, ttl: 60 };
+      expect(box.ask('lease.take', store)).toMatchObject({ term: 1 });
+      expect(box.ask('lease.take', { ...store, least: 58 })).toMatchObject({ ok: true, term: 58 });
+      expect(box.ask('lease.take', store)).toMatchObject({ term: 58 });
+      expect(box.ask('lease.take', { ...store, ...B, least: 90 })).toMatchObject({ ok: false, code: 'lease-held' });
+      // As a host that has seen 58: while that run holds the group here nothing lets another one past.
+      const given = { ...B, term: 2, ttl: 60 };
+      const held = box.ask('lease.take', given);
+      expect(held).toMatchObject({ ok: false, code: 'fenced' });
+      expect(held).not.toHaveProperty('seen');
+      box.ask('lease.release', { ...A, term: 58 });
+      expect(box.ask('lease.take', given)).toMatchObject({ ok: false, code: 'fenced', seen: 58 });
+      expect(box.ask('lease.take', { ...given, term: 59 })).toMatchObject({ ok: true, term: 59 });
+    });
+
     it('S4 two at once: one gets it', async () => {
       const take = (who: typeof A): [string, Record<string, string | number>] => [
         'lease.take',

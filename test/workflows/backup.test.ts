@@ -154,6 +154,31 @@ test('a target that is away keeps the run waiting, and what no waiting mends end
   });
 });
 
+test('S4 a target that was replaced counts anew: the run asks it for a term above what the hosts have seen', async () => {
+  const taken: unknown[] = [];
+  const intercept = (call: FakeCall): { term: unknown } | undefined => {
+    if (call.verb !== 'lease.take') return undefined;
+    taken.push([call.host, call.args.term, call.args.least]);
+    if (call.host === 'target' && call.args.term === 0) return { term: call.args.least ?? 1 };
+    if (call.host === 'app-2' && Number(call.args.term) < 58) {
+      const { host, verb } = call;
+      throw new HostError({ host, verb, code: 'fenced', message: 'term 57 has been here', detail: { seen: 57 } });
+    }
+    return undefined;
+  };
+  await withFleet({ engine, fake: { intercept } }, async () => {
+    expect((await (await start(backupInput(fleetRunbook(2)))).result()).state).toBe('Completed');
+  });
+  expect(taken).toEqual(
+    expect.arrayContaining([
+      ['target', 0, undefined],
+      ['app-2', 1, undefined],
+      ['target', 0, 58],
+      ['app-2', 58, undefined],
+    ]),
+  );
+});
+
 test('S3 a run whose group was taken over ends by itself: no answer could let it go on', async () => {
   const intercept = (call: FakeCall): undefined => {
     if (call.verb === 'job.start' && call.args.kind === 'send') refuse(call, 'fenced');
