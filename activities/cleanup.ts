@@ -1,4 +1,5 @@
 /** What a run leaves behind is taken away again: its jobs, grants and snapshots, on every host that can be reached. */
+import { activityInfo } from '@temporalio/activity';
 import { HostError } from '../hosts/errors';
 import type { HostRef } from '../hosts/hosts';
 import type { ActivityDeps, RunFence } from './context';
@@ -9,9 +10,15 @@ export interface CleanupInput {
   hosts: HostRef[];
 }
 
+/** The attempt from which an unreachable host is left to others; the ones before take some ten seconds. */
+const LAST_TRY = 4;
+
 /** Makes the activities `closeGrants`, `dropSnapshots` and `forgetRun`. */
 export function cleanupActivities({ hosts }: ActivityDeps) {
-  /** Visits every host; the ones that can't be reached are named, since the next run or `doctor --fix` must mend them. */
+  /**
+   * Visits every host; the ones that can't be reached are named, since the next run or `doctor --fix` must mend them. Not at the first
+   * tries: an sshd that restarts must not leave a snapshot behind.
+   */
   async function everywhere(
     input: CleanupInput,
     each: (host: HostRef) => Promise<unknown>,
@@ -24,7 +31,8 @@ export function cleanupActivities({ hosts }: ActivityDeps) {
         try {
           await each(host);
         } catch (error) {
-          if (!(error instanceof HostError) || error.code !== 'unreachable') throw error;
+          const away = error instanceof HostError && error.code === 'unreachable';
+          if (!away || activityInfo().attempt < LAST_TRY) throw error;
           unreachable.push(host.name);
         }
       },

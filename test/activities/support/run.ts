@@ -33,9 +33,9 @@ export function bench(options: FakeOptions & { openSigner?: ActivityDeps['openSi
   return { ...again(), fleet, activities };
 }
 
-/** The environment of a further activity over the same fleet. */
-export function again(): Pick<Bench, 'env'> {
-  return { env: new MockActivityEnvironment({ attempt: 1 }, { logger: new DefaultLogger('ERROR') }) };
+/** The environment of a further activity over the same fleet, or of a later attempt at one. */
+export function again(attempt = 1): Pick<Bench, 'env'> {
+  return { env: new MockActivityEnvironment({ attempt }, { logger: new DefaultLogger('ERROR') }) };
 }
 
 export const FENCE = { group: 'portal', run: 'run-00000001', term: 1, round: 0 };
