@@ -4,6 +4,7 @@ import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { ApplicationFailure } from '@temporalio/activity';
+import { redactText } from '../planning/redact-text';
 import type { Notify, NotifyEvent, Secret } from '../runbooks/types';
 import type { ActivityDeps } from './context';
 import { asActivity } from './context';
@@ -30,7 +31,7 @@ export function notifyActivities({ logger }: ActivityDeps) {
     const { to, notice } = input;
     const wanted = to.filter((each) => each.on.includes(notice.event));
     const results = await Promise.allSettled(wanted.map((each) => send({ to: each, notice })));
-    const failed = results.flatMap((each) => (each.status === 'rejected' ? [String(each.reason)] : []));
+    const failed = results.flatMap((each) => (each.status === 'rejected' ? [redactText(String(each.reason))] : []));
     logger.info(
       { run: notice.run, event: notice.event, sent: wanted.length - failed.length, failed: failed.length },
       'notified',
@@ -49,7 +50,8 @@ export function notifyActivities({ logger }: ActivityDeps) {
 async function send({ to, notice }: { to: Notify; notice: Notice }): Promise<void> {
   const signal = AbortSignal.timeout(TIMEOUT_MS);
   const body = JSON.stringify({ resurgoNotice: 1, ...notice, atMs: Date.now() });
-  const headers: Record<string, string> = { 'content-type': 'application/json' };
+  const { url, headers: login } = withoutLogin(to.url);
+  const headers: Record<string, string> = { 'content-type': 'application/json', ...login };
   if (to.secret !== null) {
     headers['x-resurgo-signature'] = `sha256=${createHmac('sha256', await readSecret(to.secret))
       .update(body)
@@ -57,9 +59,24 @@ async function send({ to, notice }: { to: Notify; notice: Notice }): Promise<voi
   }
   const response =
     to.kind === 'ping'
-      ? await fetch(pingUrl({ url: to.url, event: notice.event }), { method: 'POST', body: notice.message, signal })
-      : await fetch(to.url, { method: 'POST', headers, body, signal });
-  if (!response.ok) throw new Error(`${new URL(to.url).host} answered ${response.status}`);
+      ? await fetch(pingUrl({ url, event: notice.event }), {
+          method: 'POST',
+          headers: login,
+          body: notice.message,
+          signal,
+        })
+      : await fetch(url, { method: 'POST', headers, body, signal });
+  if (!response.ok) throw new Error(`${new URL(url).host} answered ${response.status}`);
+}
+
+/** A user and password in the address go into a header: `fetch` refuses such an address, and names it whole in its error. */
+function withoutLogin(address: string): { url: string; headers: Record<string, string> } {
+  const url = new URL(address);
+  const { username, password } = url;
+  if (username === '' && password === '') return { url: address, headers: {} };
+  [url.username, url.password] = ['', ''];
+  const login = Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString('base64');
+  return { url: url.href, headers: { authorization: `Basic ${login}` } };
 }
 
 /** The healthchecks convention: the bare address is success, `/start` and `/fail` the others. */

@@ -9,15 +9,18 @@ import { registerEngine } from './commands/engine';
 import { registerEnroll } from './commands/enroll';
 import { registerFind } from './commands/find';
 import { registerHand } from './commands/hand';
+import { registerHelp } from './commands/help';
 import { registerList } from './commands/list';
 import { registerPrune } from './commands/prune';
 import { registerRestore } from './commands/restore';
 import { registerRunbook } from './commands/runbook';
 import { registerRuns } from './commands/runs';
 import { registerSchedule } from './commands/schedule';
+import { registerShow } from './commands/show';
 import { registerSnapshots } from './commands/snapshots';
 import { registerStatus } from './commands/status';
 import { EXIT, explain } from './exit';
+import { watchOutput } from './output';
 import { packageVersion } from '../workers/bundle';
 
 /** In the order of `--help`: what a new operator needs first comes first. */
@@ -29,6 +32,7 @@ const COMMANDS = [
   registerRestore,
   registerStatus,
   registerList,
+  registerShow,
   registerFind,
   registerDiff,
   registerAdopt,
@@ -39,6 +43,7 @@ const COMMANDS = [
   registerSnapshots,
   registerEngine,
   registerCompletion,
+  registerHelp,
 ];
 
 /** The whole program, for the entry below and for tests. */
@@ -49,23 +54,38 @@ export function program(): Command {
     .option('-r, --runbook <file>', 'the runbook', process.env.RESURGO_RUNBOOK ?? 'resurgo.yaml')
     .option('--json', 'one JSON object a line instead of text')
     .option('-q, --quiet', 'only results and trouble')
+    .addHelpText('after', '\nExample:\n  $ resurgo init\n  $ resurgo backup portal\n  $ resurgo help restore')
+    .helpCommand(false)
     .showHelpAfterError('(see --help)')
     .exitOverride();
   for (const register of COMMANDS) register(root);
   return root;
 }
 
-/** Runs the command line; sets the exit code, never throws. */
-export async function main(argv: readonly string[]): Promise<void> {
+/** Parses and carries out one command line; what goes wrong is told, and the exit code says it. Never throws. */
+export async function carryOut(argv: readonly string[]): Promise<number> {
+  const root = program();
   try {
-    await program().parseAsync([...argv]);
+    await root.parseAsync([...argv]);
+    return Number(process.exitCode ?? EXIT.ok);
   } catch (error) {
-    const { message, exitCode } = explain(error);
-    if (message !== '') process.stderr.write(`${message}\n`);
-    process.exitCode = exitCode;
+    const { message, told, code, exitCode } = explain(error);
+    if (!told) process.stderr.write(`${message}\n`);
+    // Known once the line was parsed, wherever on it the option stands.
+    if (exitCode !== EXIT.ok && root.getOptionValue('json') === true)
+      process.stdout.write(`${JSON.stringify({ type: 'error', code, message: message.trim() })}\n`);
+    return exitCode;
   }
+}
+
+/** Runs the command line and ends the process. */
+export async function main(argv: readonly string[]): Promise<void> {
+  watchOutput();
+  process.exitCode = await carryOut(argv);
+  // An error of the last write is told in a later turn.
+  await new Promise((resolve) => setImmediate(resolve));
   // An unfinished handle (a broken connection's timer, say) must not keep a finished command alive.
-  process.exit(process.exitCode ?? EXIT.ok);
+  process.exit();
 }
 
 if (require.main === module || process.env.RESURGO_MAIN === '1') void main(process.argv);

@@ -1,4 +1,5 @@
 /** How a command speaks: text for people on stdout, one JSON object a line with `--json`, trouble on stderr. */
+import { EXIT } from './exit';
 
 /** A value that survives JSON. */
 export type Json = string | number | boolean | null | undefined | readonly Json[] | { readonly [key: string]: Json };
@@ -36,6 +37,19 @@ export class Output {
   }
 }
 
+/**
+ * What happens when nobody takes what is said. A result that can't be written (a full disk) is told and ends the process with 1: it
+ * must not pass for one that was given. A reader that has gone (`| head`) has what it wanted, and nothing is told.
+ */
+export function watchOutput(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') process.stderr.write(`the output can't be written: ${error.message}\n`);
+    process.exit(EXIT.failed);
+  });
+  // Where trouble can't be told there is nowhere left to tell it; the exit code still does.
+  process.stderr.on('error', () => undefined);
+}
+
 /** Rows as columns, the first one the heads; every cell is made printable. */
 export function table(rows: readonly (readonly string[])[]): string {
   const widths: number[] = [];
@@ -53,6 +67,12 @@ export function table(rows: readonly (readonly string[])[]): string {
 /** Control characters shown as escapes: names come from hosts that may be hostile (S29). */
 export function printable(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}]/gu, (char) => `\\u${(char.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`);
+}
+
+/** A moment as people read it: `2026-11-21 01:30:00 UTC`; what is none stays as it is. */
+export function instant(moment: string | Date): string {
+  const date = new Date(moment);
+  return Number.isNaN(date.getTime()) ? String(moment) : `${date.toISOString().slice(0, 19).replace('T', ' ')} UTC`;
 }
 
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];

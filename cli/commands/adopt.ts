@@ -38,6 +38,7 @@ export function registerAdopt(program: Command): void {
 }
 
 async function adopt(context: CliContext, group: string | undefined, approve: string | undefined): Promise<number> {
+  if (approve !== undefined && approve.length < TYPED) throw noSuchKey(approve);
   const { entries, name } = await entriesOf(context, group);
   const genuine = await genuineSigners({ stateDir: context.stateDir });
   const foreign = foreignOf({ entries, genuine });
@@ -110,10 +111,13 @@ async function asked(context: CliContext): Promise<string | undefined> {
 function pick({ foreign, typed }: { foreign: readonly Foreign[]; typed: string }): Foreign {
   const matching = typed.length < TYPED ? [] : foreign.filter((each) => each.publicKeyHex.startsWith(typed));
   const [only] = matching;
-  if (only === undefined || matching.length > 1)
-    throw new CliError(
-      `"${printable(typed)}" is not the beginning (${TYPED} digits or more) of one of the keys shown; nothing was adopted`,
-      EXIT.usage,
-    );
+  if (only === undefined || matching.length > 1) throw noSuchKey(typed);
   return only;
+}
+
+function noSuchKey(typed: string): CliError {
+  return new CliError(
+    `"${printable(typed)}" is not the beginning (${TYPED} digits or more) of one of the keys shown; nothing was adopted`,
+    EXIT.usage,
+  );
 }

@@ -51,12 +51,12 @@ async function backup(
     out,
     comeBack,
     leaveWaiting: true,
-    show: (report) => showReport(context, report as BackupReport),
+    show: (report) => showBackupReport(context, report as BackupReport),
   });
 }
 
 /** A report in words; a partial backup is never exit 0. */
-export function showReport({ out }: CliContext, report: BackupReport): number {
+export function showBackupReport({ out }: CliContext, report: BackupReport): number {
   const { state, id, pauseMs, label, sources, warnings } = report;
   const rows = sources.map((each) =>
     each.state === 'ok'

@@ -13,7 +13,10 @@ async function worker(): Promise<number> {
 }
 
 export function registerEngine(program: Command): void {
-  const engine = program.command('engine').description('the embedded Temporal server and its worker');
+  const engine = program
+    .command('engine')
+    .description('the embedded Temporal server and its worker')
+    .addHelpText('after', '\nExample:\n  $ resurgo engine status');
   engine
     .command('start')
     .description('start what is not running')

@@ -70,6 +70,7 @@ export function registerEnroll(program: Command): void {
   program
     .command('keys')
     .description("the director's keys")
+    .addHelpText('after', '\nExample:\n  $ resurgo keys rotate')
     .command('rotate')
     .description('replace the login key on every host; cut off anywhere, the next call goes on')
     .option('--key <file>', KEY_HELP)

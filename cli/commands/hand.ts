@@ -56,8 +56,10 @@ type Outcome =
   | { host: string; ok: false; message: string };
 
 async function pause(context: CliContext, asked: { group: string; for?: string }): Promise<number> {
+  // Before anything is read or asked.
+  const forS = asked.for === undefined ? undefined : seconds(asked.for);
   const { setup, hosts } = await fleet(context, asked.group);
-  const maxPauseS = asked.for === undefined ? setup.group.quiesce.maxPauseS : seconds(asked.for);
+  const maxPauseS = forS ?? setup.group.quiesce.maxPauseS;
   const step = 'hand-pause';
   // The group stays held while it is paused: a sweep takes what nobody holds for the leftover of a dead run.
   const hand = await takeHand({ hosts, setup, step, ttlS: maxPauseS + HOLD_LONGER_S, withoutStore: false });

@@ -1,4 +1,4 @@
-/** `resurgo list` and `show`: read the store itself, with the engine down or gone. */
+/** `resurgo list`: reads the store itself, with the engine down or gone. */
 import type { Command } from '@commander-js/extra-typings';
 import { genuineSigners } from '../../hosts/adopted-signers';
 import { readBackups } from '../../hosts/backups';
@@ -16,13 +16,6 @@ export function registerList(program: Command): void {
     .description('the backups of a group, as its store shows them')
     .addHelpText('after', '\nExample:\n  $ resurgo list portal')
     .action((group, _options, command) => run(command, (context) => list(context, group)));
-  program
-    .command('show')
-    .argument('<id>', 'a backup id, or `latest`')
-    .argument('[group]', 'the protection group')
-    .description('everything that one backup says about itself')
-    .addHelpText('after', '\nExample:\n  $ resurgo show latest portal')
-    .action((id, group, _options, command) => run(command, (context) => show(context, id, group)));
 }
 
 async function list(context: CliContext, group?: string): Promise<number> {
@@ -39,18 +32,8 @@ async function list(context: CliContext, group?: string): Promise<number> {
       : table([['id', 'state', 'label', 'sources', 'size', ''], ...rows]),
     ...(incomplete === null ? [] : [`run ${incomplete} is writing, or died while it was; what it wrote is no backup`]),
   ].join('\n');
-  context.out.result({ json: { group: name, incomplete, backups: entries.map(asJson) }, text });
+  context.out.result({ json: { group: name, incomplete, backups: entries.map(entryJson) }, text });
   return EXIT.ok;
-}
-
-async function show(context: CliContext, id: string, group?: string): Promise<number> {
-  const { entries, name } = await entriesOf(context, group);
-  const entry = pick({ entries, id, group: name });
-  context.out.result({
-    json: asJson(entry),
-    text: JSON.stringify(entry.manifest ?? { id: entry.id, problem: entry.problem }, null, 2),
-  });
-  return entry.problem === undefined ? EXIT.ok : EXIT.failed;
 }
 
 /** The store's entries of one group. */
@@ -115,7 +98,8 @@ export function unknownKey(signedBy: string): string {
   return `signed by the unknown key ${signedBy.slice(0, 12)}`;
 }
 
-function asJson({ id, manifest, problem, signedBy, usedBytes, holds }: StoreEntry): Json {
+/** One backup of a store for `--json`. */
+export function entryJson({ id, manifest, problem, signedBy, usedBytes, holds }: StoreEntry): Json {
   return {
     id,
     problem,

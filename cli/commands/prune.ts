@@ -85,7 +85,7 @@ async function carryOut(
     handle,
     out,
     comeBack,
-    show: (report) => showReport(context, report as PruneReport),
+    show: (report) => showPruneReport(context, report as PruneReport),
   });
 }
 
@@ -105,7 +105,8 @@ export function planText({ plan, group }: { plan: PrunePlan; group: string }): s
   return `${table(rows)}\n${sum}`;
 }
 
-function showReport({ out }: CliContext, report: PruneReport): number {
+/** A report in words, and the exit code that it means. */
+export function showPruneReport({ out }: CliContext, report: PruneReport): number {
   const { state, removed, kept, warnings } = report;
   const freed = removed.reduce((sum, each) => sum + (each.freedBytes ?? 0), 0);
   out.result({

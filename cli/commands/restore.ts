@@ -84,7 +84,7 @@ async function restore(
     out,
     comeBack: started.comeBack,
     leaveWaiting: true,
-    show: (report: unknown) => showReport(context, report as RestoreReport),
+    show: (report: unknown) => showRestoreReport(context, report as RestoreReport),
   };
   if (options.approve !== undefined || planOnly) return followToEnd(following);
   const asks = (questions: readonly OpenQuestion[]): boolean => questions.some((each) => each.step === 'approve');
@@ -148,7 +148,8 @@ function stopsText({ stops }: RestorePlan): string {
   return `${stops[0]?.what ?? ''} on ${waves.join(', then on ')}`;
 }
 
-function showReport({ out }: CliContext, report: RestoreReport): number {
+/** A report in words, and the exit code that it means. */
+export function showRestoreReport({ out }: CliContext, report: RestoreReport): number {
   const { state, items, hosts, warnings, hash, plan } = report;
   const short = hash.slice(0, SHORT_HASH);
   const text =

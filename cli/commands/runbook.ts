@@ -16,7 +16,10 @@ import { printable } from '../output';
 import type { Json } from '../output';
 
 export function registerRunbook(program: Command): void {
-  const runbook = program.command('runbook').description('check, show and complete the runbook');
+  const runbook = program
+    .command('runbook')
+    .description('check, show and complete the runbook')
+    .addHelpText('after', '\nExample:\n  $ resurgo runbook validate resurgo.yaml');
   runbook
     .command('validate')
     .argument('[file]', 'the runbook; the one of --runbook without it')
@@ -47,6 +50,7 @@ export function registerRunbook(program: Command): void {
   program
     .command('import')
     .description('make a runbook from what describes the fleet already')
+    .addHelpText('after', '\nExample:\n  $ resurgo import ansible inventories/prod/hosts -o resurgo.yaml')
     .command('ansible')
     .argument('<inventory>', 'an inventory file, INI or YAML; group_vars and host_vars beside it are read too')
     .option('-o, --output <file>', 'write it there (never over an existing file) instead of to stdout')

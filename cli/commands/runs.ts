@@ -1,7 +1,6 @@
 /** `resurgo runs`, `watch`, `retry`, `skip`, `abort`, `cancel`: what runs now, what waits for a person, and the person's answer. */
 import type { Command } from '@commander-js/extra-typings';
 import type { Client, WorkflowExecutionInfo, WorkflowHandle } from '@temporalio/client';
-import { z } from 'zod';
 import { parseWorkflowId } from '../../planning/ids';
 import type { DecideInput } from '../../workflows/gate';
 import { operator, run as inContext } from '../context';
@@ -10,6 +9,7 @@ import { CliError, EXIT } from '../exit';
 import { followToEnd } from '../follow';
 import { questionsOf } from '../look';
 import { duration, table } from '../output';
+import { showReport } from './reports';
 import { answerRun, NO_WORKER, servingNow } from '../serving';
 
 const ANSWERS = {
@@ -139,19 +139,9 @@ async function watch(context: CliContext, id: string): Promise<number> {
     handle,
     out: context.out,
     comeBack: `resurgo watch ${id}`,
-    show: (report) => {
-      const { state, id: backup } = endedShape.parse(report);
-      context.out.result({
-        json: { type: 'ended', state, id: backup },
-        text: `${state ?? 'done'}${backup === undefined ? '' : `: ${backup}`}`,
-      });
-      return state === 'Partial' ? EXIT.incomplete : EXIT.ok;
-    },
+    show: (report) => showReport(context, { kind: parseWorkflowId(handle.workflowId)?.kind, report }),
   });
 }
-
-/** What the reports of all kinds of run have in common. */
-const endedShape = z.looseObject({ state: z.string().optional(), id: z.string().optional() });
 
 async function decide(context: CliContext, { id, answer }: { id: string; answer: DecideInput }): Promise<number> {
   const { client } = await context.engine();

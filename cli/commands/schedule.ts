@@ -14,7 +14,10 @@ import type { Applied } from './schedule-plan';
 const NEXT_RUNS = 3;
 
 export function registerSchedule(program: Command): void {
-  const schedule = program.command('schedule').description('regular backups, from the runbook (cron in UTC)');
+  const schedule = program
+    .command('schedule')
+    .description('regular backups, from the runbook (cron in UTC)')
+    .addHelpText('after', '\nExample:\n  $ resurgo schedule apply');
   schedule
     .command('apply')
     .argument('[group]', 'the protection group; all of the runbook without it')

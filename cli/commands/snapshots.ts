@@ -31,6 +31,7 @@ export function registerSnapshots(program: Command): void {
 interface Found {
   host: string;
   snapshots: (SnapshotOnHost & { leftover: boolean })[];
+  /** Begins with the host's name. */
   problem: string | undefined;
 }
 
@@ -64,14 +65,20 @@ async function snapshots(context: CliContext, asked: string | undefined): Promis
     },
     text: [
       rows.length === 0
-        ? `no snapshot of ${group} on ${found.length - problems.length} of ${found.length} hosts`
+        ? none({ group, asked: found.length, away: problems.length })
         : table([['host', 'source', 'kind', 'run', 'age', 'size', ''], ...rows]),
       ...(leftovers ? ['leftovers are of runs that ended; take them away with: resurgo doctor --fix'] : []),
     ].join('\n'),
   });
-  for (const { host, problem = '' } of problems) context.out.warn(`${host}: ${problem}`);
+  for (const { problem = '' } of problems) context.out.warn(problem);
   if (problems.length === 0) return EXIT.ok;
   return problems.length === found.length ? EXIT.failed : EXIT.incomplete;
+}
+
+/** What an empty table means: of a host that did not answer nothing is known. */
+function none({ group, asked, away }: { group: string; asked: number; away: number }): string {
+  if (away === asked) return `no host of ${group} answered: its snapshots are not known`;
+  return `no snapshot of ${group} on ${away === 0 ? '' : 'those that answered, '}${asked - away} of ${asked} hosts`;
 }
 
 function whose({ run, safety }: SnapshotOnHost): string {
@@ -96,7 +103,7 @@ async function drop(context: CliContext, asked: string | undefined, run: string)
       (each) => each.host === host.name && each.snapshots.some((one) => one.run === run && one.safety === true),
     ),
   );
-  for (const { host, problem } of found) if (problem !== undefined) context.out.warn(`${host}: ${problem}`);
+  for (const { problem } of found) if (problem !== undefined) context.out.warn(problem);
   if (holding.length === 0)
     throw new CliError(`there is no safety snapshot of ${run}; \`resurgo snapshots ${group}\` lists them`);
   const step = 'hand-drop';

@@ -296,6 +296,44 @@ describe('the hand', () => {
   });
 });
 
+test('a backup in words: state, instant, sources with label and evidence, contacts and notes; --json has the manifest', async () => {
+  store(entry({ id: '20260101_010000', state: 'Partial', holds: ['audit'] }));
+  const { code, stdout } = await run('show', '20260101_010000');
+  expect(code).toBe(0);
+  expect(stdout).toMatch(
+    /^backup 20260101_010000 of portal: Partial, filesystem consistent\nfrozen 2026-01-01 01:00:00 UTC/,
+  );
+  expect(stdout).toMatch(/prod-app-2:\/srv\/data +ok +filesystem +10 +1000 B +btrfs snapshot, atomic/);
+  expect(stdout).toMatch(/prod-app-1:\/srv\/data +MISSING +it was off/);
+  expect(stdout).toContain('contact: Ada, +46\nnotes: ring first\n');
+  expect(stdout).toContain('held: audit');
+  expect(JSON.parse((await run('--json', 'show', '20260101_010000')).stdout)).toMatchObject({
+    manifest: { contacts: [{ name: 'Ada' }] },
+  });
+  fleet.host('target').backups[0]!.manifest = '';
+  expect(await run('show', '20260101_010000')).toMatchObject({
+    code: 1,
+    stdout: expect.stringContaining('UNUSABLE: its manifest is missing') as string,
+  });
+});
+
+test('snapshots of hosts that are away are not known, and each is named once', async () => {
+  intercept = (call) => {
+    if (call.host !== 'app-1') return undefined;
+    throw new HostError({ host: call.host, verb: call.verb, code: 'unreachable', message: 'no route' });
+  };
+  const one = await run('snapshots');
+  expect(one).toMatchObject({ code: 3, stdout: 'no snapshot of portal on those that answered, 1 of 2 hosts\n' });
+  expect(one.stderr).toMatch(/^app-1: (?!app-1)/);
+  intercept = (call) => {
+    throw new HostError({ host: call.host, verb: call.verb, code: 'unreachable', message: 'no route' });
+  };
+  expect(await run('snapshots')).toMatchObject({
+    code: 1,
+    stdout: 'no host of portal answered: its snapshots are not known\n',
+  });
+});
+
 test('S8 snapshots of no living run are named as leftovers', async () => {
   fleet
     .host('app-1')

@@ -89,6 +89,13 @@ test('usage errors exit 2, help exits 0 with an example for every command', asyn
   expect((await resurgo('nosuch')).code).toBe(2);
   expect((await resurgo('pause')).code).toBe(2);
   const ours = [
+    'runbook',
+    'import',
+    'keys',
+    'engine',
+    'schedule',
+    'help',
+    'show',
     'init',
     'find',
     'diff',
@@ -108,7 +115,7 @@ test('usage errors exit 2, help exits 0 with an example for every command', asyn
     ['schedule', 'show'],
     ['schedule', 'remove'],
   ];
-  for (const path of [...ours.map((each) => [each]), ...nested]) {
+  for (const path of [[], ...ours.map((each) => [each]), ...nested]) {
     const { code, stdout } = await resurgo(...path, '--help');
     expect([path, code, stdout.includes('Example:\n  $ resurgo')]).toEqual([path, 0, true]);
   }

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
-import { redactLine, redactText, redactValue } from '../../workers/redact';
+import { redactText } from '../../planning/redact-text';
+import { redactLine, redactValue } from '../../workers/redact';
 
 const KEY = '-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXk\n-----END OPENSSH PRIVATE KEY-----';
 

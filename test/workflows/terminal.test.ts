@@ -209,4 +209,51 @@ test('a plan is approved by its hash as the events have it, all 64 digits; less 
   });
 });
 
+test('show of a run that waits has its steps, its plan and the hash; once it has ended, its report', async () => {
+  await withBackup(async () => {
+    const waits = await command('restore', 'latest');
+    expect(waits.code).toBe(3);
+    const [, run = ''] = RUN.exec(waits.stdout) ?? [];
+    const shown = await command('show', run);
+    expect(shown).toMatchObject({ code: 0, stderr: '' });
+    expect(shown.stdout).toContain(`restore of portal, run ${run}: waits for you`);
+    expect(shown.stdout).toMatch(/look and count +done/);
+    expect(shown.stdout).toMatch(/app-1:\/srv\/data +→ app-1:\/srv\/data/);
+    const [, short = ''] = new RegExp(`resurgo approve ${run} ([0-9a-f]{12})\n`).exec(shown.stdout) ?? [];
+    const json = event.parse(JSON.parse((await command('--json', 'show', run)).stdout));
+    expect(json).toMatchObject({ type: 'run', run, status: 'RUNNING', plan: { items: [{ safety: 'btrfs' }] } });
+    expect(json.hash?.slice(0, 12)).toBe(short);
+    await handleOf('restore', run).executeUpdate('decide', {
+      args: [{ decision: 'approve', step: 'approve', hash: short, by: 'anna' }],
+    });
+    await handleOf('restore', run).result();
+    const ended = await command('show', run);
+    expect(ended.stdout).toMatch(/: completed\n[\s\S]*Completed: every restored file was compared/);
+    const watched = await command('watch', run);
+    expect(watched).toMatchObject({ code: 0, stdout: expect.stringMatching(/app-1: /) as string });
+    expect(await command('show', 'r19700101t000000z-000000')).toMatchObject({ code: 1 });
+  });
+});
+
+test('S18 who comes back to a partial backup learns what is missing and why, with exit 3', async () => {
+  const intercept = (call: FakeCall): undefined => {
+    if (call.host === 'app-2' && call.verb !== 'lease.release')
+      throw new HostError({ host: call.host, verb: call.verb, code: 'unreachable', message: 'said the test' });
+  };
+  await withFleet({ engine, fake: { intercept } }, async () => {
+    const input = backupInput(fleetRunbook(2, { on_unreachable: 'partial' }));
+    const handle = await engine.env.client.workflow.start<typeof backup>('backup', {
+      workflowId: `backup/portal/${input.run}`,
+      taskQueue: CONTROL_QUEUE,
+      args: [input],
+    });
+    await handle.result();
+    writeFileSync(path.join(folder, 'backups.json'), '[]');
+    const ran = await command('watch', input.run);
+    expect(ran.code).toBe(3);
+    expect(ran.stdout).toMatch(/^Partial: backup \d{8}_\d{6} .*everything stood still for/m);
+    expect(ran.stdout).toMatch(/app-2@\S+ +MISSING .*said the test/);
+  });
+});
+
 const event = z.looseObject({ type: z.string(), run: z.string().optional(), hash: z.string().optional() });

@@ -1,6 +1,5 @@
 /** Runs one command line in this process and says what it wrote and how it would have exited. */
-import { program } from '../../../cli/main';
-import { EXIT, explain } from '../../../cli/exit';
+import { carryOut } from '../../../cli/main';
 
 export interface Ran {
   code: number;
@@ -8,7 +7,7 @@ export interface Ran {
   stderr: string;
 }
 
-/** Never throws for a command's own failure: that is its exit code. */
+/** Never throws: a command's own failure is its exit code. */
 export async function resurgo(...args: string[]): Promise<Ran> {
   let stdout = '';
   let stderr = '';
@@ -23,18 +22,11 @@ export async function resurgo(...args: string[]): Promise<Ran> {
   const before = process.exitCode;
   process.exitCode = undefined;
   try {
-    await program().parseAsync(['node', 'resurgo', ...args]);
-    return { code: exitCode(), stdout, stderr };
-  } catch (error) {
-    const { message, exitCode } = explain(error);
-    return { code: exitCode, stdout, stderr: stderr + message };
+    const code = await carryOut(['node', 'resurgo', ...args]);
+    return { code, stdout, stderr };
   } finally {
     process.exitCode = before;
     out.mockRestore();
     err.mockRestore();
   }
-}
-
-function exitCode(): number {
-  return Number(process.exitCode ?? EXIT.ok);
 }

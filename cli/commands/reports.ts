@@ -1,0 +1,34 @@
+/** The report of a run that has ended, in the words of its own command, whoever asks for it and when. */
+import { z } from 'zod';
+import type { WorkflowKind } from '../../planning/ids';
+import type { BackupReport } from '../../workflows/backup';
+import type { PruneReport } from '../../workflows/prune';
+import type { RestoreReport } from '../../workflows/restore';
+import type { CliContext } from '../context';
+import { EXIT } from '../exit';
+import { showBackupReport } from './backup';
+import { showPruneReport } from './prune';
+import { showRestoreReport } from './restore';
+
+/** Shows a report; its exit code is that of the command that started the run. */
+export function showReport(
+  context: CliContext,
+  { kind, report }: { kind: WorkflowKind | undefined; report: unknown },
+): number {
+  if (kind === 'backup') return showBackupReport(context, report as BackupReport);
+  if (kind === 'restore') return showRestoreReport(context, report as RestoreReport);
+  if (kind === 'prune') return showPruneReport(context, report as PruneReport);
+  return showAny(context, report);
+}
+
+/** What the reports of all kinds of run have in common. */
+const anyReport = z.looseObject({ state: z.string().optional(), id: z.string().optional() });
+
+function showAny({ out }: CliContext, report: unknown): number {
+  const { state, id } = anyReport.parse(report);
+  out.result({
+    json: { type: 'ended', state, id },
+    text: `${state ?? 'done'}${id === undefined ? '' : `: ${id}`}`,
+  });
+  return state === 'Partial' ? EXIT.incomplete : EXIT.ok;
+}

@@ -1,0 +1,100 @@
+/** What a command says, and its exit code, when it is used wrongly or can't do what it was asked. */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fleetRunbook } from './support/fleet-runbook';
+import { resurgo } from './support/run';
+
+const ROOT = path.resolve(__dirname, '../..');
+const state = process.env.RESURGO_STATE;
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(path.join(tmpdir(), 'resurgo-trouble-'));
+  // No keys, no fleet: whatever asks for them fails with 1.
+  process.env.RESURGO_STATE = path.join(folder, 'state');
+  writeFileSync(path.join(folder, 'fleet.yaml'), fleetRunbook(1));
+});
+afterEach(() => {
+  if (state === undefined) delete process.env.RESURGO_STATE;
+  else process.env.RESURGO_STATE = state;
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const run = (...args: string[]) => resurgo('-r', path.join(folder, 'fleet.yaml'), ...args);
+
+test.each([
+  [['restore', 'latest', '--to', 'relative'], '--to wants an absolute folder'],
+  [['restore', 'latest', '--to', '/x', '--into', 'other.yaml'], 'exclude each other'],
+  [['restore', 'latest', '--approve', 'yes'], '--approve wants the hash'],
+  [['pause', 'portal', '--for', '20x'], '--for wants a duration'],
+  [['adopt', '--approve', 'f'], 'nothing was adopted'],
+  [['find', '/x', '--limit', '0'], '--limit wants'],
+])('wrong options are told before anything is read: %j exits 2', async (args, message) => {
+  expect(await run(...args)).toMatchObject({ code: 2, stderr: expect.stringContaining(message) as string });
+});
+
+test.each([
+  [['list'], 1, 'failed', 'keys'],
+  [['restore', 'latest', '--to', 'relative'], 2, 'usage', '--to wants an absolute folder'],
+  [['list', 'nosuch'], 2, 'usage', 'no group'],
+  [['nosuch'], 2, 'usage', "unknown command 'nosuch'"],
+  [['list', '--nosuch'], 2, 'usage', "unknown option '--nosuch'"],
+])('--json has one object for a failure: %j', async (args, exit, code, message) => {
+  const ran = await run('--json', ...args);
+  expect(ran.code).toBe(exit);
+  const lines = ran.stdout.trim().split('\n');
+  expect(lines).toHaveLength(1);
+  expect(JSON.parse(lines[0] ?? '')).toEqual({
+    type: 'error',
+    code: expect.stringContaining(code) as string,
+    message: expect.stringContaining(message) as string,
+  });
+  expect(ran.stderr).toContain(message);
+  expect((await run(...args)).stdout).toBe('');
+});
+
+test('--json names the code of a runbook that is wrong', async () => {
+  writeFileSync(path.join(folder, 'fleet.yaml'), 'version: 1\nhosts:\n  a: { adress: x }\n');
+  const ran = await run('--json', 'list');
+  expect(ran.code).toBe(2);
+  expect(JSON.parse(ran.stdout)).toMatchObject({ type: 'error', code: 'bad-runbook' });
+});
+
+test('help of what there is exits 0, of what there is not 2, however deep', async () => {
+  expect(await run('help', 'schedule', 'apply')).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining('Usage: resurgo schedule apply') as string,
+  });
+  expect((await run('help')).code).toBe(0);
+  for (const args of [
+    ['help', 'nosuch'],
+    ['help', 'schedule', 'nosuch'],
+    ['runbook', 'help', 'nosuch'],
+  ])
+    expect([args, (await run(...args)).code]).toEqual([args, 2]);
+  expect((await run('help', 'schedule', 'nosuch')).stderr).toContain("unknown command 'schedule nosuch'");
+});
+
+describe('where the output goes', () => {
+  const shell = (line: string) =>
+    spawnSync(
+      'bash',
+      ['-o', 'pipefail', '-c', `"$0" -r ./test/workers/fixtures/register.js cli/main.ts ${line}`, process.execPath],
+      { cwd: ROOT, encoding: 'utf8', timeout: 60_000 },
+    );
+
+  test('a full disk is told in a line, and the exit code is 1', () => {
+    const ran = shell('runbook schema > /dev/full');
+    expect(ran.stderr).toMatch(/^the output can't be written: ENOSPC[^\n]*\n$/);
+    expect(ran.status).toBe(1);
+  });
+
+  test('a reader that has gone is no trouble', () => {
+    expect(shell('runbook schema | true').stderr).toBe('');
+  });
+
+  test('trouble that can not be told keeps its exit code', () => {
+    expect(shell('nosuch 2> /dev/full').status).toBe(2);
+  });
+});
