@@ -23,8 +23,11 @@ export interface StoreState {
   /** Newest backup of any state, with the sum of each tree's listing; null for a tree that may differ from it (a live copy). */
   newest: { id: string; listings: Record<string, string | null> } | null;
   ids: string[];
+  /** The run that the store is open for, or was when it died; null for none. */
+  incomplete: string | null;
   freeBytes: number;
   reserveBytes: number;
+  fsType: string;
   /** What is unsafe about how the store is mounted (S29). */
   warnings: string[];
 }
@@ -50,7 +53,7 @@ const opened = z.looseObject({
 export function storeActivities({ hosts, openSigner }: ActivityDeps) {
   async function readStore(input: { group: string; store: StoreInput['store'] }): Promise<StoreState> {
     const { group, store } = input;
-    const [{ backups }, space] = await Promise.all([
+    const [{ backups, incomplete }, space] = await Promise.all([
       readBackups({ hosts, storeHost: store.host, store: store.name, group }),
       hosts.call({ host: store.host, verb: 'store.space', step: 'read store', args: { store: store.name, group } }),
     ]);
@@ -60,8 +63,10 @@ export function storeActivities({ hosts, openSigner }: ActivityDeps) {
       last: last?.manifest === undefined ? null : { id: last.id, manifest: last.manifest },
       newest: newestOf(backups.at(-1)),
       ids: backups.map((each) => each.id),
+      incomplete,
       freeBytes: space.freeBytes,
       reserveBytes,
+      fsType: space.fsType,
       warnings: space.warnings,
     };
   }

@@ -5,6 +5,8 @@ import type { StoreState } from '../activities/store';
 import { identityProblems, pinsOf } from '../planning/identity';
 import type { IdentityProblem } from '../planning/identity';
 import type { BackupInput } from '../planning/run-input';
+import { spaceInWords, spaceVerdict } from '../planning/space';
+import type { SpaceVerdict } from '../planning/space';
 import type { SourceOutcome } from './copy-window';
 import type { OperatorGate } from './gate';
 
@@ -32,8 +34,48 @@ export async function compareIdentities(options: Options): Promise<void> {
       details: [{ code: 'check-failed' }],
     });
   }
+  const space = spaceOf(options);
+  if (space.level === 'fail') {
+    const { message, mend } = spaceInWords(space);
+    throw ApplicationFailure.create({
+      type: 'no-space',
+      nonRetryable: true,
+      message: `${options.input.store.host}: store ${options.input.store.name} ${message}. Nothing was frozen: ${mend}`,
+      details: [{ code: 'no-space' }],
+    });
+  }
+  if (space.level === 'warn')
+    warnings.push(`${options.input.store.host}: store ${options.input.store.name} ${spaceInWords(space).message}`);
   warnings.push(...told(findings), ...store.warnings.map((each) => `${options.input.store.host}: ${each}`));
   await ask({ ...options, step: 'identity of sources', problems: problemsOf(options, () => undefined) });
+}
+
+/** Whether what is to be copied has room. A tree that any backup has is copied by its changes alone. */
+function spaceOf({ input, checks, store }: Options): SpaceVerdict {
+  const { kind, compression } = input.store;
+  const { freeBytes, reserveBytes, fsType } = store;
+  const sources = checks.hosts.flatMap((host) =>
+    host.sources.flatMap((shown) => {
+      const source = input.group.sources.find((each) => each.host === host.host && each.name === shown.name);
+      if (source === undefined) return [];
+      const last = store.last?.manifest.sources.find((each) => each.tree === source.tree && each.state === 'ok');
+      const isThere = Object.hasOwn(store.newest?.listings ?? {}, source.tree);
+      return [
+        {
+          host: host.host,
+          device: shown.device,
+          usedBytes: shown.usedBytes,
+          leastBytes: shown.leastBytes,
+          isPartly: source.exclude.length > 0,
+          lastBytes: last?.state === 'ok' ? last.bytes : isThere ? 0 : undefined,
+        },
+      ];
+    }),
+  );
+  return spaceVerdict({
+    sources,
+    store: { kind, compression, fsType, freeBytes, reserveBytes, isOpen: store.incomplete !== null },
+  });
 }
 
 /** So many findings go into a backup as its warnings; `doctor` has them all. */

@@ -2,8 +2,8 @@
 # What a freeze and a copy of this group would meet on this host, and what they would not cover. Changes nothing.
 
 # Set or read elsewhere:
-: "${arg_group-}" "${line-}" "${real_path-}" "${scope-}" "${snap_problem-}" "${source_names-}" "${src_group-}" "${src_kind-}" \
-  "${src_path-}" "${tool_output-}" "${unescaped-}"
+: "${arg_group-}" "${line-}" "${mount_point-}" "${mount_root-}" "${real_path-}" "${scope-}" "${snap_problem-}" "${source_names-}" \
+  "${src_group-}" "${src_kind-}" "${src_path-}" "${tool_output-}" "${unescaped-}"
 
 # shellcheck source=lib/freeze.sh
 . "$RESURGO_LIB/lib/freeze.sh"
@@ -38,7 +38,7 @@ check_restore() {
 
 check_source() {
   problems='' snap_uuid='' snap_identity='' snap_nested='' mounts_below='' mount_device='' mount_type=''
-  used=0 free=0 mounted=false
+  btrfs_list=unknown used=0 least=0 free=0 mounted=false
   config_source "$arg_group" "$1"
   src_group=$arg_group
   if snapshot_resolve; then
@@ -71,7 +71,7 @@ check_source() {
   json_lines "$snap_nested"
   sources="$sources,\"nested\":[$json]"
   json_lines "$mounts_below"
-  sources="$sources,\"mountsBelow\":[$json],\"usedBytes\":$used,\"freeBytes\":$free,\"problems\":[$problems]}"
+  sources="$sources,\"mountsBelow\":[$json],\"usedBytes\":$used,\"leastBytes\":$least,\"freeBytes\":$free,\"problems\":[$problems]}"
 }
 
 # check_store_apart NAME KIND PLACE…: a source in the group's store, or around it, would be copied into itself. The runbook's words are
@@ -108,12 +108,25 @@ check_space() {
   if [ "$src_kind" = zfs ] && snapshot_tool 20 zfs get -H -p -o value used,available "$snap_identity"; then
     used=${tool_output%%"$LF"*}
     free=$(zfs get -H -p -o value available "$snap_identity" 2>/dev/null)
+    ! is_whole_mount || least=$(zfs get -H -p -o value referenced "$snap_identity" 2>/dev/null) || least=0
     return
   fi
   read -r _ _ used free _ <<EOF
 $(df -Pk -- "$real_path" 2>/dev/null | tail -n 1)
 EOF
   used=$((${used:-0} * 1024)) free=$((${free:-0} * 1024))
+  ! is_whole_mount || least=$used
+}
+
+# is_whole_mount: is the source all of its file system, so that what is in use there is the source's own?
+is_whole_mount() {
+  [ "$real_path" = "$mount_point" ] || return 1
+  case $src_kind:$mount_type in
+    zfs:*) return 0 ;;
+    btrfs:btrfs) [ "$mount_root" = / ] && [ -z "$btrfs_list" ] ;;
+    none:ext[234] | none:xfs) [ "$mount_root" = / ] ;;
+    *) return 1 ;;
+  esac
 }
 
 check_covered() {

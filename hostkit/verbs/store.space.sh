@@ -2,7 +2,7 @@
 # keys: store:name group:group
 
 # Set or read elsewhere:
-: "${arg_group-}" "${arg_store-}" "${store_floor-}" "${store_free-}" "${store_total-}"
+: "${arg_group-}" "${arg_store-}" "${json-}" "${store_floor-}" "${store_folder-}" "${store_free-}" "${store_total-}"
 
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/stores.sh"
@@ -10,5 +10,6 @@
 verb_main() {
   stores_load "$arg_store" "$arg_group"
   stores_space
-  reply "\"totalBytes\":$store_total,\"freeBytes\":$store_free,\"usedBytes\":$((store_total - store_free)),\"reservePercent\":${store_reserve:-0},\"floorBytes\":$store_floor,\"warnings\":$(stores_warnings)"
+  json_quote "$(stat -f -c %T -- "$store_folder" 2>/dev/null)"
+  reply "\"totalBytes\":$store_total,\"freeBytes\":$store_free,\"usedBytes\":$((store_total - store_free)),\"reservePercent\":${store_reserve:-0},\"floorBytes\":$store_floor,\"fsType\":$json,\"warnings\":$(stores_warnings)"
 }

@@ -38,6 +38,8 @@ export const checkedSource = z.object({
   nested: z.array(z.union([z.string(), evidence])).default([]),
   mountsBelow: z.array(z.union([z.string(), evidence])).default([]),
   usedBytes: count.default(0),
+  /** What a copy of all of it holds at least, before compression; 0 where the host can't say. */
+  leastBytes: count.default(0),
   freeBytes: count.default(0),
   problems: z.array(z.string()).default([]),
 });
@@ -95,6 +97,8 @@ export const storeSpace = z.looseObject({
   usedBytes: count.optional(),
   totalBytes: count.optional(),
   reservePercent: z.number().optional(),
+  /** Of the store's file system, as `stat` names it. */
+  fsType: z.string().default(''),
   /** What is unsafe about how the store is mounted (S29). */
   warnings: z.array(z.string()).default([]),
 });

@@ -88,6 +88,24 @@ groups:
     ['a group that is not configured', { 'app-1 probe': { groups: [] } }, ['app-1 configuration fail']],
     ['a full store', { 'target store.space': { freeBytes: 0 } }, ['app-1 source data warn', 'target store main fail']],
     [
+      'a first copy that can not fit',
+      {
+        'target store.space': { freeBytes: 2 ** 30, totalBytes: 2 ** 31, fsType: 'xfs' },
+        'app-1 check': {
+          sources: [{ name: 'data', path: '/', kind: 'btrfs', usedBytes: 2 ** 32, leastBytes: 2 ** 32 }],
+        },
+      },
+      ['target room in main fail'],
+    ],
+    [
+      'a first copy that may not fit',
+      {
+        'target store.space': { freeBytes: 2 ** 30, totalBytes: 2 ** 31 },
+        'app-1 check': { sources: [{ name: 'data', path: '/', kind: 'btrfs', usedBytes: 2 ** 32 }] },
+      },
+      ['target room in main warn'],
+    ],
+    [
       'leftovers',
       { 'target sweep': { found: [{ kind: 'grant', name: 'g' }] } },
       ['app-1 source data warn', 'target leftovers warn'],

@@ -298,6 +298,38 @@ test('a hook and a freeze have the time that the runbook gives them', async () =
   });
 });
 
+describe('room in the store', () => {
+  const full = (leastBytes: number) => (call: FakeCall) => {
+    if (call.verb === 'store.space') return { freeBytes: 2 ** 30, totalBytes: 2 ** 30, fsType: 'btrfs' };
+    return call.verb === 'check'
+      ? { sources: [{ name: 'data', path: '/srv/data', kind: 'btrfs', usedBytes: 2 ** 37, leastBytes }] }
+      : undefined;
+  };
+
+  test('a first copy that can not fit ends the run before anything is frozen, and says what to do', async () => {
+    await withFleet({ engine, fake: { intercept: full(2 ** 37) } }, async (fleet) => {
+      await expect((await start(backupInput(fleetRunbook(1)))).result()).rejects.toMatchObject({
+        cause: {
+          type: 'no-space',
+          message: expect.stringMatching(/store main has .* at the very least.*Nothing was frozen: .*prune/) as string,
+        },
+      });
+      expect(fleet.counts.get('freeze') ?? 0).toBe(0);
+      expect(fleet.counts.get('job.start') ?? 0).toBe(0);
+    });
+  });
+
+  test('one that may not fit is made, with a warning', async () => {
+    await withFleet({ engine, fake: { intercept: full(0) } }, async () => {
+      const first = await (await start(backupInput(fleetRunbook(1)))).result();
+      expect(first).toMatchObject({
+        state: 'Completed',
+        warnings: [expect.stringMatching(/may need up to 128\.0 GiB/)],
+      });
+    });
+  });
+});
+
 test('the checks are those of doctor: what is worth knowing goes into the report and into the sealed manifest', async () => {
   const intercept = (call: FakeCall): Record<string, unknown> | undefined => {
     if (call.verb === 'probe' && call.host === 'app-1') return { hash: 'older', version: '0.0.9' };
