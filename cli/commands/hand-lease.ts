@@ -53,11 +53,10 @@ export async function takeHand(options: Options): Promise<Hand> {
   try {
     const run =
       (await heldByHand(options)) ?? `${PREFIX}${runId({ nowMs: Date.now(), random: Math.random() }).slice(1)}`;
-    const lease = leaseOf({ setup, run, term: 0 });
-    const ttlS = options.ttlS ?? WORK_TTL_S;
-    const at = { hosts: options.hosts, step: options.step, ttlS };
-    const { term } = await takeLease({ ...at, ...lease, host: setup.storeHost, store: setup.store.name });
-    const failed = await eachHost(setup.hosts, (host) => takeLease({ ...at, ...lease, term, host }));
+    let taken = await take({ ...options, run });
+    // The store counts anew: another target, or one that was enrolled again. Were the group held, the store or the host had said so.
+    if (taken.seen > 0) taken = await take({ ...options, run, least: taken.seen + 1 });
+    const { term, failed } = taken;
     const fence = { group: setup.group.name, run, term, step: options.step, attempt: 1 };
     return { run, fenceAt: () => fence, withoutStore: undefined, failed };
   } catch (error) {
@@ -67,6 +66,25 @@ export async function takeHand(options: Options): Promise<Hand> {
     if (!options.withoutStore || TAKEN.includes(error.code)) throw error;
     return withoutStore({ ...options, reason: error.message });
   }
+}
+
+/** The group at the store, then at its hosts; `seen` is the highest term that a host knows of a run that is over, 0 for none. */
+async function take({ hosts, setup, step, ttlS = WORK_TTL_S, run, least }: Options & { run: string; least?: number }) {
+  const lease = leaseOf({ setup, run, term: 0 });
+  const at = { hosts, step, ttlS };
+  const { term } = await takeLease({ ...at, ...lease, host: setup.storeHost, store: setup.store.name, least });
+  let seen = 0;
+  const failed = await eachHost(setup.hosts, async (host) => {
+    try {
+      await takeLease({ ...at, ...lease, term, host });
+    } catch (error) {
+      const higher = error instanceof HostError && error.code === 'fenced' ? error.detail['seen'] : undefined;
+      // Once the store was asked for more than the hosts have seen, whoever is above it is another.
+      if (typeof higher !== 'number' || least !== undefined) throw error;
+      seen = Math.max(seen, higher);
+    }
+  });
+  return { term, failed, seen };
 }
 
 /**

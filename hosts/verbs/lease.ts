@@ -13,10 +13,10 @@ export interface Lease {
 
 /**
  * Takes the lease. At the store `term` 0 asks for the next term; the same run again keeps its term. At a host the given term
- * raises the fence and ends older runs' receivers and jobs.
+ * raises the fence and ends older runs' receivers and jobs. `least` is the lowest term that will do.
  */
-export function takeLease(on: On & Lease & { ttlS: number }): Promise<Reply<'lease.take'>> {
-  return on.hosts.call({ ...context(on), verb: 'lease.take', args: { ...lease(on), ttl: on.ttlS } });
+export function takeLease(on: On & Lease & { ttlS: number; least?: number }): Promise<Reply<'lease.take'>> {
+  return on.hosts.call({ ...context(on), verb: 'lease.take', args: { ...lease(on), ttl: on.ttlS, least: on.least } });
 }
 
 /** Prolongs the lease by `ttlS` from now; `lease-held` or `fenced` when it is no longer ours. */

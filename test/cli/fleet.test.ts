@@ -272,6 +272,30 @@ describe('the hand', () => {
     expect(verbs('workload.start').map((each) => each.host)).toEqual(['app-1']);
   });
 
+  test('S4 a target that was replaced counts terms anew, and is asked for one above what the hosts have seen', async () => {
+    intercept = (call) => {
+      if (call.verb === 'lease.take' && call.host === 'target') return { term: Number(call.args.least ?? 1) };
+      if (call.verb === 'lease.take' && Number(call.args.term) < 40)
+        throw new HostError({
+          host: call.host,
+          verb: call.verb,
+          code: 'fenced',
+          message: 'lower',
+          detail: { seen: 40 },
+        });
+      return call.verb === 'workload.start' ? { started: ['web'] } : undefined;
+    };
+    expect((await run('start', 'portal')).code).toBe(0);
+    expect(verbs('workload.start').map((each) => each.args.term)).toEqual([41, 41]);
+    intercept = (call) => {
+      if (call.verb === 'lease.take' && call.host !== 'target')
+        throw new HostError({ host: call.host, verb: call.verb, code: 'fenced', message: 'a run is at it' });
+      return undefined;
+    };
+    expect(await run('start', 'portal')).toMatchObject({ code: 1, stderr: expect.stringContaining('at it') as string });
+    expect(verbs('workload.start')).toHaveLength(2);
+  });
+
   test('what was done is told though the group can not be given back', async () => {
     intercept = (call) => {
       if (call.verb === 'lease.release' && call.host === 'target')
