@@ -97,7 +97,7 @@ async function follow(options: FollowOptions): Promise<Followed> {
         if (questions.length > 0 && options.leaveWaiting === true && !process.stdin.isTTY) return { ended: 'waits' };
         told = new Set(questions.map(keyOf));
       }
-      await workers.look();
+      if (!interrupt.pressed) await workers.look();
       await Promise.race([sleep(POLL_MS), interrupt.detached]);
       if (interrupt.isDetached) return { ended: 'detached' };
     }
