@@ -158,7 +158,8 @@ class Interrupt {
   private resolve: () => void = () => undefined;
   private reject: (error: unknown) => void = () => undefined;
   private readonly onSignal = (): void => {
-    this.interrupted().then(this.resolve, this.reject);
+    // Later ones are the questions' own; that this stays keeps them from ending the process between two questions.
+    if (!this.pressed) this.interrupted().then(this.resolve, this.reject);
   };
 
   constructor(private readonly options: { out: Output; comeBack: string; cancel: () => Promise<unknown> }) {
@@ -166,7 +167,7 @@ class Interrupt {
       this.resolve = resolve;
       this.reject = reject;
     });
-    process.once('SIGINT', this.onSignal);
+    process.on('SIGINT', this.onSignal);
   }
 
   close(): void {
@@ -177,8 +178,10 @@ class Interrupt {
     const { out, comeBack, cancel } = this.options;
     this.pressed = true;
     const hint = process.stdin.isTTY ? ' (Ctrl-C again: cancel it)' : '';
+    // Listening before it is said: the second one may come at once.
+    const again = process.stdin.isTTY ? pressedAgain() : Promise.resolve(false);
     out.warn(`\nDetached: the run goes on${hint}. Come back with: ${comeBack}`);
-    if (process.stdin.isTTY && (await pressedAgain()) && (await wantsCancel())) {
+    if ((await again) && (await wantsCancel())) {
       await cancel();
       out.warn('Cancel requested.');
     }

@@ -4,6 +4,7 @@ import { defineQuery, log, setCurrentDetails, setHandler, upsertSearchAttributes
 import { boardTable, harmless } from '../planning/progress';
 import type { BoardRow, StepState } from '../planning/progress';
 import { SEARCH_ATTRIBUTES } from '../planning/search-attributes';
+import { describeFailure } from './failures';
 import type { OpenQuestion } from './gate';
 
 /** The rows of a run as they stand. */
@@ -46,7 +47,7 @@ export class Board {
       this.set(step, 'done', note?.(value) ?? '');
       return value;
     } catch (error) {
-      this.set(step, 'failed', error instanceof Error ? firstLine(error.message) : '');
+      this.set(step, 'failed', firstLine(describeFailure(error).message));
       throw error;
     }
   }

@@ -143,8 +143,8 @@ test('yes at "Cancel the run?" cancels it', async () => {
     away = true;
     const at = terminal('backup');
     await at.sees(/run waits for you at step "reach hosts"/);
-    at.type(CTRL_C);
-    await at.sees('Detached: the run goes on');
+    // However soon the second one comes, it asks.
+    at.typeAt('Detached: the run goes on', CTRL_C);
     at.type(CTRL_C);
     await at.sees('Cancel the run?');
     at.type('y\r');
@@ -253,6 +253,26 @@ test('S18 who comes back to a partial backup learns what is missing and why, wit
     expect(ran.code).toBe(3);
     expect(ran.stdout).toMatch(/^Partial: backup \d{8}_\d{6} .*everything stood still for/m);
     expect(ran.stdout).toMatch(/app-2@\S+ +MISSING .*said the test/);
+  });
+});
+
+test('show of a run that failed names at its step what failed there', async () => {
+  const intercept = (call: FakeCall): undefined => {
+    if (call.verb === 'lease.take')
+      throw new HostError({ host: call.host, verb: call.verb, code: 'fenced', message: 'said the test' });
+  };
+  await withFleet({ engine, fake: { intercept } }, async () => {
+    const input = backupInput(fleetRunbook(1));
+    const handle = await engine.env.client.workflow.start<typeof backup>('backup', {
+      workflowId: `backup/portal/${input.run}`,
+      taskQueue: CONTROL_QUEUE,
+      args: [input],
+    });
+    await until('it has ended', async () => (await statusOf(handle)) === 'FAILED');
+    writeFileSync(path.join(folder, 'backups.json'), '[]');
+    const ran = await command('show', input.run);
+    expect(ran).toMatchObject({ code: 0, stdout: expect.stringMatching(/lease +failed .*said the test/) as string });
+    expect(ran.stderr).toMatch(/^Failed: .*said the test/);
   });
 });
 

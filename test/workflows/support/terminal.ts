@@ -19,12 +19,19 @@ export class Terminal {
   /** The exit code, once it has ended. */
   readonly ended: Promise<number | null>;
   private code: number | null | undefined;
+  private waiting: { wanted: string; keys: string } | undefined;
   private readonly child: ChildProcessWithoutNullStreams;
 
   constructor({ args, env }: { args: readonly string[]; env: NodeJS.ProcessEnv }) {
     const command = [...FAKE_CLI, ...args].map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ');
     this.child = spawn('script', ['--quiet', '--return', '--flush', '--command', command, '/dev/null'], { env });
-    this.child.stdout.setEncoding('utf8').on('data', (text: string) => (this.shown += text));
+    this.child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      this.shown += text;
+      if (this.waiting !== undefined && this.shown.includes(this.waiting.wanted)) {
+        this.type(this.waiting.keys);
+        this.waiting = undefined;
+      }
+    });
     this.child.stderr.setEncoding('utf8').on('data', (text: string) => (this.shown += text));
     this.ended = new Promise((resolve) => {
       this.child.on('close', (code) => {
@@ -36,6 +43,11 @@ export class Terminal {
 
   type(keys: string): void {
     this.child.stdin.write(keys);
+  }
+
+  /** Types as soon as that is shown, faster than any person. */
+  typeAt(wanted: string, keys: string): void {
+    this.waiting = { wanted, keys };
   }
 
   /** Waits until that is shown. @throws when it ends before, with all that was shown */
