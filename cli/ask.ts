@@ -27,13 +27,12 @@ export async function ask({ question, left }: { question: string; left: string }
  */
 export async function askHidden(question: string): Promise<string> {
   if (!process.stdin.isTTY) throw new CliError('a password can only be asked on a terminal', EXIT.usage);
-  process.stderr.write(question);
   const silent = new Writable({
     write: (_chunk, _encoding, done) => {
       done();
     },
   });
-  const secret = await answerTo({ question: '', left: 'nothing was changed', output: silent, terminal: true });
+  const secret = await answerTo({ question, left: 'nothing was changed', output: silent, terminal: true });
   process.stderr.write('\n');
   return secret;
 }
@@ -46,6 +45,8 @@ async function answerTo(options: {
 }): Promise<string> {
   const { question, left, output, terminal } = options;
   const lines = createInterface({ input: process.stdin, output, terminal });
+  // Only now: a Ctrl-D that comes before the terminal is in raw mode would be lost.
+  if (output !== process.stderr) process.stderr.write(question);
   const leaving = new AbortController();
   const leave = (): void => {
     leaving.abort();
