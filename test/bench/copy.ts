@@ -1,6 +1,6 @@
 /** Copying: from the unfreeze until all data is there; first, unchanged, and with one percent changed; beside what others need for it. */
 import type { Fleet } from '../lab/support/fleet';
-import { hostLines } from '../lab/support/product';
+import { hostLines, local } from '../lab/support/product';
 import { changeData, DATA, describeData, makeData } from './support/data';
 import { type BenchOptions, type Figure, ratios, row, type Row } from './support/figures';
 import { FLOOR, prepareRivals, type Rival, RIVALS, runRival } from './support/rivals';
@@ -79,16 +79,21 @@ export async function benchCopy(options: BenchOptions): Promise<Figure> {
   return figure(results, describeData(size));
 }
 
-/** Each round begins with another one, so that nobody always runs on the same state of disk and memory. */
+/** Each round begins with another one, and every second goes the other way round, so that nobody always follows the same one. */
 function inOrder(round: number): Who[] {
   const at = (round * 2) % WHO.length;
-  return [...WHO.slice(at), ...WHO.slice(0, at)];
+  const order = [...WHO.slice(at), ...WHO.slice(0, at)];
+  return round % 2 === 0 ? order.reverse() : order;
 }
 
-/** The same for each: the source read once, so that it is in memory, and nothing left to be written. */
+/**
+ * The same for each: the source read once, so that it is in memory, and nothing left to be written, by this machine below the hosts' disks
+ * neither: what the programs before have written would else be written while a later one is measured.
+ */
 async function settle(fleet: Fleet): Promise<void> {
   await fleet.exec('app', `tar -C ${FROM} -cf - . | cat >/dev/null; sync -f ${FROM}`, { timeoutMs: 120_000 });
   await fleet.exec('target', 'sync -f /backup', { timeoutMs: 120_000 });
+  local('sync', []);
 }
 
 async function ours(stand: Stand, round: number): Promise<Took> {
