@@ -1,7 +1,7 @@
 /** The lease: one run per group, over all directors and engines (S4), and the fence that its term raises on every host (S3). */
 import { ApplicationFailure } from '@temporalio/activity';
 import type { HostRef } from '../hosts/hosts';
-import { HostError } from '../hosts/errors';
+import { HostError, seenTerm } from '../hosts/errors';
 import type { ActivityDeps, AwayHost } from './context';
 import { asActivity, forEachLimited, heartbeating, unlessAway } from './context';
 
@@ -69,7 +69,7 @@ export function leaseActivities({ hosts, logger }: ActivityDeps) {
             try {
               await hosts.call({ host, verb: 'lease.take', step: 'lease', args });
             } catch (error) {
-              const higher = seenIn(error);
+              const higher = seenTerm(error);
               if (higher === undefined) throw error;
               seen = Math.max(seen ?? 0, higher);
             }
@@ -136,10 +136,4 @@ export function leaseActivities({ hosts, logger }: ActivityDeps) {
     renewLease: (input: LeaseHolders) => asActivity(() => heartbeating({ body: () => renewLease(input) })),
     releaseLease: (input: LeaseHolders) => asActivity(() => heartbeating({ body: () => releaseLease(input) })),
   };
-}
-
-function seenIn(error: unknown): number | undefined {
-  if (!(error instanceof HostError) || error.code !== 'fenced') return undefined;
-  const { seen } = error.detail;
-  return typeof seen === 'number' ? seen : undefined;
 }

@@ -174,6 +174,13 @@ export function isShut(error: unknown): error is HostError {
   return error instanceof HostError && SHUT.includes(error.code);
 }
 
+/** The term that a host has seen of a run which holds the group no more: the group's store counts anew, and has to be asked for a higher one. */
+export function seenTerm(error: unknown): number | undefined {
+  if (!(error instanceof HostError) || error.code !== 'fenced') return undefined;
+  const { seen } = error.detail;
+  return typeof seen === 'number' ? seen : undefined;
+}
+
 /** Text from a host with control characters made visible and its length bounded (S29). */
 export function printable(text: string, max = 2048): string {
   const visible = text.replace(/[\p{Cc}\p{Cf}]/gu, (char) =>

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import type { Fence } from '../../hosts/args';
-import { HostError } from '../../hosts/errors';
+import { HostError, seenTerm } from '../../hosts/errors';
 import type { HostErrorCode } from '../../hosts/errors';
 import type { HostRef, Hosts } from '../../hosts/hosts';
 import { releaseLease, takeLease } from '../../hosts/verbs/lease';
@@ -78,9 +78,9 @@ async function take({ hosts, setup, step, ttlS = WORK_TTL_S, run, least }: Optio
     try {
       await takeLease({ ...at, ...lease, term, host });
     } catch (error) {
-      const higher = error instanceof HostError && error.code === 'fenced' ? error.detail['seen'] : undefined;
+      const higher = seenTerm(error);
       // Once the store was asked for more than the hosts have seen, whoever is above it is another.
-      if (typeof higher !== 'number' || least !== undefined) throw error;
+      if (higher === undefined || least !== undefined) throw error;
       seen = Math.max(seen, higher);
     }
   });

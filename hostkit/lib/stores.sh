@@ -64,11 +64,15 @@ stores_is_known() {
   fail not-mounted "$store_folder does not hold the store that this host knows as '$store_name' (its file .resurgo-store is missing or another); mount its disk. If the store is meant to begin anew there: rm $stores_pin"
 }
 
-# stores_know: what `stores_is_known` goes by: a mark at the top of the store, and the same here.
+# stores_know: what `stores_is_known` goes by: a mark at the top of the store, and the same here. Groups share the mark and not the lock: of two
+# that come first, one makes it (a link takes no name that is there), and both take what it says.
 stores_know() {
-  if ! read_line "$store_folder/.resurgo-store"; then
+  stores_mark_file=$store_folder/.resurgo-store
+  if ! read_line "$stores_mark_file"; then
     read_line /proc/sys/kernel/random/uuid
-    atomic_put "$store_folder/.resurgo-store" "$line" || { store_error="cannot write in $store_folder"; return 1; }
+    if atomic_put "$stores_mark_file.$$" "$line"; then ln "$stores_mark_file.$$" "$stores_mark_file" 2>/dev/null || :; fi
+    rm -f "$stores_mark_file.$$"
+    read_line "$stores_mark_file" || { store_error="cannot write in $store_folder"; return 1; }
   fi
   own_dir "$RESURGO_VAR/stores"
   atomic_put "$stores_pin" "$line $store_place" || { store_error="cannot write in $RESURGO_VAR"; return 1; }

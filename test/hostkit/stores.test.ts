@@ -255,6 +255,23 @@ for (const options of kinds)
       expect(kit.verb('store.list')).toMatchObject({ ok: true });
     });
 
+    it('S15 of two that open a new store at once, both remember the same mark', () => {
+      const dir = join(kit.root, 'shared');
+      sh('mkdir -p "$1/place" "$1/var"', dir);
+      const libs = '. "$RESURGO_LIB/lib/base.sh"; . "$RESURGO_LIB/lib/stores.sh"';
+      // Eight, and each looks before any has made it.
+      const one = `RESURGO_LIB="$1/../lib"; ${libs}; RESURGO_VAR="$1/var"; store_folder="$1/place" store_place=/backup
+        read_line() { line=; [ -r "$1" ] && IFS= read -r line <"$1"; code=$?; sleep 0.1; return $code; }
+        stores_pin="$1/var/pin.$2"; stores_know || echo "$store_error"`;
+      writeFileSync(join(dir, 'one'), one);
+      // Processes of their own: what they write first is told apart by their pids.
+      expect(sh(`for i in 1 2 3 4 5 6 7 8; do sh -c '. "$1/one"' one "$1" "$i" & done; wait`, dir)).toBe('');
+      const pins = Array.from({ length: 8 }, (_, i) => readFileSync(join(dir, `var/pin.${i + 1}`), 'utf8'));
+      const mark = readFileSync(join(dir, 'place/.resurgo-store'), 'utf8').trim();
+      expect(new Set(pins)).toEqual(new Set([`${mark} /backup\n`]));
+      expect(readdirSync(join(dir, 'place'))).toEqual(['.resurgo-store']);
+    });
+
     it('S16 a folder that a seal did not make is no backup, and a lost manifest is said', () => {
       sh('mkdir -p "$1/web/backups/latest" "$1/web/backups/2026"', kit.place);
       if (options.kind === 'hardlink') rmSync(join(kit.place, 'web/backups/20261121_013100/resurgo/manifest.json'));

@@ -6,8 +6,7 @@ import { CONTROL_QUEUE } from '../../planning/queues';
 import type { backup } from '../../workflows/backup';
 import type { OpenQuestion } from '../../workflows/gate';
 import { until } from '../workers/fixtures/engine';
-import type { Engine } from './support/engine';
-import { backupInput, fleetRunbook, startEngine, withFleet } from './support/engine';
+import { backupInput, fleetRunbook, useEngine, withFleet } from './support/engine';
 
 jest.setTimeout(180_000);
 
@@ -15,13 +14,7 @@ jest.setTimeout(180_000);
 const HOSTS = 160;
 const LARGE = fleetRunbook(HOSTS, { transfer: { parallel: 64 } });
 
-let engine: Engine;
-beforeAll(async () => {
-  engine = await startEngine();
-});
-afterAll(async () => {
-  await engine.env.teardown();
-});
+const engine = useEngine();
 
 type Handle = WorkflowHandle<typeof backup>;
 

@@ -8,18 +8,11 @@ import type { FakeCall } from '../../hosts/fake';
 import { CONTROL_QUEUE } from '../../planning/queues';
 import type { BackupInput } from '../../planning/run-input';
 import type { backup } from '../../workflows/backup';
-import type { Engine } from './support/engine';
-import { backupInput, fleetRunbook, startEngine, withFleet } from './support/engine';
+import { backupInput, fleetRunbook, useEngine, withFleet } from './support/engine';
 
 jest.setTimeout(120_000);
 
-let engine: Engine;
-beforeAll(async () => {
-  engine = await startEngine();
-});
-afterAll(async () => {
-  await engine.env.teardown();
-});
+const engine = useEngine();
 
 type Handle = WorkflowHandle<typeof backup>;
 const idOf = (input: BackupInput): string => `backup/portal/${input.run}`;

@@ -7,18 +7,11 @@ import { CONTROL_QUEUE } from '../../planning/queues';
 import type { backup, BackupReport } from '../../workflows/backup';
 import type { OpenQuestion } from '../../workflows/gate';
 import { until } from '../workers/fixtures/engine';
-import type { Engine } from './support/engine';
-import { backupInput, fleetRunbook, startEngine, withFleet } from './support/engine';
+import { backupInput, fleetRunbook, useEngine, withFleet } from './support/engine';
 
 jest.setTimeout(120_000);
 
-let engine: Engine;
-beforeAll(async () => {
-  engine = await startEngine();
-});
-afterAll(async () => {
-  await engine.env.teardown();
-});
+const engine = useEngine();
 
 const HOOK = { host: 'app-1', name: 'dump', command: '/usr/local/bin/dump' };
 const HOOKED = fleetRunbook(1, { quiesce: { hooks: { before: [HOOK], after: [HOOK] } } });

@@ -6,21 +6,14 @@ import { CONTROL_QUEUE } from '../../planning/queues';
 import type { PruneInput } from '../../planning/prune';
 import type { prune, PruneReport } from '../../workflows/prune';
 import { entry } from '../cli/support/stored';
-import type { Engine } from './support/engine';
-import { backupInput, fleetRunbook, startEngine, withFleet } from './support/engine';
+import { backupInput, fleetRunbook, useEngine, withFleet } from './support/engine';
 
 jest.setTimeout(120_000);
 
 const KEEP_ONE = { keep: { last: 1, daily: 0, weekly: 0, monthly: 0, yearly: 0 } };
 const IDS = ['20260101_010000', '20260102_010000', '20260103_010000'];
 
-let engine: Engine;
-beforeAll(async () => {
-  engine = await startEngine();
-});
-afterAll(async () => {
-  await engine.env.teardown();
-});
+const engine = useEngine();
 
 function input(options: { approved: PruneInput['approved']; group?: object }): PruneInput {
   return { ...backupInput(fleetRunbook(1, { ...KEEP_ONE, ...options.group })), approved: options.approved };

@@ -7,18 +7,11 @@ import { CONTROL_QUEUE } from '../../planning/queues';
 import type { RestoreInput } from '../../planning/run-input';
 import type { backup } from '../../workflows/backup';
 import type { restore, RestoreReport } from '../../workflows/restore';
-import type { Engine } from './support/engine';
-import { backupInput, fleetRunbook, startEngine, withFleet } from './support/engine';
+import { backupInput, fleetRunbook, useEngine, withFleet } from './support/engine';
 
 jest.setTimeout(120_000);
 
-let engine: Engine;
-beforeAll(async () => {
-  engine = await startEngine();
-});
-afterAll(async () => {
-  await engine.env.teardown();
-});
+const engine = useEngine();
 
 type Handle = WorkflowHandle<typeof restore>;
 interface Question {

@@ -11,18 +11,11 @@ import type { OpenQuestion } from '../../workflows/gate';
 import type { restore } from '../../workflows/restore';
 import { until } from '../workers/fixtures/engine';
 import { Ear } from './support/ear';
-import type { Engine } from './support/engine';
-import { backupInput, fleetRunbook, startEngine, withFleet } from './support/engine';
+import { backupInput, fleetRunbook, useEngine, withFleet } from './support/engine';
 
 jest.setTimeout(120_000);
 
-let engine: Engine;
-beforeAll(async () => {
-  engine = await startEngine({ shortWaits: true });
-});
-afterAll(async () => {
-  await engine.env.teardown();
-});
+const engine = useEngine({ shortWaits: true });
 
 /** Two hosts whose runs are heard; `seen` has the notices of these events and the chosen verbs in the order in which they came. */
 async function heard(

@@ -9,18 +9,11 @@ import type { Decision, OpenQuestion } from '../../workflows/gate';
 import type { restore } from '../../workflows/restore';
 import { until } from '../workers/fixtures/engine';
 import { Ear } from './support/ear';
-import type { Engine } from './support/engine';
-import { backupInput, fleetRunbook, startEngine, withFleet } from './support/engine';
+import { backupInput, fleetRunbook, useEngine, withFleet } from './support/engine';
 
 jest.setTimeout(120_000);
 
-let engine: Engine;
-beforeAll(async () => {
-  engine = await startEngine({ shortWaits: true });
-});
-afterAll(async () => {
-  await engine.env.teardown();
-});
+const engine = useEngine({ shortWaits: true });
 
 type Handle = WorkflowHandle<typeof backup>;
 

@@ -43,6 +43,29 @@ export async function startEngine({ shortWaits = false } = {}): Promise<Engine> 
   return { env, bundle };
 }
 
+/** An engine of this test file: there from its first test to its last. Call it at the top of the file, after the time limit is set. */
+export function useEngine(options: { shortWaits?: boolean } = {}): Engine {
+  let started: Engine | undefined;
+  const there = (): Engine => {
+    if (started === undefined) throw new Error('the engine is there within tests alone');
+    return started;
+  };
+  beforeAll(async () => {
+    started = await startEngine(options);
+  });
+  afterAll(async () => {
+    await started?.env.teardown();
+  });
+  return {
+    get env() {
+      return there().env;
+    },
+    get bundle() {
+      return there().bundle;
+    },
+  };
+}
+
 /** Runs `body` while two workers (control and bulk) serve the fake fleet. */
 export async function withFleet<T>(
   options: { engine: Engine; fake?: FakeOptions },
