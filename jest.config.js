@@ -16,6 +16,7 @@ const processes = ['hostkit', 'hosts'];
 const testsOf = (folders) => folders.map((folder) => `<rootDir>/test/${folder}/**/*.test.ts`);
 
 module.exports = {
+  testSequencer: '<rootDir>/test/longest-first.js',
   projects: [
     {
       ...base,

@@ -1,6 +1,6 @@
 /** What a run leaves behind is taken away again: its jobs, grants and snapshots, on every host that can be reached. */
 import { activityInfo } from '@temporalio/activity';
-import { HostError } from '../hosts/errors';
+import { isAway } from '../hosts/errors';
 import type { HostRef } from '../hosts/hosts';
 import type { ActivityDeps, RunFence } from './context';
 import { asActivity, fenceFor, forEachLimited, heartbeating } from './context';
@@ -10,14 +10,14 @@ export interface CleanupInput {
   hosts: HostRef[];
 }
 
-/** The attempt from which an unreachable host is left to others; the ones before take some ten seconds. */
+/** The attempt from which a host that is away is left to others; the ones before take some ten seconds, where it is said at once. */
 const LAST_TRY = 4;
 
 /** Makes the activities `closeGrants`, `dropSnapshots` and `forgetRun`. */
 export function cleanupActivities({ hosts }: ActivityDeps) {
   /**
-   * Visits every host; the ones that can't be reached are named, since the next run or `doctor --fix` must mend them. Not at the first
-   * tries: an sshd that restarts must not leave a snapshot behind.
+   * Visits every host; the ones that are away, in whatever way, are named, since the next run or `doctor --fix` must mend them. Not at
+   * the first tries: an sshd that restarts must not leave a snapshot behind.
    */
   async function everywhere(
     input: CleanupInput,
@@ -31,8 +31,7 @@ export function cleanupActivities({ hosts }: ActivityDeps) {
         try {
           await each(host);
         } catch (error) {
-          const away = error instanceof HostError && error.code === 'unreachable';
-          if (!away || activityInfo().attempt < LAST_TRY) throw error;
+          if (!isAway(error) || activityInfo().attempt < LAST_TRY) throw error;
           unreachable.push(host.name);
         }
       },

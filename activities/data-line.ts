@@ -5,6 +5,7 @@
 import type { Fence, GrantScope, Peer } from '../hosts/args';
 import { HostError } from '../hosts/errors';
 import type { Hosts } from '../hosts/hosts';
+import { besideJob } from '../hosts/job-watch';
 import { stopJob } from '../hosts/jobs';
 import type { Reply } from '../hosts/replies';
 import { jobName } from '../planning/ids';
@@ -33,6 +34,11 @@ export interface LineOptions {
 /** What the sender's job is told, and how the line ends. */
 export interface DataLine {
   peer: Peer;
+  /**
+   * Follows the sender's job, with the signal that ends the following. Where the receiver dials, its dialling is watched meanwhile: the
+   * sender could only wait for a connection that never comes. @throws HostError the receiver's own, where its dialling has failed
+   */
+  carry<T>(options: { signal: AbortSignal; body: (signal: AbortSignal) => Promise<T> }): Promise<T>;
   /** Takes the grant back, sees its receivers gone, and hangs up. Idempotent. */
   close(): Promise<void>;
 }
@@ -65,6 +71,7 @@ async function dialOut({ hosts, fence, step, grant, sender, receiver }: LineOpti
   const granted = await hosts.call({ host: receiver.host, verb: 'grant.add', step, args });
   return {
     peer: { dial: 'out', ...pinned({ granted, host: receiver.host, step }) },
+    carry: ({ signal, body }) => body(signal),
     close: async () => {
       await hosts.call({ host: receiver.host, verb: 'grant.close', step, args: { ...fence.receiver, grant } });
     },
@@ -102,6 +109,7 @@ async function dialIn({ hosts, fence, step, grant, sender, receiver, lanes }: Li
   await hosts.call({ host: receiver.host, verb: 'job.start', step, args: dial });
   return {
     peer: { dial: 'in' },
+    carry: ({ signal, body }) => besideJob({ hosts, host: receiver.host, job, step, signal, body }),
     close: async () => {
       await stopJob({ hosts, host: receiver.host, job, fence: fence.receiver, step });
       await hosts.call({ host: sender.host, verb: 'grant.close', step, args: { ...fence.sender, grant } });

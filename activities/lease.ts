@@ -1,7 +1,8 @@
 /** The lease: one run per group, over all directors and engines (S4), and the fence that its term raises on every host (S3). */
 import { ApplicationFailure } from '@temporalio/activity';
 import type { HostRef } from '../hosts/hosts';
-import { HostError, seenTerm } from '../hosts/errors';
+import { HostError, holderOf, seenTerm } from '../hosts/errors';
+import { byHandWords, isByHand } from '../planning/by-hand';
 import type { ActivityDeps, AwayHost } from './context';
 import { asActivity, forEachLimited, heartbeating, unlessAway } from './context';
 
@@ -18,6 +19,16 @@ export interface LeaseInput {
 export interface LeaseHolders extends LeaseInput {
   term: number;
   hosts: HostRef[];
+}
+
+/** What can be done about who holds the group. A run of this very director is named with the commands that end it. */
+function nextTo(error: HostError, { group, owner }: LeaseInput): string {
+  const holder = holderOf(error);
+  if (holder !== undefined && isByHand(holder.run)) return `: ${byHandWords({ run: holder.run, group })}`;
+  const [here] = owner.split('/');
+  if (holder === undefined || holder.owner !== `${here}/${holder.run}`) return ' (`resurgo runs` shows it there)';
+  const { run } = holder;
+  return `: that is here. \`resurgo show ${run}\` tells what it does; \`resurgo abort ${run}\` ends it where it waits for an answer, \`resurgo cancel ${run}\` at any time. Of one that has ended already the group is given back within minutes, by the worker, or at once by \`resurgo doctor ${group} --fix\``;
 }
 
 /** What the hosts said to a term. */
@@ -41,7 +52,7 @@ export function leaseActivities({ hosts, logger }: ActivityDeps) {
       throw ApplicationFailure.create({
         type: 'lease-held',
         nonRetryable: true,
-        message: `${error.reason} (\`resurgo runs\` shows it there)`,
+        message: `${error.reason}${nextTo(error, input)}`,
         details: [{ code: 'lease-held', host: store.host.name }],
       });
     }
@@ -103,22 +114,27 @@ export function leaseActivities({ hosts, logger }: ActivityDeps) {
 
   /**
    * Gives the group back, on the hosts first: the store's word is what another run asks. A sick host keeps an old fence, which the next
-   * run's higher term passes: it is told of, and it does not keep the group.
+   * run's higher term passes: it is told of, and it does not keep the group. One that is away has a lease that runs out by itself.
    */
   async function releaseLease(input: LeaseHolders): Promise<void> {
     const { group, run, owner, term, store } = input;
     const sick: unknown[] = [];
+    const away: AwayHost[] = [];
     await forEachLimited({
       items: input.hosts,
       limit: 64,
       each: async (host) => {
         try {
-          await hosts.call({ host, verb: 'lease.release', step: 'lease', args: { group, run, owner, term } });
+          const args = { group, run, owner, term };
+          const body = () => hosts.call({ host, verb: 'lease.release', step: 'lease', args });
+          await unlessAway({ host: host.name, away, partial: false, body });
         } catch (error) {
-          if (!(error instanceof HostError) || error.code !== 'unreachable') sick.push(error);
+          sick.push(error);
         }
       },
     });
+    for (const each of away)
+      logger.warn({ run, ...each }, 'the lease was not given back on this host: it runs out there');
     await hosts.call({
       host: store.host,
       verb: 'lease.release',

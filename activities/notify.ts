@@ -3,7 +3,8 @@ import { createHmac } from 'node:crypto';
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import { ApplicationFailure } from '@temporalio/activity';
+import { ApplicationFailure, Context } from '@temporalio/activity';
+import { z } from 'zod';
 import { redactText } from '../planning/redact-text';
 import type { Notify, NotifyEvent, Secret } from '../runbooks/types';
 import type { ActivityDeps } from './context';
@@ -22,7 +23,16 @@ export interface Notice {
   step?: string;
 }
 
+/** How long one address may take to answer, ms. */
 const TIMEOUT_MS = 10_000;
+const failureShape = z.object({
+  name: z.string(),
+  message: z.string(),
+  cause: z.unknown().optional(),
+  errors: z.array(z.unknown()).optional(),
+});
+/** Which of the wanted were reached by earlier attempts, as positions: they are not told again. Addresses may hold secrets. */
+const reachedSchema = z.array(z.number().int());
 const runFile = promisify(execFile);
 
 /** Makes the activity `notify`. */
@@ -30,10 +40,25 @@ export function notifyActivities({ logger }: ActivityDeps) {
   async function notify(input: { to: Notify[]; notice: Notice }): Promise<{ sent: number }> {
     const { to, notice } = input;
     const wanted = to.filter((each) => each.on.includes(notice.event));
-    const results = await Promise.allSettled(wanted.map((each) => send({ to: each, notice })));
-    const failed = results.flatMap((each) => (each.status === 'rejected' ? [redactText(String(each.reason))] : []));
+    const context = Context.current();
+    const before = reachedSchema.safeParse(context.info.heartbeatDetails).data ?? [];
+    const reached = new Set(before);
+    const failed: string[] = [];
+    await Promise.all(
+      wanted.map(async (each, index) => {
+        if (reached.has(index)) return;
+        try {
+          await send({ to: each, notice });
+        } catch (error) {
+          failed.push(redactText(`${hostOf(each.url)}: ${whyNotSent(error)}`));
+          return;
+        }
+        reached.add(index);
+        context.heartbeat([...reached]);
+      }),
+    );
     logger.info(
-      { run: notice.run, event: notice.event, sent: wanted.length - failed.length, failed: failed.length },
+      { run: notice.run, event: notice.event, sent: reached.size - before.length, failed: failed.length },
       'notified',
     );
     if (failed.length > 0) {
@@ -66,7 +91,21 @@ async function send({ to, notice }: { to: Notify; notice: Notice }): Promise<voi
           signal,
         })
       : await fetch(url, { method: 'POST', headers, body, signal });
-  if (!response.ok) throw new Error(`${new URL(url).host} answered ${response.status}`);
+  if (!response.ok) throw new Error(`it answered ${response.status}`);
+}
+
+/** Who was to be told: the host alone, because path and query are often the secret. */
+function hostOf(address: string): string {
+  return URL.canParse(address) ? new URL(address).host : 'an address that is none';
+}
+
+/** `fetch` says only that it failed; what it failed of is its cause, and of a host with several addresses a list of causes. */
+function whyNotSent(error: unknown): string {
+  const { data } = failureShape.safeParse(error);
+  if (data === undefined) return String(error);
+  if (data.name === 'TimeoutError') return `no answer within ${TIMEOUT_MS / 1000} s`;
+  if (data.cause !== undefined) return whyNotSent(data.cause);
+  return data.message === '' && data.errors !== undefined ? data.errors.map(whyNotSent).join(', ') : data.message;
 }
 
 /** A user and password in the address go into a header: `fetch` refuses such an address, and names it whole in its error. */

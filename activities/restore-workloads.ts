@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { Reply } from '../hosts/replies';
 import type { FleetHost } from '../planning/run-input';
+import { goneWhileStopped } from '../planning/gone-while-stopped';
 import { HEALTH_LANES, healthMs } from '../planning/time-limits';
 import type { ActivityDeps, RunFence } from './context';
 import { asActivity, fenceFor, forEachLimited, heartbeating } from './context';
@@ -51,15 +52,17 @@ export function workloadActivities({ hosts }: ActivityDeps) {
     return stopped.parse(reply).stopped.map((each) => (typeof each === 'string' ? each : each.name));
   }
 
-  async function startWorkloads(input: { fence: RunFence; host: FleetHost }): Promise<void> {
+  /** Starts exactly what was stopped; returns warnings: what was removed meanwhile can't be started again by anybody. */
+  async function startWorkloads(input: { fence: RunFence; host: FleetHost }): Promise<string[]> {
     const step = `start ${input.host.name}`;
-    await hosts.call({
+    const { gone } = await hosts.call({
       host: input.host,
       verb: 'restore.start',
       step,
       args: { ...fenceFor({ fence: input.fence, step }) },
       timeoutMs: 300_000,
     });
+    return gone.map((name) => `${input.host.name}: ${goneWhileStopped(name)}`);
   }
 
   /** A snapshot of what is about to be overwritten; `freeze` tells the sources of one host apart. */

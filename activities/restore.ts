@@ -9,7 +9,7 @@ import { HostError } from '../hosts/errors';
 import { runJob } from '../hosts/jobs';
 import { listingLines } from '../hosts/listings';
 import { jobName } from '../planning/ids';
-import { escapePath, readListing } from '../planning/listing';
+import { differencesInWords, escapePath, readListing } from '../planning/listing';
 import type { Manifest } from '../planning/manifest';
 import type { DestinationCheck, DryRun } from '../planning/restore';
 import type { FleetHost } from '../planning/run-input';
@@ -40,6 +40,9 @@ const checked = z.looseObject({
   fsType: z.string(),
   fsUuid: z.string(),
   freeBytes: z.number(),
+  /** Where the data goes, and whether anything lies in it already. */
+  destination: z.string().default(''),
+  holds: z.boolean().default(false),
   /** rsync patterns of mounts below, relative to the destination. */
   protected: z.array(z.string()).default([]),
 });
@@ -100,7 +103,7 @@ export function restoreActivities({ hosts, genuineSigners }: ActivityDeps) {
     const { item, fence } = input;
     const { host, source } = item.destination;
     const step = `check ${nameOf(item)}`;
-    const none = { mounted: true, fsType: '', fsUuid: '', freeBytes: 0, nested: [], safety: null };
+    const none = { mounted: true, fsType: '', fsUuid: '', freeBytes: 0, holds: null, nested: [], safety: null };
     try {
       const args = { group: fence.group, run: fence.run, ...placeArgs(item) };
       const reply = checked.parse(await hosts.call({ host, verb: 'restore.check', step, args }));
@@ -112,13 +115,15 @@ export function restoreActivities({ hosts, genuineSigners }: ActivityDeps) {
         fsType: reply.fsType,
         fsUuid: reply.fsUuid,
         freeBytes: reply.freeBytes,
+        holds: reply.holds ? reply.destination : null,
         nested,
         safety,
       };
     } catch (error) {
       // A refusal belongs into the plan, where all of them are shown together; anything else is a failed look.
       if (!(error instanceof HostError)) throw error;
-      if (error.code === 'not-allowed') return { ...none, allowed: false, reason: error.reason };
+      if (error.code === 'not-allowed' || error.code === 'exists')
+        return { ...none, allowed: false, reason: error.reason };
       if (error.code === 'not-mounted') return { ...none, allowed: true, mounted: false, reason: error.reason };
       throw error;
     }
@@ -178,30 +183,34 @@ export function restoreActivities({ hosts, genuineSigners }: ActivityDeps) {
       lanes: 1,
     });
     progress.step = 'copy';
-    const { result } = await runJob({
-      hosts,
-      host: store.host,
-      job: grant,
-      kind: 'restore-send',
-      fence: { ...keys, group: store.group },
-      step,
+    const { result } = await line.carry({
       signal,
-      args: {
-        store: store.name,
-        id: backup.id,
-        tree: backup.tree,
-        subpath: backup.subpath ?? undefined,
-        grant,
-        dryRun,
-        delete: item.deletes && !item.single,
-        checksum: input.checksum,
-        excludes: item.protect.length === 0 ? undefined : Buffer.from(item.protect.join('\n')).toString('base64'),
-        ...line.peer,
-      },
-      onProgress: (now) => {
-        Object.assign(progress, now, { step: 'copy' });
-        Context.current().heartbeat(progress);
-      },
+      body: (until) =>
+        runJob({
+          hosts,
+          host: store.host,
+          job: grant,
+          kind: 'restore-send',
+          fence: { ...keys, group: store.group },
+          step,
+          signal: until,
+          args: {
+            store: store.name,
+            id: backup.id,
+            tree: backup.tree,
+            subpath: backup.subpath ?? undefined,
+            grant,
+            dryRun,
+            delete: item.deletes && !item.single,
+            checksum: input.checksum,
+            excludes: item.protect.length === 0 ? undefined : Buffer.from(item.protect.join('\n')).toString('base64'),
+            ...line.peer,
+          },
+          onProgress: (now) => {
+            Object.assign(progress, now, { step: 'copy' });
+            Context.current().heartbeat(progress);
+          },
+        }),
     });
     await line.close();
     return sent.parse(result);
@@ -269,7 +278,7 @@ export function restoreActivities({ hosts, genuineSigners }: ActivityDeps) {
       verb: 'restore-verify',
       step,
       code: 'failed',
-      message: `what lies there now is not the backup: ${differences.slice(0, 5).join('; ')}`,
+      message: `what lies there now is not the backup: ${differencesInWords({ differences })}`,
       // The same try would only find the same again: `retry` sends anew.
       retryable: false,
       next: 'retry restores it again; if it differs again, something still writes there',

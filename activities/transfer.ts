@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { HostError } from '../hosts/errors';
 import { runJob } from '../hosts/jobs';
 import { jobName } from '../planning/ids';
+import { differencesInWords } from '../planning/listing';
 import type { FleetHost } from '../planning/run-input';
 import type { ActivityDeps, RunFence } from './context';
 import { openLine, type DataLine } from './data-line';
@@ -92,6 +93,7 @@ export function transferActivities({ hosts }: ActivityDeps) {
     const startedAtMs = Date.now();
     const copy = { input, progress, signal: jobSignal() };
     let { sent, differences, copiedAtMs } = await pass({ copy, name: '' });
+    let { sentBytes } = sent;
     // The target's tree was not what its last listing says: a pass over all of it mends that.
     const more = sent.partly ? ['-all'] : [];
     // An operator who retries wants it gone over once more; what earlier rounds did is found done, and goes by at once.
@@ -99,9 +101,10 @@ export function transferActivities({ hosts }: ActivityDeps) {
     for (const name of more) {
       if (differences.length === 0 || input.source.live) break;
       ({ sent, differences, copiedAtMs } = await pass({ copy, name }));
+      sentBytes += sent.sentBytes;
     }
     if (differences.length > 0 && !input.source.live) throw different(input, differences);
-    const { bytes, files, entries, sentBytes, sha256 } = sent;
+    const { bytes, files, entries, sha256 } = sent;
     return {
       tree: input.source.tree,
       ...{ bytes, files, entries, sentBytes },
@@ -133,26 +136,31 @@ export function transferActivities({ hosts }: ActivityDeps) {
       return { ...listed, sentBytes: 0, pass, partly: true, close };
     copy.progress.step = 'copy';
     const { transfer } = copy.input;
-    const outcome = await runJob({
-      ...jobOf({ copy, step: `send${pass}`, host: source.host }),
-      kind: 'send',
-      args: {
-        source: source.name,
-        grant: line.grant,
-        streams: transfer.streams,
-        bandwidthKib: Math.ceil(transfer.bandwidthBytesPerS / 1024),
-        io: transfer.io,
-        checksum,
-        listing: listed?.sha256,
-        fresh: known === 'nothing',
-        base: typeof known === 'object' ? known.listing : undefined,
-        ...line.peer,
-      },
-      onProgress: (now) => {
-        // The job's own word for what it does must not hide which part of the step this is.
-        Object.assign(copy.progress, now, { step: 'copy' });
-        Context.current().heartbeat(copy.progress);
-      },
+    const outcome = await line.carry({
+      signal: copy.signal,
+      body: (until) =>
+        runJob({
+          ...jobOf({ copy, step: `send${pass}`, host: source.host }),
+          signal: until,
+          kind: 'send',
+          args: {
+            source: source.name,
+            grant: line.grant,
+            streams: transfer.streams,
+            bandwidthKib: Math.ceil(transfer.bandwidthBytesPerS / 1024),
+            io: transfer.io,
+            checksum,
+            listing: listed?.sha256,
+            fresh: known === 'nothing',
+            base: typeof known === 'object' ? known.listing : undefined,
+            ...line.peer,
+          },
+          onProgress: (now) => {
+            // The job's own word for what it does must not hide which part of the step this is.
+            Object.assign(copy.progress, now, { step: 'copy' });
+            Context.current().heartbeat(copy.progress);
+          },
+        }),
     });
     return { ...sentResult.parse(outcome.result), pass, partly: known !== undefined, close };
   }
@@ -230,7 +238,7 @@ function different(input: CopyInput, differences: string[]): HostError {
     verb: 'store-compare',
     step: stepOf(input),
     code: 'failed',
-    message: `the copy of ${source.tree} differs from its snapshot: ${differences.slice(0, 5).join('; ')}`,
+    message: `the copy of ${source.tree} differs from its snapshot: ${differencesInWords({ differences })}`,
     next: "`retry` copies it again; if it differs again, look at the target's file system",
     // Another attempt would find the same passes done, and the same difference.
     retryable: false,

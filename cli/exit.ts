@@ -1,5 +1,6 @@
 /** Exit codes, as restic has them, and the one place that turns an error into words and a code. */
 import { WorkflowUpdateFailedError } from '@temporalio/client';
+import { NamespaceNotFoundError, WorkflowNotFoundError } from '@temporalio/common';
 import { CommanderError } from 'commander';
 import { z } from 'zod';
 import { RunbookError } from '../runbooks/issues';
@@ -49,8 +50,46 @@ export function explain(error: unknown): Explained {
   }
   // The engine wraps what the workflow said; only that is of use.
   const cause = error instanceof WorkflowUpdateFailedError ? (error.cause ?? error) : error;
-  const message = cause instanceof Error ? cause.message : String(cause);
+  const message = cause instanceof Error ? engineWords(cause) : String(cause);
   return { message, code: ownCode(cause) ?? CODES[EXIT.failed], exitCode: EXIT.failed, told: false };
+}
+
+const NAMESPACE = 'Check that TEMPORAL_NAMESPACE (or the profile in temporal.toml) names a namespace of this server';
+/** By gRPC's code, what to do about a refusal of the Temporal server. */
+const NEXT: Readonly<Record<number, string>> = {
+  4: 'Look with `resurgo engine status` whether the server is well, and try again',
+  5: NAMESPACE,
+  7: 'Check the API key or the certificate in the TEMPORAL_* settings, and what it may do in this namespace',
+  14: 'Look with `resurgo engine status` whether the server runs and TEMPORAL_ADDRESS is right',
+  16: 'Check the API key or the certificate in the TEMPORAL_* settings',
+};
+const refusal = z.object({ code: z.number(), details: z.string() });
+/** A server that is not there, or does not answer in time; the client has then tried again for long enough. */
+const AWAY = [14, 4];
+
+/** Whether the engine could not be asked, whatever the question was. */
+export function isEngineAway(error: unknown): boolean {
+  const refused = error instanceof Error ? refusalIn(error) : undefined;
+  return refused !== undefined && AWAY.includes(refused.code);
+}
+
+/** What the server answered: the cause of the client's own error, or, of a call past the client, the error itself. */
+function refusalIn(error: Error): z.output<typeof refusal> | undefined {
+  return refusal.safeParse(error.cause).data ?? refusal.safeParse(error).data;
+}
+
+/** The client says only which call failed; why is in what the server answered. */
+function engineWords(error: Error): string {
+  if (error instanceof WorkflowNotFoundError && /already completed/.test(error.message))
+    return `run ${error.workflowId} has ended meanwhile: \`resurgo show ${error.workflowId}\` tells how`;
+  if (error instanceof WorkflowNotFoundError)
+    return `there is no run ${error.workflowId}: \`resurgo runs --all\` lists those that the server still knows`;
+  if (error instanceof NamespaceNotFoundError) return `${error.message}. ${NAMESPACE}`;
+  const refused = refusalIn(error);
+  if (refused === undefined) return error.message;
+  const said = error.message.includes(refused.details) ? error.message : `${error.message}: ${refused.details}`;
+  const next = NEXT[refused.code];
+  return next === undefined ? said : `${said.replace(/\.$/, '')}. ${next}`;
 }
 
 const CODES: Record<ExitCode, string> = {

@@ -5,11 +5,11 @@
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { WorkflowHandle } from '@temporalio/client';
-import { WorkflowFailedError } from '@temporalio/client';
+import { CancelledFailure, WorkflowFailedError } from '@temporalio/client';
 import { SHORT_HASH } from '../planning/restore-approval';
 import type { OpenQuestion } from '../workflows/gate';
 import { ask, LeftError } from './ask';
-import { EXIT } from './exit';
+import { EXIT, isEngineAway } from './exit';
 import { LiveLines } from './live-lines';
 import { figures, inWords, look, questionsOf } from './look';
 import { printable } from './output';
@@ -28,7 +28,9 @@ type Followed =
   /** It asks what the caller wants to be asked about. */
   | { ended: 'reached' }
   /** Nobody sits at a terminal, and the run waits for a person: it goes on once answered. */
-  | { ended: 'waits' };
+  | { ended: 'waits' }
+  /** The engine no longer answers: the run goes on when it does. */
+  | { ended: 'away' };
 
 export interface FollowOptions {
   handle: WorkflowHandle;
@@ -59,6 +61,7 @@ export async function followTo(options: EndOptions & FollowOptions): Promise<num
     case 'detached':
       return EXIT.cancelled;
     case 'waits':
+    case 'away':
       return EXIT.incomplete;
     case 'failed':
       tellFailure(out, followed);
@@ -82,8 +85,28 @@ async function follow(options: FollowOptions): Promise<Followed> {
   const workers = new WorkerWatch({ client: handle.client, out });
   let told = new Set<string>();
   try {
+    return await followed();
+  } catch (error) {
+    if (!isEngineAway(error)) throw error;
+    if (interrupt.pressed) {
+      await interrupt.detached;
+      return { ended: 'detached' };
+    }
+    const message = `The engine does not answer any more. The run is not lost, it goes on when the engine is back: see resurgo engine status (the embedded one is started by resurgo engine start), then ${comeBack}`;
+    out.event({ type: 'away', message });
+    out.warn(message);
+    return { ended: 'away' };
+  } finally {
+    lines.end();
+    interrupt.close();
+  }
+
+  async function followed(): Promise<Followed> {
     for (;;) {
-      const { status, pending, needsOperator } = await look(handle);
+      // Who leaves does not wait for an engine that is silent.
+      const seen = await Promise.race([look(handle), interrupt.detached]);
+      if (seen === undefined) return { ended: 'detached' };
+      const { status, pending, needsOperator } = seen;
       if (status !== 'RUNNING') break;
       // Once somebody has pressed Ctrl-C, nothing is written over what is said to them.
       if (!interrupt.pressed) lines.show(pending.map(inWords));
@@ -101,11 +124,8 @@ async function follow(options: FollowOptions): Promise<Followed> {
       await Promise.race([sleep(POLL_MS), interrupt.detached]);
       if (interrupt.isDetached) return { ended: 'detached' };
     }
-  } finally {
-    lines.end();
-    interrupt.close();
+    return endOf(handle);
   }
-  return endOf(handle);
 }
 
 /** How a run that is over has ended. */
@@ -118,7 +138,8 @@ export async function endOf(handle: WorkflowHandle): Promise<Ended> {
     return {
       ended: 'failed',
       code: cause instanceof Error && 'type' in cause ? String(cause.type) : 'failed',
-      message: cause?.message ?? error.message,
+      // "Workflow canceled" is what the server makes of it.
+      message: cause instanceof CancelledFailure ? 'the run was cancelled' : (cause?.message ?? error.message),
     };
   }
 }
@@ -181,11 +202,19 @@ class Interrupt {
     // Listening before it is said: the second one may come at once.
     const again = process.stdin.isTTY ? pressedAgain() : Promise.resolve(false);
     out.warn(`\nDetached: the run goes on${hint}. Come back with: ${comeBack}`);
-    if ((await again) && (await wantsCancel())) {
-      await cancel();
-      out.warn('Cancel requested.');
-    }
+    if ((await again) && (await wantsCancel())) out.warn(await cancelled(cancel));
     this.isDetached = true;
+  }
+}
+
+/** Asks for the cancel; in words, what came of that. */
+async function cancelled(cancel: () => Promise<unknown>): Promise<string> {
+  try {
+    await cancel();
+    return 'Cancel requested.';
+  } catch (error) {
+    if (!isEngineAway(error)) throw error;
+    return 'NOT cancelled: the engine does not answer, so it could not be told. The run goes on when it is back.';
   }
 }
 

@@ -9,6 +9,7 @@ import { registerEngine } from './commands/engine';
 import { registerEnroll } from './commands/enroll';
 import { registerFind } from './commands/find';
 import { registerHand } from './commands/hand';
+import { registerHold } from './commands/hold';
 import { registerHelp } from './commands/help';
 import { registerList } from './commands/list';
 import { registerPrune } from './commands/prune';
@@ -37,6 +38,7 @@ const COMMANDS = [
   registerDiff,
   registerAdopt,
   registerPrune,
+  registerHold,
   registerSchedule,
   registerRuns,
   registerHand,

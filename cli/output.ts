@@ -4,6 +4,11 @@ import { EXIT } from './exit';
 /** A value that survives JSON. */
 export type Json = string | number | boolean | null | undefined | readonly Json[] | { readonly [key: string]: Json };
 
+/** One line of `--json`: always an object, so that what is added to it later breaks no reader. */
+export interface JsonObject {
+  readonly [key: string]: Json;
+}
+
 export class Output {
   readonly json: boolean;
   readonly quiet: boolean;
@@ -22,7 +27,7 @@ export class Output {
   }
 
   /** A command's result: the object with `--json`, the text otherwise (also with `--quiet`). */
-  result(options: { json: Json; text: string }): void {
+  result(options: { json: JsonObject | null; text: string }): void {
     process.stdout.write(this.json ? `${JSON.stringify(options.json)}\n` : `${options.text}\n`);
   }
 

@@ -4,7 +4,7 @@ import { WorkflowUpdateRPCTimeoutOrCancelledError } from '@temporalio/client';
 import { tsToMs } from '@temporalio/common/lib/time';
 import { BULK_QUEUE, CONTROL_QUEUE } from '../planning/queues';
 import type { DecideInput } from '../workflows/gate';
-import { CliError } from './exit';
+import { CliError, isEngineAway } from './exit';
 import type { Output } from './output';
 
 /** A worker asks for work once a minute at least; whoever has been silent for more than twice that is gone, ms. */
@@ -39,6 +39,16 @@ export async function servingNow(client: WorkflowClient): Promise<Serving> {
   return Math.max(...asked) > Date.now() - SILENT_MS ? 'serving' : 'gone';
 }
 
+/** The same; undefined where the server does not say so in time: whether it is there at all is asked of the run itself. */
+async function seenServing(client: WorkflowClient): Promise<Serving | undefined> {
+  try {
+    return await servingNow(client);
+  } catch (error) {
+    if (!isEngineAway(error)) throw error;
+    return undefined;
+  }
+}
+
 /** Tells somebody who follows a run, once, that nobody works on it, and once more when that happens again. */
 export class WorkerWatch {
   private nextMs = Date.now() + 2_000;
@@ -51,7 +61,9 @@ export class WorkerWatch {
     if (Date.now() < this.nextMs) return;
     this.nextMs = Date.now() + LOOK_EVERY_MS;
     const { client, out } = this.options;
-    const missing = (await servingNow(client)) !== 'serving';
+    const serving = await seenServing(client);
+    if (serving === undefined) return;
+    const missing = serving !== 'serving';
     if (missing && !this.told) {
       out.event({ type: 'no-worker', message: NO_WORKER });
       out.warn(NO_WORKER);

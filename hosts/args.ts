@@ -140,6 +140,8 @@ export interface VerbArgs {
   'store.list': InStore;
   'store.listing': InStore & { id: string; tree: string };
   'store.space': InStore;
+  'store.hold': Fence & { store: string; id: string; name: string };
+  'store.release': Fence & { store: string; id: string; name: string };
   /** `least`: the lowest term that will do. */
   'lease.take': InGroup & { store?: string; run: string; owner: string; term: number; ttl: number; least?: number };
   'lease.renew': InGroup & { store?: string; run: string; owner: string; term: number; ttl: number };

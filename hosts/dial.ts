@@ -24,6 +24,8 @@ export interface DialOptions {
   pinned: readonly PublicKey[];
   /** Enrolment alone: who decides about a host that has no pinned key (a person, or a fingerprint given beforehand). */
   decide?: (key: PublicKey) => Promise<boolean>;
+  /** What to do when the login is refused; without it what helps where the director itself logs in. */
+  whenRefused?: string;
   /** For the whole of TCP, handshake and login, in ms. */
   timeoutMs: number;
   /** How often to ask a quiet peer for a sign of life, in ms; three unanswered end the connection. */
@@ -37,9 +39,13 @@ export function dial(options: DialOptions): Promise<Client> {
   const { host, pinned, decide, timeoutMs } = options;
   if (pinned.length === 0 && decide === undefined) {
     const message = `no ssh host key is pinned for ${host.address}`;
-    options.sock?.destroy();
+    hangUp(options.sock);
     return Promise.reject(new HostError({ host: host.name, verb: 'connect', code: 'host-key-unknown', message }));
   }
+  // A socket closes by itself once its peer has ended it. A channel of ssh2 stays half open for ever, and the client over it with it.
+  options.sock?.once('end', () => {
+    hangUp(options.sock);
+  });
   return new Promise((resolve, reject) => {
     const client = new Client();
     let shown: PublicKey | undefined;
@@ -54,7 +60,7 @@ export function dial(options: DialOptions): Promise<Client> {
       // Errors that follow the first must not become uncaught.
       client.on('error', () => undefined);
       client.destroy();
-      options.sock?.destroy();
+      hangUp(options.sock);
       reject(error);
     };
     const onClose = () => {
@@ -86,7 +92,7 @@ export function dial(options: DialOptions): Promise<Client> {
       finish();
     });
     const onError = (error: Error & { level?: string }) => {
-      finish(explain({ host, error, pinned, shown: accepted ? undefined : shown }));
+      finish(explain({ ...options, error, shown: accepted ? undefined : shown }));
     };
     client.on('error', onError);
     client.once('close', onClose);
@@ -99,6 +105,17 @@ export function dial(options: DialOptions): Promise<Client> {
       finish(new HostError({ host: host.name, verb: 'connect', code: 'auth-refused', message, next, cause: error }));
     }
   });
+}
+
+/**
+ * Closes the stream under a client (proxy jump), in whatever state it is: `Client.destroy` passes over one that its peer has ended.
+ * Safe to repeat.
+ */
+export function hangUp(sock: Duplex | undefined): void {
+  if (sock === undefined) return;
+  // A channel tells of its close once all that it carried is read, and nobody else reads it any more.
+  sock.resume();
+  sock.destroy();
 }
 
 function configOf(
@@ -134,15 +151,13 @@ function hostKeyAlgorithms(pinned: readonly PublicKey[]): ServerHostKeyAlgorithm
   return [...new Set(types.flatMap((type) => known[type] ?? []))];
 }
 
-interface Failure {
-  host: HostRef;
+interface Failure extends Pick<DialOptions, 'host' | 'pinned' | 'whenRefused'> {
   error: Error & { level?: string };
-  pinned: readonly PublicKey[];
   /** The key that was refused, if one was. */
   shown: PublicKey | undefined;
 }
 
-function explain({ host, error, pinned, shown }: Failure): HostError {
+function explain({ host, error, pinned, shown, whenRefused }: Failure): HostError {
   const at = { host: host.name, verb: 'connect', cause: error };
   if (pinned.length === 0 && shown !== undefined) {
     const message = `its ssh host key ${shown.type} ${fingerprint(shown)} was not accepted`;
@@ -156,7 +171,8 @@ function explain({ host, error, pinned, shown }: Failure): HostError {
     return new HostError({ ...at, code: 'host-key-changed', message });
   }
   if (error.level === 'client-authentication') {
-    return new HostError({ ...at, code: 'auth-refused', message: `login as ${host.user ?? 'resurgo'} was refused` });
+    const message = `login as ${host.user ?? 'resurgo'} was refused`;
+    return new HostError({ ...at, code: 'auth-refused', message, next: whenRefused });
   }
   return unreachable(host, error.message, error);
 }

@@ -32,7 +32,9 @@ export interface DirectorKeys {
 /** Thrown when the state folder holds no keys: nothing was enrolled from here. */
 export class NoKeysError extends Error {
   constructor(stateDir: string) {
-    super(`${stateDir} holds no director's keys. Run \`resurgo enroll\` here, or name the right state folder.`);
+    super(
+      `${stateDir} holds no director's keys. Run \`resurgo enroll\` here, or name the right state folder (RESURGO_STATE). Hosts that know the keys of a lost director need \`--take-over\` with it.`,
+    );
     this.name = 'NoKeysError';
   }
 }
@@ -45,7 +47,12 @@ export async function loadDirectorKeys({ stateDir }: { stateDir: string }): Prom
   const privateKey = await readFile(join(dir, 'signing.pem'), 'utf8').catch(undefinedIfMissing);
   if (director === undefined || jump === undefined || privateKey === undefined) throw new NoKeysError(stateDir);
   const directorNext = await readPair({ dir, name: 'director.next' });
-  return { director, directorNext, jump, signing: { privateKey, publicHex: publicHexOf(privateKey) } };
+  return {
+    director,
+    directorNext,
+    jump,
+    signing: { privateKey, publicHex: publicHexOf({ privateKey, file: join(dir, 'signing.pem') }) },
+  };
 }
 
 /** Reads the keys, making those that are missing. Two processes at once end with the same keys. */
@@ -102,19 +109,34 @@ function newSigningKey(): string {
   return generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
 }
 
-function publicHexOf(privateKey: string): string {
-  const { x } = createPublicKey(privateKey).export({ format: 'jwk' });
-  return Buffer.from(x ?? '', 'base64url').toString('hex');
+function publicHexOf({ privateKey, file }: { privateKey: string; file: string }): string {
+  try {
+    const { x } = createPublicKey(privateKey).export({ format: 'jwk' });
+    return Buffer.from(x ?? '', 'base64url').toString('hex');
+  } catch (cause) {
+    throw new Error(
+      `${file} is not a private key: ${cause instanceof Error ? cause.message : String(cause)}. Put the right file back, or move it away, run \`resurgo enroll --all --take-over\`, and \`resurgo adopt\` what the old key has signed.`,
+      { cause },
+    );
+  }
 }
 
-async function readPair({ dir, name }: { dir: string; name: string }): Promise<SshKeyPair | undefined> {
+/** What makes hosts know the key that takes the place of a broken one. */
+const INSTEAD = {
+  // The hosts know the broken one alone, and take the new one for another director's.
+  director: 'resurgo enroll --all --take-over',
+  jump: 'resurgo enroll --all',
+  'director.next': 'resurgo keys rotate',
+} as const;
+
+async function readPair({ dir, name }: { dir: string; name: keyof typeof INSTEAD }): Promise<SshKeyPair | undefined> {
   const privateKey = await readFile(join(dir, name), 'utf8').catch(undefinedIfMissing);
   if (privateKey === undefined) return undefined;
   // The public half is taken from the private one: two files could disagree after a crash.
   const key = utils.parseKey(privateKey);
   if (key instanceof Error)
     throw new Error(
-      `${join(dir, name)} is not a private key: ${key.message}. Put the right file back, or move it away and run \`resurgo enroll --all\`.`,
+      `${join(dir, name)} is not a private key: ${key.message}. Put the right file back, or move it away and run \`${INSTEAD[name]}\`.`,
     );
   return { privateKey, publicKey: `${key.type} ${key.getPublicSSH().toString('base64')} ${key.comment}` };
 }

@@ -2,6 +2,7 @@
  * What can go wrong between the director and a host, as one typed error that names the host, the verb and the step and says what
  * to do next. `retryable` means that the same call may succeed later without a person doing anything.
  */
+import { z } from 'zod';
 
 /** Codes of the hostkit's own refusals (docs/hostkit.md). */
 export const HOSTKIT_CODES = [
@@ -77,7 +78,7 @@ const ADVICE: Record<HostErrorCode, Advice> = {
   exists: { next: 'it is there already: look at it before trying again', retryable: false },
   busy: { next: 'something still uses it; it is tried again', retryable: true },
   'no-space': {
-    next: 'make room where the message says (a store: `resurgo prune`, or a larger disk), then retry the step',
+    next: 'make room where the message says, then retry the step; to prune the store first, end this run (`resurgo abort RUN`), as it holds the group',
     retryable: false,
   },
   'missing-tool': { next: 'install the tool on the host, then run `resurgo enroll HOST --update`', retryable: false },
@@ -100,7 +101,7 @@ const ADVICE: Record<HostErrorCode, Advice> = {
     retryable: false,
   },
   'auth-refused': {
-    next: "the host does not take the director's key: run `resurgo enroll HOST --update`",
+    next: "the host does not take the director's key: run `resurgo enroll HOST --update`; after a `resurgo keys rotate` that did not reach this host, run that again",
     retryable: false,
   },
   'sudo-refused': {
@@ -179,6 +180,13 @@ export function seenTerm(error: unknown): number | undefined {
   if (!(error instanceof HostError) || error.code !== 'fenced') return undefined;
   const { seen } = error.detail;
   return typeof seen === 'number' ? seen : undefined;
+}
+
+const heldBy = z.object({ holder: z.object({ run: z.string(), owner: z.string() }) });
+
+/** Who holds the group, where that is why a lease was refused. */
+export function holderOf({ code, detail }: HostError): { run: string; owner: string } | undefined {
+  return code === 'lease-held' ? heldBy.safeParse(detail).data?.holder : undefined;
 }
 
 /** Text from a host with control characters made visible and its length bounded (S29). */

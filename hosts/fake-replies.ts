@@ -70,6 +70,8 @@ export const fakeReplies: Record<Verb, Answer> = {
   snapshots: ({ host, args }) => ({ snapshots: host.snapshots.filter(({ group }) => group === args['group']) }),
   'store.list': ({ host, args }) => ({ backups: host.backups.filter(({ group }) => group === args['group']) }),
   'store.listing': none,
+  'store.hold': none,
+  'store.release': none,
   'store.space': () => ({ freeBytes: 2 ** 42, usedBytes: 0, totalBytes: 2 ** 42 }),
   'lease.take': ({ host, args }) => {
     const group = text(args['group']);
@@ -112,7 +114,14 @@ export const fakeReplies: Record<Verb, Answer> = {
   'grant.key': ({ host }) => ({ pubkey: 'ssh-ed25519 AAAA', signature: `fake ${host.name}` }),
   'grant.add': ({ host }) => ({ hostKeys: ['ssh-ed25519 AAAA'], signature: `fake ${host.name}` }),
   'grant.close': none,
-  'restore.check': () => ({ fsType: 'btrfs', fsUuid: 'fake', freeBytes: 2 ** 40, protected: [] }),
+  'restore.check': () => ({
+    fsType: 'btrfs',
+    fsUuid: 'fake',
+    freeBytes: 2 ** 40,
+    destination: '/',
+    holds: false,
+    protected: [],
+  }),
   'restore.stop': none,
   'restore.start': none,
   'restore.safety': none,

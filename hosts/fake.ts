@@ -12,6 +12,7 @@ import { FakeFreezeSession, type FakeFreezeState } from './fake-freeze';
 import type { FreezeSession } from './freeze-session';
 import type { CallContext, CallOptions, FreezeOptions, HostRef, Hosts, Warmth } from './hosts';
 import { replySchemas, type Reply } from './replies';
+import { LISTING_HEADER } from '../planning/listing-format';
 import { pause } from './slots';
 import { writeRequest } from './write-request';
 import { fakeReplies, type FakeHost } from './fake-replies';
@@ -61,7 +62,8 @@ export class FakeHosts implements Hosts {
     const { host, step, signal, store, group, id, tree } = options;
     const call: FakeCall = { host: host.name, verb: 'store.listing', args: { store, group, id, tree } };
     await this.arrive(call, { step, signal });
-    return Readable.from([gzipSync(`# ${tree}\n`)]);
+    // A tree with nothing in it.
+    return Readable.from([gzipSync(`${LISTING_HEADER}\nxattrs\n`)]);
   }
 
   async openFreeze(options: FreezeOptions): Promise<FreezeSession> {

@@ -13,6 +13,12 @@ export interface CarriedKit {
 const SKEW_WARN_MS = 2_000;
 const SKEW_FAIL_MS = 60_000;
 
+/** What `probe.sh` says in place of a hash. */
+const TAMPERED: ReadonlyMap<string, string> = new Map([
+  ['damaged', 'its hostkit is not as it was installed: parts are changed, missing or too much'],
+  ['loose', 'others than root own its hostkit or may write to it, and so may become root'],
+]);
+
 /** From what a host says of itself: its hostkit, its tools, its clock. */
 export function probeFindings(at: {
   host: string;
@@ -106,7 +112,7 @@ function versions({
           host,
           check: 'hostkit',
           level: 'warn',
-          message: `its hostkit ${answer.version} differs from this director's ${version}`,
+          message: TAMPERED.get(answer.hash) ?? `its hostkit ${answer.version} differs from this director's ${version}`,
           mend,
         };
   const missing = ['rsync', 'ssh-keygen', 'getfattr', 'flock'].filter((tool) => absent(answer.tools[tool]));

@@ -70,7 +70,8 @@ export interface RunJobOptions<K extends JobKind> {
 const POLL_MS = { first: 200, longest: 2_000 };
 const POLL_GROWTH = 1.5;
 const UNREACHABLE_MS = 120_000;
-const CALL_MS = 30_000;
+/** How long one request about a job may take, in ms. */
+export const CALL_MS = 30_000;
 /** How long a stopped job may take to be gone, in ms. */
 const STOP_MS = 60_000;
 
@@ -117,16 +118,25 @@ async function drive<K extends JobKind>(options: RunJobOptions<K>): Promise<JobO
 }
 
 function outcome(ended: { poll: JobPoll; host: HostRef; job: string; step: string; attached: boolean }): JobOutcome {
-  const { poll, host, job, step, attached } = ended;
+  const failed = failureOf(ended);
+  if (failed !== undefined) throw failed;
+  const { poll, job, attached } = ended;
+  const { result, startedMs, endedMs, tail } = poll;
+  return { job, result: result ?? {}, startedMs: startedMs ?? 0, endedMs: endedMs ?? 0, tail: tail ?? '', attached };
+}
+
+/** Why a job has failed; undefined where it still runs or has come to its good end. */
+export function failureOf(at: { poll: JobPoll; host: HostRef; job: string; step: string }): HostError | undefined {
+  const { poll, host, job, step } = at;
+  if (poll.state === 'running') return undefined;
   const tail = poll.tail ?? '';
-  const at = { host: host.name, verb: `job ${job}`, step };
+  const where = { host: host.name, verb: `job ${job}`, step };
   if (poll.state !== 'exited') {
     const why = poll.state === 'died' ? 'it ended without a result' : 'the host knows nothing of it any more';
-    throw new HostError({ ...at, code: 'job-died', message: why, detail: { tail } });
+    return new HostError({ ...where, code: 'job-died', message: why, detail: { tail } });
   }
-  const result = poll.result ?? {};
-  if (poll.exit !== 0) throw failure({ at, exit: poll.exit ?? null, result, tail });
-  return { job, result, startedMs: poll.startedMs ?? 0, endedMs: poll.endedMs ?? 0, tail, attached };
+  if (poll.exit === 0) return undefined;
+  return failure({ at: where, exit: poll.exit ?? null, result: poll.result ?? {}, tail });
 }
 
 /** The job's own refusal, when it left one: `{code, message}` in its result. */
@@ -203,7 +213,9 @@ class Rate {
   private bytesPerS = 0;
 
   measure(progress: NonNullable<JobPoll['progress']>): JobProgress {
-    const { bytes = 0, files = 0, totalBytes, totalFiles, step } = progress;
+    const { bytes = 0, files = 0, totalFiles, step } = progress;
+    // 0: the host does not know.
+    const totalBytes = progress.totalBytes === 0 ? undefined : progress.totalBytes;
     const ms = performance.now();
     if (this.last === undefined || bytes < this.last.bytes) this.bytesPerS = 0;
     else if (ms > this.last.ms) {

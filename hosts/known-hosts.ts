@@ -47,6 +47,11 @@ export class KnownHosts {
     return this.keys.get(placeOf(host)) ?? [];
   }
 
+  /** All places that have a pinned key, as `placeOf` writes them. */
+  places(): string[] {
+    return [...this.keys.keys()];
+  }
+
   /** Pins exactly these keys for a host, in place of any before, and writes the file. */
   pin({ host, keys }: { host: HostRef; keys: readonly PublicKey[] }): Promise<void> {
     return this.change(() => this.keys.set(placeOf(host), [...keys]));

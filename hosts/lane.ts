@@ -1,5 +1,7 @@
 /** One host's connections within the pool: a few, each carrying several channels; broken ones are replaced. */
+import type { Duplex } from 'node:stream';
 import type { Client } from 'ssh2';
+import { hangUp } from './dial';
 import { HostError } from './errors';
 import type { HostRef } from './hosts';
 import { pause, reasonOf, Slots, SlotTimeout, type WaitBounds } from './slots';
@@ -22,9 +24,16 @@ interface Connection {
   lastUsedMs: number;
 }
 
-/** A channel of either kind: all that the lane needs to know of it. */
-interface Closable {
-  once(event: 'close', listener: () => void): unknown;
+type Opener<C> = (client: Client, done: (error: Error | undefined, channel: C) => void) => void;
+
+/** One channel to open. */
+export interface Opening<C> extends WaitBounds {
+  opener: Opener<C>;
+  /**
+   * For a channel to a host behind this one: the error that its refusal, or no answer in time, is. It speaks of that other host, so it
+   * ends the wait at once, and nothing is held against the connection, which others use.
+   */
+  refused?: (why: Error) => HostError;
 }
 
 /** How long a host that is connected may take to open a channel, in ms. */
@@ -62,21 +71,19 @@ export class Lane {
   }
 
   /** Opens a channel over a connection with room, or a new connection. A connection found dead is replaced, within the bounds. */
-  async open<C extends Closable>(
-    opener: (client: Client, done: (error: Error | undefined, channel: C) => void) => void,
-    bounds: WaitBounds,
-  ): Promise<C> {
-    const deadline = Date.now() + bounds.timeoutMs;
-    const giveBack = await this.slots.take(bounds).catch((error: unknown) => {
+  async open<C extends Duplex>(opening: Opening<C>): Promise<C> {
+    const { timeoutMs, signal } = opening;
+    const deadline = Date.now() + timeoutMs;
+    const giveBack = await this.slots.take({ timeoutMs, signal }).catch((error: unknown) => {
       throw error instanceof SlotTimeout ? this.error('timeout', `all ssh channels are busy: ${error.message}`) : error;
     });
     try {
       for (;;) {
         const left = deadline - Date.now();
-        if (left <= 0) throw this.error('timeout', `no ssh channel within ${bounds.timeoutMs} ms`);
-        const connection = await this.withRoom({ timeoutMs: left, signal: bounds.signal });
+        if (left <= 0) throw this.error('timeout', `no ssh channel within ${timeoutMs} ms`);
+        const connection = await this.withRoom({ timeoutMs: left, signal });
         if (connection === undefined) continue;
-        const channel = await this.tryOpen(connection, opener);
+        const channel = await this.tryOpen(connection, { ...opening, timeoutMs: deadline - Date.now() });
         if (channel !== undefined) {
           channel.once('close', giveBack);
           return channel;
@@ -145,10 +152,12 @@ export class Lane {
   }
 
   /** Opens on this connection; undefined when it turned out full or dead, so that another is tried. */
-  private tryOpen<C extends Closable>(
+  private tryOpen<C extends Duplex>(
     connection: Connection,
-    opener: (client: Client, done: (error: Error | undefined, channel: C) => void) => void,
+    { opener, refused, timeoutMs }: Opening<C>,
   ): Promise<C | undefined> {
+    const waitMs = refused === undefined ? OPEN_CHANNEL_MS : Math.min(Math.max(timeoutMs, 1), OPEN_CHANNEL_MS);
+    let late = false;
     connection.channels += 1;
     const leave = () => {
       connection.channels -= 1;
@@ -156,17 +165,24 @@ export class Lane {
     };
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
-        this.drop(connection);
-      }, OPEN_CHANNEL_MS);
+        if (refused === undefined) {
+          this.drop(connection);
+          return;
+        }
+        late = true;
+        reject(refused(new Error(`no answer within ${waitMs} ms`)));
+      }, waitMs);
       const done = (error: Error | undefined, channel: C) => {
         clearTimeout(timer);
         if (error === undefined) {
           channel.once('close', leave);
-          resolve(channel);
+          if (late) hangUp(channel);
+          else resolve(channel);
           return;
         }
         leave();
         if (!this.connections.includes(connection)) resolve(undefined);
+        else if (refused !== undefined) reject(refused(error));
         else if (connection.channels > 0) {
           // The server takes fewer sessions per connection than we thought.
           connection.limit = connection.channels;

@@ -3,7 +3,7 @@
  * and proxy jumps. Every wait in it is bounded.
  */
 import type { Client, ClientChannel } from 'ssh2';
-import { dial } from './dial';
+import { dial, hangUp } from './dial';
 import type { DirectorKeys } from './director-keys';
 import { HostError } from './errors';
 import type { HostRef } from './hosts';
@@ -78,7 +78,10 @@ export class SshPool {
 
   /** Opens a channel to the host's hostkit (the key's forced command decides what runs). @throws HostError */
   open({ host, ...bounds }: { host: HostRef } & WaitBounds): Promise<ClientChannel> {
-    return this.lane(host, 'director').open<ClientChannel>((client, done) => client.exec('hostkit', done), bounds);
+    return this.lane(host, 'director').open<ClientChannel>({
+      ...bounds,
+      opener: (client, done) => client.exec('hostkit', done),
+    });
   }
 
   /** Makes sure that a connection to the host stands. @throws HostError */
@@ -144,20 +147,27 @@ export class SshPool {
     try {
       giveBack = await this.takeConnection(host, bounds);
       const client = await this.dialKnown(host, role, { timeoutMs, keepaliveMs, sock });
-      this.held.set(client, giveBack);
+      const slot = giveBack;
+      this.held.set(client, () => {
+        slot();
+        // Whatever ended the connection: what it was forwarded through at the jump goes with it.
+        hangUp(sock);
+      });
       return client;
     } catch (error) {
       giveBack?.();
-      sock?.destroy();
+      hangUp(sock);
       throw error;
     }
   }
 
   private forward(host: HostRef, via: HostRef, bounds: WaitBounds): Promise<ClientChannel> {
-    const open = (client: Client, done: (error: Error | undefined, channel: ClientChannel) => void) =>
-      client.forwardOut('127.0.0.1', 0, host.address, host.port ?? 22, done);
     return this.lane(via, 'jump')
-      .open<ClientChannel>(open, bounds)
+      .open<ClientChannel>({
+        ...bounds,
+        opener: (client, done) => client.forwardOut('127.0.0.1', 0, host.address, host.port ?? 22, done),
+        refused: (why) => refusedForward({ host, via, why }),
+      })
       .catch((error: unknown) => {
         if (!(error instanceof HostError)) throw error;
         const { code, next, retryable, reason } = error;
@@ -213,4 +223,21 @@ export class SshPool {
       for (const idle of lane.idle()) if (idle.lastUsedMs < before) idle.end();
     }
   }
+}
+
+/** RFC 4254, 5.1: the reasons that speak of the jump itself; the others say that the host behind it could not be connected to. */
+const JUMP_SAYS_NO: ReadonlyMap<unknown, string> = new Map([
+  [1, 'administratively prohibited'],
+  [3, 'unknown channel type'],
+]);
+
+/** What it means that a jump opened no connection to a host behind it, in ssh's own words. */
+function refusedForward({ host, via, why }: { host: HostRef; via: HostRef; why: Error }): HostError {
+  const said = why.message.replace(/^\(SSH\) Channel open failure: /, '');
+  const no = 'reason' in why ? JUMP_SAYS_NO.get(why.reason) : undefined;
+  const message = `no connection to ${host.address}:${host.port ?? 22}: ${no === undefined ? '' : `${no}: `}${said}`;
+  const at = { host: host.name, verb: 'connect', message, cause: why };
+  if (no === undefined) return new HostError({ ...at, code: 'unreachable' });
+  const next = `${via.name} does not forward there: run \`resurgo enroll ${via.name} --update\`, and look at AllowTcpForwarding in its sshd_config`;
+  return new HostError({ ...at, code: 'auth-refused', next });
 }

@@ -14,6 +14,7 @@ import {
   leaseTake,
   loose,
   restoreHealth,
+  started,
   sweep,
 } from './replies/running';
 
@@ -25,6 +26,8 @@ export const replySchemas = {
   'store.list': storeList,
   'store.listing': storeListing,
   'store.space': storeSpace,
+  'store.hold': loose,
+  'store.release': loose,
   'lease.take': leaseTake,
   'lease.renew': leaseRenew,
   'lease.release': loose,
@@ -41,14 +44,14 @@ export const replySchemas = {
   'grant.close': loose,
   'restore.check': loose,
   'restore.stop': loose,
-  'restore.start': loose,
+  'restore.start': started,
   'restore.safety': loose,
   'restore.undo': loose,
   'restore.health': restoreHealth,
   'workload.pause': loose,
   'workload.unpause': loose,
   'workload.stop': loose,
-  'workload.start': loose,
+  'workload.start': started,
   sweep,
 } as const satisfies Record<Verb, z.ZodType>;
 

@@ -4,6 +4,19 @@ import { readListing, xattrKey } from './listing-format';
 
 export type EntryField = Exclude<keyof ListingEntry, 'path'>;
 
+/** What a person calls each field. */
+export const FIELD_WORDS: Record<EntryField, string> = {
+  type: 'type',
+  mode: 'mode',
+  uid: 'owner',
+  gid: 'group',
+  size: 'size',
+  mtime: 'time',
+  linkGroup: 'hard links',
+  device: 'device',
+  target: 'link target',
+};
+
 export type ListingDifference =
   | { kind: 'added'; path: string; after: ListingEntry }
   | { kind: 'removed'; path: string; before: ListingEntry }
@@ -57,7 +70,8 @@ const FIELDS = [
   'target',
 ] as const satisfies readonly EntryField[];
 
-function changedFields(a: ListingEntry, b: ListingEntry): EntryField[] {
+/** In what two entries of one path differ. */
+export function changedFields(a: ListingEntry, b: ListingEntry): EntryField[] {
   return FIELDS.filter((field) => a[field] !== b[field]);
 }
 

@@ -2,3 +2,4 @@
 export * from './listing-format';
 export * from './listing-diff';
 export * from './listing-find';
+export * from './listing-words';

@@ -15,7 +15,7 @@ export type RestoreMode = 'in-place' | 'folder' | 'into';
 
 /** What the destination's host says about it. */
 export interface DestinationCheck {
-  /** False where the host does not allow it: not a data source, a system path that was not armed (S23). */
+  /** False where the host does not allow it: not a data source, a system path that was not armed (S23), no folder. */
   allowed: boolean;
   /** Why not, from the host. */
   reason?: string;
@@ -23,6 +23,8 @@ export interface DestinationCheck {
   fsType: string;
   fsUuid: string;
   freeBytes: number;
+  /** The folder that the data goes into, as its host calls it, where something lies in it already; null where not. */
+  holds: string | null;
   /** Mounts, subvolumes and datasets nested in the destination, relative to it. */
   nested: readonly string[];
   /** How a safety snapshot can be taken; null where it can't. */
@@ -176,6 +178,11 @@ function planItem({ item, input, blockers, warnings }: Gathering & { item: Resto
     // In place without a safety snapshot each file makes room for its successor.
     (inPlace && check.safety === null ? warnings : blockers).push(message);
   }
+  // Of a single file it is the folder around it.
+  if (!inPlace && check.holds !== null)
+    warnings.push(
+      `${destination.host}:${check.holds}: exists and is not empty; files of the same names are overwritten, others stay`,
+    );
   if (inPlace && check.safety === null)
     warnings.push(`${where}: no safety snapshot is possible; what is overwritten is gone`);
   if (input.mode === 'in-place' && check.allowed && check.mounted && source.identity.fsUuid !== check.fsUuid) {

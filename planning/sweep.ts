@@ -13,6 +13,8 @@ export interface KnownRun {
 export interface SweepDecision {
   /** Runs that are over: swept by their names. */
   dead: string[];
+  /** Restores that ended half-way: what is theirs stays for a person, but for the lease, which nobody can give back any more. */
+  halfway: string[];
   /** Whether the host's own rule may judge the rest, which the engine doesn't know. */
   others: boolean;
 }
@@ -21,7 +23,7 @@ export interface SweepDecision {
  * Decides for one group on one host.
  *
  * A run that has just ended is left for `afterMs`: a step of it may still be told so by its next heartbeat. A restore that did not
- * complete is left for a person: its safety snapshot is the only way back.
+ * complete is left for a person: its safety snapshot is the only way back. The group it can't keep: the runs that mend it need the lease.
  */
 export function decideSweep(options: {
   /** Runs of which something is on the host. */
@@ -32,14 +34,15 @@ export function decideSweep(options: {
 }): SweepDecision {
   const { onHost, known, nowMs, afterMs } = options;
   const dead: string[] = [];
+  const halfway: string[] = [];
   let others = false;
   let spared = false;
   for (const name of new Set(onHost)) {
     const run = known.get(name);
     if (run === undefined) others = true;
     else if (run.state === 'running' || nowMs - run.closedMs < afterMs) spared = true;
-    else if (run.kind === 'restore' && run.state !== 'completed') spared = true;
+    else if (run.kind === 'restore' && run.state !== 'completed') halfway.push(name);
     else dead.push(name);
   }
-  return { dead, others: others && !spared };
+  return { dead, halfway, others: others && !spared && halfway.length === 0 };
 }

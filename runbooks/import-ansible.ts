@@ -164,6 +164,8 @@ function reasonFor(names: string[]): string {
 }
 
 function inOrder(entries: NotCarried[]): NotCarried[] {
-  const unique = new Map(entries.map((entry) => [JSON.stringify([entry.file, entry.line, entry.reason]), entry]));
+  const unique = new Map(
+    entries.map((entry) => [JSON.stringify([entry.file, entry.line, entry.text, entry.reason]), entry]),
+  );
   return [...unique.values()].sort((a, b) => (a.file === b.file ? a.line - b.line : a.file < b.file ? -1 : 1));
 }

@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { BANDWIDTH_PATTERN, DURATION_PATTERN, parseDuration, parseBandwidth, PERCENT_PATTERN } from './units';
 
-const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+export const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 /** Names that every JavaScript object already has: as keys of a map they would be found where nothing was written. */
 const BUILT_IN = new Set(Object.getOwnPropertyNames(Object.prototype));
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# `npm test`: set-up, lint, types, unit, workflow, lab, crash, faults. Every part runs, any failure fails at the end; the last line counts.
+# `npm test`: set-up, lint, types, unit, processes (hosts, engine, workflow), lab (with crash and faults). Every part runs, any failure fails at the end; the last line counts.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 # shellcheck source-path=SCRIPTDIR source=lib.sh
@@ -29,13 +29,11 @@ jest_part() { # NAME WRAPPER… : the wrapper runs the command that follows it
 }
 
 # One that needs the lab.
-lab_part() { # NAME 'SUITE…' JEST-ARGUMENT…
-  LAB_SUITES=$2
-  export LAB_SUITES
+lab_part() { # NAME COMMAND…
   name=$1
-  shift 2
+  shift
   if [ -n "$(lab_obstacle)" ]; then lab_suites | wc -l > "$results/$name.skipped"; fi
-  jest_part "$name" sh scripts/with-lab.sh jest --maxWorkers=2 "$@"
+  jest_part "$name" sh scripts/with-lab.sh "$@"
 }
 
 sh scripts/setup.sh || {
@@ -46,23 +44,17 @@ sh scripts/setup.sh || {
 PATH=$PWD/node_modules/.bin:$PATH
 part lint sh scripts/lint.sh
 part types tsc --noEmit
-# Two at a time: the suites share nothing, and half of their time is waiting.
+# Several suites at a time, as they share nothing; of those that wait for sockets and timers more than they work, three.
 jest_part unit jest --selectProjects unit --maxWorkers=2
-jest_part hosts jest --selectProjects hosts --maxWorkers=2
-jest_part engine jest --selectProjects engine --runInBand
-jest_part workflow jest --selectProjects workflow --maxWorkers=2
-lab_part lab test/lab --selectProjects lab
+jest_part processes jest --selectProjects hosts engine workflow --maxWorkers=3
 
 # Of the crash matrices a few cases each time, and a few rounds of the fault campaign: which ones follows from this number.
 RESURGO_CRASH_SEED=${RESURGO_CRASH_SEED:-$(od -An -N2 -tu2 /dev/urandom | tr -d ' ')}
 RESURGO_CRASH_CHOICE=${RESURGO_CRASH_CHOICE:-1}
 export RESURGO_CRASH_SEED RESURGO_CRASH_CHOICE
-crash='test/crash/backup.test.ts test/crash/restore.test.ts test/crash/outage.test.ts'
-# shellcheck disable=SC2086
-lab_part crash "$crash" --selectProjects crash --runTestsByPath $crash
-echo "-- crash: to repeat these cases: RESURGO_CRASH_CHOICE=$RESURGO_CRASH_CHOICE RESURGO_CRASH_SEED=$RESURGO_CRASH_SEED npm run test:crash"
-lab_part faults test/crash/faults.test.ts --selectProjects crash --runTestsByPath test/crash/faults.test.ts
-echo "-- faults: to repeat these rounds: npm run test:faults -- --rounds 3 --seed $RESURGO_CRASH_SEED"
+lab_part lab jest --selectProjects lab crash --maxWorkers=2
+echo "-- to repeat the same crashes: RESURGO_CRASH_CHOICE=$RESURGO_CRASH_CHOICE RESURGO_CRASH_SEED=$RESURGO_CRASH_SEED npm run test:crash"
+echo "-- to repeat the same faults: npm run test:faults -- --rounds 3 --seed $RESURGO_CRASH_SEED"
 
 headline 'Result'
 node scripts/test-summary.js "$results" || failed=1

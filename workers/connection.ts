@@ -1,4 +1,5 @@
 /** Which Temporal server to use and how to reach it: the same settings as `temporal` itself reads, for client and worker alike. */
+import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
@@ -32,6 +33,10 @@ export function externalSettings(env: NodeJS.ProcessEnv = process.env): Connecti
     Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined && entry[1] !== ''),
   );
   try {
+    const { TEMPORAL_CONFIG_FILE: file } = overrideEnvVars;
+    // The library takes a missing one for an empty one; whoever names a file means it, and would get the embedded server.
+    if (file !== undefined && !existsSync(file))
+      throw new Error(`TEMPORAL_CONFIG_FILE names ${file}, and there is no such file`);
     const { connectionOptions, namespace } = loadClientConnectConfig({ overrideEnvVars });
     const { address, tls, apiKey, metadata } = connectionOptions;
     if (address === undefined) return undefined;
@@ -86,14 +91,17 @@ export async function connectClient({
 export async function connectWorker({
   settings,
   waitMs = 60_000,
+  onFailed,
 }: {
   settings: ConnectionSettings;
   waitMs?: number;
+  /** Told of each attempt that failed. */
+  onFailed?: (error: unknown) => void;
 }): Promise<NativeConnection> {
   // Loaded late: commands that only need a client should not wait for the native library.
   const sdk = await import('@temporalio/worker');
   const { address, tls, apiKey, metadata } = settings;
-  return retry({ settings, waitMs }, async (leftMs) => {
+  return retry({ settings, waitMs, onFailed }, async (leftMs) => {
     const giveUp = new AbortController();
     const connecting = sdk.NativeConnection.connect({ address, tls, apiKey, metadata });
     const late = sleep(leftMs, undefined, { signal: giveUp.signal }).then(() => {
@@ -121,7 +129,7 @@ export async function isServing(address: string, limitMs = 2_000): Promise<boole
 }
 
 async function retry<T>(
-  { settings, waitMs }: { settings: ConnectionSettings; waitMs: number },
+  { settings, waitMs, onFailed }: { settings: ConnectionSettings; waitMs: number; onFailed?: (error: unknown) => void },
   connect: (leftMs: number) => Promise<T>,
 ): Promise<T> {
   const end = Date.now() + waitMs;
@@ -129,17 +137,22 @@ async function retry<T>(
     try {
       return await connect(Math.max(end - Date.now(), 100));
     } catch (error) {
+      onFailed?.(error);
       if (Date.now() + pauseMs >= end) throw unreachable(settings, error);
       await sleep(pauseMs);
     }
   }
 }
 
-function unreachable({ address, external }: ConnectionSettings, cause: unknown): EngineUnreachableError {
-  const next = external
+function unreachable(settings: ConnectionSettings, cause: unknown): EngineUnreachableError {
+  return new EngineUnreachableError({ address: settings.address, next: whatToCheck(settings), cause });
+}
+
+/** What an operator does when no server answers, as a sentence. */
+export function whatToCheck({ external }: ConnectionSettings): string {
+  return external
     ? 'Check that the server runs and that TEMPORAL_ADDRESS (or the profile in temporal.toml) and its TLS settings are right; unset it to use the embedded server.'
     : 'Run `resurgo engine status`, then `resurgo engine start`; the server writes its log to logs/temporal.log in the state folder.';
-  return new EngineUnreachableError({ address, next, cause });
 }
 
 function textOnly(metadata: Record<string, unknown>): Record<string, string> {

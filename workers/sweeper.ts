@@ -7,10 +7,11 @@ import type { Client } from '@temporalio/client';
 import { z } from 'zod';
 import type { HostRef, Hosts } from '../hosts/hosts';
 import type { Status } from '../hosts/replies';
-import { releaseLease } from '../hosts/verbs/lease';
 import { status } from '../hosts/verbs/reading';
 import { sweep } from '../hosts/verbs/workload';
 import { decideSweep, type KnownRun } from '../planning/sweep';
+import { giveBack, heldLeases, isOver } from './ended-leases';
+import type { HeldLease } from './ended-leases';
 import type { Logger } from './logging';
 import { knownRuns } from './sweep-places';
 
@@ -101,45 +102,33 @@ async function sweepHost(look: Look): Promise<void> {
   const { group, runs, afterMs } = look;
   const on = { hosts: look.hosts, host: look.host, step: 'sweep', signal: look.signal, timeoutMs: SWEEP_MS };
   const now = await status({ ...on, group });
+  const held = heldLeases(now);
   const onHost = runsOf(now);
-  const { dead, others } = decideSweep({ onHost, known: runs, nowMs: Date.now(), afterMs });
+  const { dead, halfway, others } = decideSweep({ onHost, known: runs, nowMs: Date.now(), afterMs });
   for (const run of dead) {
     // The list was made a moment ago: a reset may have brought the run back to life.
-    if (!(await isOver(look, run))) continue;
+    if (!(await isOver({ ...look, run }))) continue;
     tell(look, run, await sweep({ ...on, group, fix: true, targetRun: run }));
-    await giveBack(look, now, run);
+    await giveGroupBack(look, held, run);
   }
+  for (const run of halfway) await giveGroupBack(look, held, run);
   if (others) tell(look, undefined, await sweep({ ...on, group, fix: true }));
 }
 
 /** The lease of a run that is over would keep its group until it runs out. */
-async function giveBack(look: Look, now: Status, run: string): Promise<void> {
-  for (const each of now.leases) {
-    const lease = leaseShape.safeParse(each).data;
-    if (lease?.run !== run || !lease.live) continue;
-    const { owner, term } = lease;
-    await releaseLease({ hosts: look.hosts, host: look.host, step: 'sweep', group: look.group, run, owner, term });
-    look.logger.info(
-      { run, host: look.host.name, group: look.group, step: 'sweep' },
-      'gave back the lease of a dead run',
-    );
-  }
-}
-
-async function isOver({ client, runs, group }: Look, run: string): Promise<boolean> {
-  const kind = runs.get(run)?.kind;
-  if (kind === undefined) return false;
-  const { status: now } = await client.workflow.getHandle(`${kind}/${group}/${run}`).describe();
-  return now.name !== 'RUNNING';
+async function giveGroupBack(look: Look, held: readonly HeldLease[], run: string): Promise<void> {
+  const { hosts, host, group, logger, signal } = look;
+  const lease = held.find((each) => each.run === run);
+  if (lease === undefined || !(await isOver({ ...look, run }))) return;
+  await giveBack({ hosts, host, group, step: 'sweep', signal, lease });
+  logger.info({ run, host: host.name, group, step: 'sweep' }, 'gave back the lease of a dead run');
 }
 
 const named = z.looseObject({ run: z.string() });
-const leaseShape = z.looseObject({ run: z.string(), owner: z.string(), term: z.number(), live: z.boolean() });
 
 /** Every run that has something there, or holds the lease. */
 function runsOf(now: Status): string[] {
-  const live = now.leases.filter((each) => leaseShape.safeParse(each).data?.live === true);
-  return [...KINDS.flatMap((kind): unknown[] => now[kind]), ...live].flatMap(
+  return [...KINDS.flatMap((kind): unknown[] => now[kind]), ...heldLeases(now)].flatMap(
     (each) => named.safeParse(each).data?.run ?? [],
   );
 }

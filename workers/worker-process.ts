@@ -2,14 +2,9 @@
 import { parseArgs } from 'node:util';
 import { Runtime } from '@temporalio/worker';
 import { CurrentHosts } from '../hosts/current-hosts';
+import { connectAtBoot } from './boot-wait';
 import { workflowBundlePath } from './bundle';
-import {
-  connectClient,
-  connectWorker,
-  DEFAULT_NAMESPACE,
-  externalSettings,
-  type ConnectionSettings,
-} from './connection';
+import { connectClient, DEFAULT_NAMESPACE, externalSettings, type ConnectionSettings } from './connection';
 import { findServer, serverAddress } from './embedded-server';
 import { EngineError } from './errors';
 import { startKeeper } from './keeper';
@@ -31,9 +26,6 @@ export interface WorkerProcessOptions {
   /** @default process.env */
   env?: NodeJS.ProcessEnv;
 }
-
-/** How long a worker waits at its start for a server that isn't there yet, ms. */
-const BOOT_WAIT_MS = 120_000;
 
 /**
  * Runs the workers until a signal, and returns the exit code. Call it once per process: it installs Temporal's runtime.
@@ -64,8 +56,11 @@ export async function runWorkerProcess(options: WorkerProcessOptions): Promise<n
       logger.warn({ err: error }, 'the worker was told to end and could not do so in order; remote jobs go on');
       return 0;
     }
-    logger.fatal({ err: error }, 'the worker failed');
-    if (values.background) process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    const known = error instanceof EngineError;
+    // A known error says what to do; where in the code it arose helps nobody.
+    if (known) logger.fatal({ code: error.code, address: error.host }, `the worker has not started: ${error.message}`);
+    else logger.fatal({ err: error }, 'the worker failed');
+    if (known || values.background) process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
     return 1;
   }
 }
@@ -90,7 +85,7 @@ async function serve(service: Service): Promise<void> {
     shutdownSignals: [],
   });
   const bundlePath = workflowBundlePath(env);
-  const connection = await orStopped(stop, connectWorker({ settings, waitMs: BOOT_WAIT_MS }));
+  const connection = await orStopped(stop, connectAtBoot({ settings, logger }));
   if (settings.external) await registerWithExternal(settings, logger);
   const activities = options.createActivities({ stateDir: paths.root, logger });
   const workers = await createWorkers({ connection, namespace: settings.namespace, bundlePath, activities });

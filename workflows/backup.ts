@@ -63,7 +63,7 @@ class BackupRun extends RunParts {
 
   async run(): Promise<BackupReport> {
     try {
-      await this.teller.tell('start', `backup of ${this.input.group.name} begins`);
+      this.teller.say('start', `backup of ${this.input.group.name} begins`);
       const report = await this.steps();
       // The backup is sealed: whatever happens from here on, it is one, so this part is neither cancelled nor does it fail the run.
       await always(() => this.finish(report));
@@ -73,9 +73,10 @@ class BackupRun extends RunParts {
       const failure = describeFailure(error);
       // Said first: taking it back may be hindered for a long time, and nobody should learn of the failure after that.
       const why = cancelled ? 'the backup was cancelled' : `the backup failed: ${failure.message}`;
-      await always(() => this.teller.tell('failure', `${why}; what it did is being taken back`));
+      this.teller.say('failure', `${why}; what it did is being taken back`);
       await always(() => this.takeBack());
       this.board.outcome(cancelled ? 'Cancelled' : 'Failed');
+      this.warnings.push(...(await this.teller.told()));
       const left = this.warnings.length === 0 ? '' : `. Also: ${this.warnings.join('; ')}`;
       if (cancelled) throw error;
       throw ApplicationFailure.create({
@@ -175,7 +176,7 @@ class BackupRun extends RunParts {
     }
     for (const each of unreachable) {
       this.missing.set(each.host, each.message);
-      this.warnings.push(`${each.host} could not be reached and is not in this backup`);
+      this.warnings.push(`${each.host} is not in this backup: ${each.message}`);
     }
     return 'as seen';
   }
@@ -262,13 +263,10 @@ class BackupRun extends RunParts {
     await tidy.step('release lease', () => this.lease.release(this.present()));
     if (!tidy.left) this.board.set('remove snapshots', 'done');
     this.board.outcome(report.state);
-    await this.teller.tell(
-      report.state === 'Partial' ? 'failure' : 'success',
-      `backup ${report.id} is ${report.state}`,
-      {
-        backupId: report.id,
-      },
-    );
+    this.teller.say(report.state === 'Partial' ? 'failure' : 'success', `backup ${report.id} is ${report.state}`, {
+      backupId: report.id,
+    });
+    report.warnings.push(...(await this.teller.told()));
   }
 
   /** Undoes a run that did not become a backup. Production first, then the store, then the traces. */

@@ -21,6 +21,8 @@ const key = {
 export class Board {
   private readonly rows = new Map<string, BoardRow>();
   private questions: OpenQuestion[] = [];
+  /** Steps that wait for a person, and what their row said before: nothing where the question is all that the step is. */
+  private readonly asked = new Map<string, StepState | undefined>();
   private stale = false;
   /** When a step that runs now began, ms. */
   private readonly began = new Map<string, number>();
@@ -56,9 +58,19 @@ export class Board {
     const needed = questions.length > 0;
     if (needed !== this.questions.length > 0) upsertSearchAttributes([{ key: key.needsOperator, value: needed }]);
     this.questions = questions;
+    for (const [step, before] of this.asked) {
+      if (questions.some((each) => each.step === step)) continue;
+      this.asked.delete(step);
+      if (this.rows.get(step)?.state !== 'needs operator') continue;
+      // Whatever the answer was: the run's outcome tells what came of it.
+      if (before === undefined) this.set(step, 'done', 'answered');
+      else this.set(step, 'running');
+    }
     for (const { step, failure } of questions) {
       const note = firstLine(failure.message);
-      if (this.rows.get(step)?.state !== 'needs operator') this.tell(step, 'needs operator', note);
+      const state = this.rows.get(step)?.state;
+      if (state !== 'needs operator') this.tell(step, 'needs operator', note);
+      if (!this.asked.has(step)) this.asked.set(step, state);
       this.rows.set(step, { step, state: 'needs operator', note });
     }
     this.publish();

@@ -113,9 +113,10 @@ export class RestoreHosts {
       const items = wave.filter((host) => ['stopped', 'restored, stopped'].includes(this.states.get(host) ?? ''));
       const each = (host: string): Promise<void> =>
         tidy.step(`start ${host}`, async () => {
-          await undoing.startWorkloads.executeWithOptions({ summary: `start again on ${host}` }, [
+          const told = await undoing.startWorkloads.executeWithOptions({ summary: `start again on ${host}` }, [
             { fence, host: this.host(host) },
           ]);
+          warn(this.options.warnings, told);
           this.states.set(host, 'running again');
           return undefined;
         });
@@ -149,17 +150,23 @@ export class RestoreHosts {
 
   private async start(host: string): Promise<void> {
     const { gate, board, lease } = this.options;
-    await board.step(`start ${host}`, () =>
+    const told = await board.step(`start ${host}`, () =>
       gate.must(`start ${host}`, (round) =>
         quick.startWorkloads.executeWithOptions({ summary: `start what was stopped on ${host}` }, [
           { fence: lease.fence(round), host: this.host(host) },
         ]),
       ),
     );
+    warn(this.options.warnings, told);
     this.states.set(host, 'running again');
   }
 
   private host(name: string): FleetHost {
     return hostNamed({ input: this.options.input, name });
   }
+}
+
+/** Each warning once, however often its step was tried. A step that was skipped has told nothing. */
+function warn(warnings: string[], told: string[] | undefined): void {
+  warnings.push(...(told ?? []).filter((each) => !warnings.includes(each)));
 }

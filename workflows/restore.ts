@@ -11,8 +11,9 @@ import type { Manifest } from '../planning/manifest';
 import { selectSources } from '../planning/restore';
 import type { DestinationCheck, RestorePlan, SelectedSource, Selection } from '../planning/restore';
 import { approves, planHash, SHORT_HASH } from '../planning/restore-approval';
-import type { RestoreInput } from '../planning/run-input';
+import type { FleetHost, RestoreInput } from '../planning/run-input';
 import { describeFailure } from './failures';
+import type { StepFailure } from './failures';
 import { always } from './gate';
 import { bulk, quick, tidying } from './options';
 import { HOSTS_AT_ONCE, RestoreHosts } from './restore-hosts';
@@ -59,6 +60,8 @@ class RestoreRun extends RunParts {
   /** Set from the first byte on. */
   private writing = false;
   private planned: PlannedRestore | undefined;
+  /** Hosts that were away for the lease: nothing of this run lies there, unless they were stopped later. */
+  private away: ReadonlySet<string> = new Set();
 
   constructor(private readonly input: RestoreInput) {
     const { into, run, id } = input;
@@ -72,10 +75,11 @@ class RestoreRun extends RunParts {
   async run(): Promise<RestoreReport> {
     try {
       const report = await this.steps();
-      await always(() => this.tidy());
+      // The report is made already: what its tidying has to say goes into it.
+      await always(() => this.tidy(new Tidy({ board: this.board, warnings: report.warnings })));
       this.board.outcome('Completed');
-      if (report.state === 'Completed')
-        await always(() => this.teller.tell('success', `restore of ${this.input.id} is done`));
+      if (report.state === 'Completed') this.teller.say('success', `restore of ${this.input.id} is done`);
+      report.warnings.push(...(await this.teller.told()));
       return report;
     } catch (error) {
       const cancelled = isCancellation(error);
@@ -83,12 +87,14 @@ class RestoreRun extends RunParts {
       const why = cancelled ? 'the restore was cancelled' : `the restore failed: ${failure.message}`;
       // Said first: starting again what was stopped may be hindered for a long time, and nobody should learn of the failure after that.
       const before = this.describeStates();
-      await always(() => this.teller.tell('failure', `${why}${before}`));
+      this.teller.say('failure', `${why}${before}`);
       await always(() => this.takeBack());
       const now = this.describeStates();
-      if (now !== before) await always(() => this.teller.tell('failure', `${why}${now}`));
+      if (now !== before) this.teller.say('failure', `${why}${now}`);
       this.board.outcome(cancelled ? 'Cancelled' : 'Failed');
-      const message = `${failure.message}${now}`;
+      this.warnings.push(...(await this.teller.told()));
+      // A cancellation has no words of its own.
+      const message = `${cancelled ? why : failure.message}${this.describeStates()}`;
       if (cancelled && !this.writing && this.hosts.all().length === 0) throw error;
       throw ApplicationFailure.create({
         type: failure.code,
@@ -103,12 +109,16 @@ class RestoreRun extends RunParts {
   private async steps(): Promise<RestoreReport> {
     const { input } = this;
     const unreachable = await this.board.step('lease', () => this.lease.take());
+    this.away = new Set(unreachable.map((each) => each.host));
     const { manifest } = await this.board.step('read backup', () =>
-      this.gate.must('read backup', () =>
+      this.must('read backup', () =>
         quick.readBackup({ group: input.from.group, store: storeOf(input), id: input.id }),
       ),
     );
-    const { items, selection, unplaced } = await this.gather(manifest, new Set(unreachable.map((each) => each.host)));
+    const { items, selection, unplaced } = await this.gather(manifest);
+    // Known only now not to be a destination.
+    for (const { host, message } of unreachable)
+      this.warnings.push(`${host} was away and is left as it is: ${message}`);
     const plan = planOf({ input, manifest, items, selection, unplaced });
     const hash = planHash(plan);
     this.planned = { plan, hash };
@@ -120,13 +130,10 @@ class RestoreRun extends RunParts {
   }
 
   /** Chooses, maps and looks at every destination; counts what would change. Changes nothing. */
-  private async gather(
-    manifest: Manifest,
-    unreachable: ReadonlySet<string>,
-  ): Promise<{ items: Item[]; selection: Selection; unplaced: string[] }> {
+  private async gather(manifest: Manifest): Promise<{ items: Item[]; selection: Selection; unplaced: string[] }> {
     const selection = selectSources({ manifest, ...this.input.select });
     const { places: refs, unplaced } = destinations({ input: this.input, selection });
-    const away = refs.find(({ ref }) => unreachable.has(ref.destination.host.name));
+    const away = refs.find(({ ref }) => this.away.has(ref.destination.host.name));
     if (away !== undefined)
       throw ApplicationFailure.nonRetryable(
         `${away.ref.destination.host.name} can't be reached. Bring it up, or leave it out with --host`,
@@ -155,15 +162,19 @@ class RestoreRun extends RunParts {
     const { single } =
       subpath === null
         ? { single: false }
-        : await this.gate.must(`look up ${subpath}`, () =>
-            quick.lookUp.executeWithOptions({ summary: subpath }, [{ store: place.ref.store, id, tree, subpath }]),
+        : await this.must(
+            `look up ${subpath}`,
+            () =>
+              quick.lookUp.executeWithOptions({ summary: subpath }, [{ store: place.ref.store, id, tree, subpath }]),
+            // A mistyped path is this run's for good: asking would only keep the group from the restore that has the right one.
+            ({ code }) => code !== 'not-found',
           );
     const plain = { ...place.ref, single };
     const check = await this.lookAt(plain);
     // What is protected is known now, and the count must see it.
     const ref = { ...plain, protect: protectionOf({ ref: plain, selected, check, input, manifest, selection }) };
     if (!check.allowed || !check.mounted) return { ref, selected, check, dryRun: { files: 0, bytes: 0, deletions: 0 } };
-    const dryRun = await this.gate.must(`count ${name}`, (round) =>
+    const dryRun = await this.must(`count ${name}`, (round) =>
       bulk.countRestore.executeWithOptions({ summary: name }, [{ fence: this.lease.fence(round), item: ref }]),
     );
     return { ref, selected, check, dryRun };
@@ -215,9 +226,18 @@ class RestoreRun extends RunParts {
     );
   }
 
+  /** A step that a plan needs. Where only the plan was wanted nobody is asked: waiting would keep the group from every backup for nothing. */
+  private must<T>(
+    step: string,
+    attempt: (round: number) => Promise<T>,
+    worthAsking: (failure: StepFailure) => boolean = () => true,
+  ): Promise<T> {
+    return this.gate.must(step, attempt, (failure) => !this.input.planOnly && worthAsking(failure));
+  }
+
   private lookAt(ref: RestoreItemRef): Promise<DestinationCheck> {
     const name = keyOf({ ref });
-    return this.gate.must(`look at ${name}`, (round) =>
+    return this.must(`look at ${name}`, (round) =>
       quick.checkDestination.executeWithOptions({ summary: name }, [{ fence: this.lease.fence(round), item: ref }]),
     );
   }
@@ -270,19 +290,26 @@ class RestoreRun extends RunParts {
     // No timer where nothing was stopped.
     if (this.hosts.all().length > 0)
       await this.teller.alarmed('start again', () => this.hosts.startAgain({ tidy, round }));
-    const clean = { fence, hosts: everyHost(this.input) };
+    const clean = { fence, hosts: this.visited() };
     await tidy.step('close grants', () => tidying.closeGrants.executeWithOptions({ summary: 'close grants' }, [clean]));
     await this.tidy(tidy, clean);
   }
 
   private async tidy(
-    tidy = new Tidy({ board: this.board, warnings: this.warnings }),
-    clean = { fence: this.lease.fence(this.gate.roundsSoFar()), hosts: everyHost(this.input) },
+    tidy: Tidy,
+    clean = { fence: this.lease.fence(this.gate.roundsSoFar()), hosts: this.visited() },
   ): Promise<void> {
     await tidy.step('forget run', () =>
       tidying.forgetRun.executeWithOptions({ summary: 'jobs and keys of this run' }, [clean]),
     );
-    await tidy.step('release lease', () => this.lease.release());
+    await tidy.step('release lease', () => this.lease.release(this.visited(this.input.into.hosts)));
+  }
+
+  /** Where this run was: a host that it found away at its start is not tried for minutes when it ends. */
+  private visited(hosts = everyHost(this.input)): FleetHost[] {
+    const { from } = this.input;
+    const stopped = new Set(this.hosts.all().map((each) => each.host));
+    return hosts.filter(({ name }) => !this.away.has(name) || stopped.has(name) || name === from.storeHost.name);
   }
 
   private report(options: {

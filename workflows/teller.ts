@@ -2,6 +2,7 @@
 import { CancellationScope, isCancellation, sleep } from '@temporalio/workflow';
 import type { Group, NotifyEvent } from '../runbooks/types';
 import { describeFailure } from './failures';
+import { always } from './gate';
 import { calling, telling } from './options';
 
 /** A question that waits is told again after this long. */
@@ -10,20 +11,53 @@ const AGAIN = '1d';
 const ALARM = '5m';
 
 export class Teller {
+  private saying: Promise<void> = Promise.resolve();
+  private readonly unsent: string[] = [];
+
   constructor(
     private readonly about: { group: Pick<Group, 'name' | 'notify'>; run: string; kind: string; warnings: string[] },
   ) {}
 
-  /** Sends one event to everybody who wants it. */
+  /** Sends one event to everybody who wants it, and waits until it is sent. */
   async tell(event: NotifyEvent, message: string, more: { step?: string; backupId?: string } = {}): Promise<void> {
-    const { group, run, kind, warnings } = this.about;
-    if (!group.notify.some((each) => each.on.includes(event))) return;
+    const failed = await this.send(event, message, more);
+    if (failed !== undefined) this.about.warnings.push(failed);
+  }
+
+  /**
+   * Sends one event beside the run, whatever is cancelled: a dead webhook must neither delay a backup nor keep what was stopped from
+   * running again. Events are sent in the order in which they were said. Await {@link told} before the run ends.
+   */
+  say(event: NotifyEvent, message: string, more: { backupId?: string } = {}): void {
+    const before = this.saying;
+    this.saying = always(async () => {
+      await before;
+      const failed = await this.send(event, message, more);
+      if (failed !== undefined) this.unsent.push(failed);
+    });
+  }
+
+  /** Waits until all that was said is sent or given up. @returns a warning for each that could not be sent */
+  async told(): Promise<string[]> {
+    await always(() => this.saying);
+    return this.unsent.splice(0);
+  }
+
+  /** @returns a warning when it could not be sent */
+  private async send(
+    event: NotifyEvent,
+    message: string,
+    more: { step?: string; backupId?: string },
+  ): Promise<string | undefined> {
+    const { group, run, kind } = this.about;
+    if (!group.notify.some((each) => each.on.includes(event))) return undefined;
     try {
       const notice = { event, group: group.name, run, kind, message, ...more };
       await telling.notify.executeWithOptions({ summary: `tell: ${event}` }, [{ to: group.notify, notice }]);
+      return undefined;
     } catch (error) {
       if (isCancellation(error)) throw error;
-      warnings.push(`notification "${event}" could not be sent: ${describeFailure(error).message}`);
+      return `notification "${event}" could not be sent: ${describeFailure(error).message}`;
     }
   }
 

@@ -58,7 +58,7 @@ export async function dryRun(context: CliContext, setup: GroupSetup): Promise<nu
           each.lastBytes === undefined ? 'never' : bytes(each.lastBytes),
         ]),
       ]),
-      `would send at most ${bytes(estimate.sentBytes)} (${estimate.basis})`,
+      `would send about ${bytes(estimate.sentBytes)} (${estimate.basis})`,
       `the store has ${bytes(estimate.freeBytes)} free and keeps ${bytes(estimate.reserveBytes)}: ${estimate.fits ? 'it fits' : `${bytes(estimate.missingBytes)} MISSING`}`,
       `expected pause ${duration(pause.ms)} (${pause.basis})`,
       ...problems.map((each) => `PROBLEM ${each}`),

@@ -3,8 +3,8 @@ import type { Command } from '@commander-js/extra-typings';
 import type { StoreEntry } from '../../hosts/backups';
 import type { Hosts } from '../../hosts/hosts';
 import { listingLines } from '../../hosts/listings';
-import { diffListings, displayPath } from '../../planning/listing';
-import type { EntryField, ListingDifference, ListingEntry } from '../../planning/listing';
+import { diffListings, displayPath, FIELD_WORDS } from '../../planning/listing';
+import type { ListingDifference, ListingEntry } from '../../planning/listing';
 import type { BackedUpSource, ManifestSource } from '../../planning/manifest';
 import type { GroupSetup } from '../../planning/run-input';
 import { run } from '../context';
@@ -125,18 +125,6 @@ function count(totals: Totals, difference: ListingDifference): void {
 }
 
 const SIGNS: Record<ListingDifference['kind'], string> = { added: '+', removed: '-', changed: 'M', xattr: 'M' };
-
-const FIELD_WORDS: Record<EntryField, string> = {
-  type: 'type',
-  mode: 'mode',
-  uid: 'owner',
-  gid: 'group',
-  size: 'size',
-  mtime: 'time',
-  linkGroup: 'hard links',
-  device: 'device',
-  target: 'link target',
-};
 
 function show(
   { out }: CliContext,

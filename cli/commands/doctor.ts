@@ -9,6 +9,7 @@ import { run as inContext } from '../context';
 import type { CliContext } from '../context';
 import { EXIT } from '../exit';
 import { table } from '../output';
+import { heldFindings } from './doctor-held';
 import { START_A_WORKER, servingNow } from '../serving';
 
 export function registerDoctor(program: Command): void {
@@ -30,10 +31,13 @@ async function examine(
 ): Promise<number> {
   const { runbook, setup } = await context.group(name);
   const hosts = await context.hosts();
-  const [engine, found] = await Promise.all([
-    engineFinding(context),
-    doctor({ runbook, group: setup.group.name, hosts, fix: options.fix === true }),
-  ]);
+  const fix = options.fix === true;
+  const onHosts = async (): Promise<Finding[]> => {
+    // First: a run whose lease was given back is over for its hosts too, and what it left may go.
+    const held = await heldFindings({ hosts, setup, stateDir: context.stateDir, fix });
+    return [...(await doctor({ runbook, group: setup.group.name, hosts, fix })), ...held];
+  };
+  const [engine, found] = await Promise.all([engineFinding(context), onHosts()]);
   const findings = [...found, engine];
   const shown = options.all === true ? findings : findings.filter((each) => each.level !== 'ok');
   const count = (level: Finding['level']): number => findings.filter((each) => each.level === level).length;

@@ -72,7 +72,7 @@ export function registerEnroll(program: Command): void {
     .description("the director's keys")
     .addHelpText('after', '\nExample:\n  $ resurgo keys rotate')
     .command('rotate')
-    .description('replace the login key on every host; cut off anywhere, the next call goes on')
+    .description('replace the login key on every enrolled host; cut off anywhere, the next call goes on')
     .option('--key <file>', KEY_HELP)
     .option('--ask-password', "ask for the administrator's ssh password")
     .option('--ask-sudo', 'ask for the sudo password')
@@ -152,17 +152,34 @@ async function unenroll(context: CliContext, host: string, options: AdminOptions
 async function rotate(context: CliContext, options: AdminOptions): Promise<number> {
   const { runbook } = await context.runbook();
   const login = await loginOf(options);
-  await rotateKeys({
+  const { rotated, failed, leftOut } = await rotateKeys({
     stateDir: context.stateDir,
     runbook,
-    hosts: Object.keys(runbook.hosts),
     admin: () => login,
+    adminKnownHosts: await textOf(options.knownHosts),
     log: ({ host, text }) => {
       context.out.say(`${host}: ${text}`);
     },
   });
-  context.out.result({ json: { rotated: true }, text: 'every host knows the new key, and only that' });
-  return EXIT.ok;
+  const names = failed.map(({ host }) => host).join(', ');
+  const aside = leftOut.length === 0 ? '' : `; not enrolled, so left out: ${leftOut.join(', ')}`;
+  const left = `not changed, so the old key may still be let in there: ${names}. Run \`resurgo keys rotate\` again when they can be reached; until then the director may be locked out there`;
+  const done =
+    failed.length === 0
+      ? 'every enrolled host knows the new key, and only that'
+      : `the new key, and only that, is known to ${rotated.join(', ') || 'no host'}`;
+  context.out.result({
+    json: {
+      rotated: failed.length === 0,
+      hosts: rotated,
+      failed: failed.map(({ host, error }) => ({ host, message: error.message })),
+      leftOut,
+    },
+    text: [`${done}${aside}`, ...(failed.length === 0 ? [] : [left])].join('\n'),
+  });
+  for (const { error } of failed) context.out.warn(error.message);
+  if (failed.length === 0) return EXIT.ok;
+  return rotated.length === 0 ? EXIT.failed : EXIT.incomplete;
 }
 
 /** @throws CliError for none, or a name that the runbook doesn't have */

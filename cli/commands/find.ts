@@ -1,4 +1,5 @@
 /** `resurgo find`: which backups hold a path, with size and time, read from the listings in the store; no engine needed. */
+import { posix } from 'node:path';
 import type { Command } from '@commander-js/extra-typings';
 import type { StoreEntry } from '../../hosts/backups';
 import { listingLines } from '../../hosts/listings';
@@ -22,7 +23,10 @@ interface Options {
 export function registerFind(program: Command): void {
   program
     .command('find')
-    .argument('<path>', 'a path as it was on the host, or below a source; * ? [a-z] within a name, ** over folders')
+    .argument(
+      '<path>',
+      'a path as it was on the host (or HOST:/path), or below a source; * ? [a-z] within a name, ** over folders',
+    )
     .argument('[group]', 'the protection group')
     .description('which backups hold a path, with sizes and times; exit 1 when none does')
     .option('--host <name>', 'only this host')
@@ -49,7 +53,10 @@ async function find(
   context: CliContext,
   asked: { path: string; group: string | undefined; options: Options },
 ): Promise<number> {
-  const { path, options } = asked;
+  const { path, host = asked.options.host } = placeOf(asked.path);
+  if (asked.options.host !== undefined && host !== asked.options.host)
+    throw new CliError(`${asked.path} names ${host}, and --host ${asked.options.host}: leave one out`, EXIT.usage);
+  const options = { ...asked.options, host };
   const limit = Number(options.limit);
   if (!Number.isSafeInteger(limit) || limit < 1)
     throw new CliError(`--limit wants a whole number from 1, not "${options.limit}"`, EXIT.usage);
@@ -75,7 +82,6 @@ async function find(
   }
   if (more) out.warn(`only the first ${limit} are shown: narrow the path, or raise --limit`);
   if (shown > 0) return EXIT.ok;
-  if (out.json) return EXIT.failed;
   const where = options.backup === undefined ? `no backup of ${name}` : `backup ${options.backup} of ${name}`;
   const verb = options.backup === undefined ? 'holds' : 'does not hold';
   throw new CliError(
@@ -128,6 +134,13 @@ async function* summed(options: {
     }
   }
   if (itself !== undefined) yield { ...head, entry: itself, below: itself.type === 'd' ? below : undefined };
+}
+
+/** What a person typed: `HOST:/path`, as `find` itself shows places, and a path with `.` and `..` in it. @throws CliError for an empty one */
+export function placeOf(typed: string): { host?: string; path: string } {
+  const [, host, path = typed] = /^([A-Za-z0-9][A-Za-z0-9._-]*):(\/.*)$/s.exec(typed) ?? [];
+  if (path === '') throw new CliError('a path is wanted, like /srv/data/x or *.sql', EXIT.usage);
+  return { host, path: path.startsWith('/') ? posix.normalize(path) : path };
 }
 
 /**

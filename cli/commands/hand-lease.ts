@@ -4,11 +4,12 @@
  */
 import { z } from 'zod';
 import type { Fence } from '../../hosts/args';
-import { HostError, seenTerm } from '../../hosts/errors';
+import { HostError, holderOf, seenTerm } from '../../hosts/errors';
 import type { HostErrorCode } from '../../hosts/errors';
 import type { HostRef, Hosts } from '../../hosts/hosts';
 import { releaseLease, takeLease } from '../../hosts/verbs/lease';
 import { status } from '../../hosts/verbs/reading';
+import { BRIEF_HAND, byHandWords, HAND, isByHand } from '../../planning/by-hand';
 import { runId } from '../../planning/ids';
 import type { GroupSetup } from '../../planning/run-input';
 import { operator } from '../context';
@@ -28,7 +29,6 @@ export interface Hand {
 /** Somebody else has the group: the only answers that forbid to go on without the one who gives them. */
 const TAKEN: readonly HostErrorCode[] = ['lease-held', 'fenced'];
 
-const PREFIX = 'hand-';
 /** A verb's own time and more; a hand that dies gives the group back after it. */
 const WORK_TTL_S = 900;
 
@@ -41,6 +41,8 @@ interface Options {
   ttlS?: number;
   /** Whether the store may be out of reach: what undoes something must not depend on it. */
   withoutStore: boolean;
+  /** Done in a moment; not under a pause that still stands, which would end with the lease that is given back. */
+  brief?: boolean;
 }
 
 /**
@@ -51,8 +53,8 @@ interface Options {
 export async function takeHand(options: Options): Promise<Hand> {
   const { setup } = options;
   try {
-    const run =
-      (await heldByHand(options)) ?? `${PREFIX}${runId({ nowMs: Date.now(), random: Math.random() }).slice(1)}`;
+    const own = runId({ nowMs: Date.now(), random: Math.random() }).slice(1);
+    const run = options.brief === true ? `${BRIEF_HAND}${own}` : ((await heldByHand(options)) ?? `${HAND}${own}`);
     let taken = await take({ ...options, run });
     // The store counts anew: another target, or one that was enrolled again. Were the group held, the store or the host had said so.
     if (taken.seen > 0) taken = await take({ ...options, run, least: taken.seen + 1 });
@@ -61,7 +63,7 @@ export async function takeHand(options: Options): Promise<Hand> {
     return { run, fenceAt: () => fence, withoutStore: undefined, failed };
   } catch (error) {
     if (!(error instanceof HostError)) throw error;
-    if (error.code === 'lease-held') throw heldElsewhere(error);
+    if (error.code === 'lease-held') throw heldElsewhere({ error, group: setup.group.name });
     // What kept the store from answering is of no matter: a target that was rebuilt shows another key, or has no hostkit.
     if (!options.withoutStore || TAKEN.includes(error.code)) throw error;
     return withoutStore({ ...options, reason: error.message });
@@ -101,9 +103,11 @@ export async function releaseHand(options: {
   const { run, term } = hand.fenceAt(setup.storeHost);
   const lease = leaseOf({ setup, run, term });
   const reached = setup.hosts.filter(({ name }) => !hand.failed.has(name));
-  const there = await eachHost(reached, (host) => releaseLease({ hosts, host, ...lease }));
+  // Somebody who took the group over meanwhile has it: that is no failure of the work either.
+  const at = { forbids: [] };
+  const there = await eachHost(reached, (host) => releaseLease({ hosts, host, ...lease }), at);
   const { store, storeHost } = setup;
-  const atStore = await eachHost([storeHost], (host) => releaseLease({ hosts, host, store: store.name, ...lease }));
+  const atStore = await eachHost([storeHost], (host) => releaseLease({ hosts, host, store: store.name, ...lease }), at);
   return new Map([...there, ...atStore]);
 }
 
@@ -119,7 +123,7 @@ async function leaseAt(options: { hosts: Hosts; host: HostRef; group: string; st
 /** The run of a hand that holds the group now, or undefined. */
 async function heldByHand({ hosts, setup, step }: Options): Promise<string | undefined> {
   const lease = await leaseAt({ hosts, host: setup.storeHost, group: setup.group.name, step });
-  return lease?.live === true && lease.run.startsWith(PREFIX) ? lease.run : undefined;
+  return lease?.live === true && lease.run.startsWith(HAND) ? lease.run : undefined;
 }
 
 /** Under each host's own last term and run: nothing newer is superseded, and only a hand's own record is reversed. */
@@ -128,17 +132,18 @@ async function withoutStore({ hosts, setup, step, reason }: Options & { reason: 
   const known = new Map<string, Fence>();
   const failed = await eachHost(setup.hosts, async (host) => {
     const lease = await leaseAt({ hosts, host, group, step });
-    const { run, term } = lease ?? { run: `${PREFIX}without-store`, term: 0 };
+    const { run, term } = lease ?? { run: `${HAND}without-store`, term: 0 };
     known.set(host.name, { group, run, term, step, attempt: 1 });
   });
-  const fallback: Fence = { group, run: `${PREFIX}without-store`, term: 0, step, attempt: 1 };
+  const fallback: Fence = { group, run: `${HAND}without-store`, term: 0, step, attempt: 1 };
   return { run: fallback.run, fenceAt: (host) => known.get(host.name) ?? fallback, withoutStore: reason, failed };
 }
 
-/** Hosts side by side; one that fails keeps no other from its turn. Resolves to the failures. @throws HostError when somebody else has the group */
+/** Hosts side by side; one that fails keeps no other from its turn. Resolves to the failures. @throws HostError with a code that forbids to go on: by itself, when somebody else has the group */
 async function eachHost(
   hosts: readonly HostRef[],
   each: (host: HostRef) => Promise<unknown>,
+  { forbids = TAKEN }: { forbids?: readonly HostErrorCode[] } = {},
 ): Promise<Map<string, string>> {
   const failed = new Map<string, string>();
   await Promise.all(
@@ -146,7 +151,7 @@ async function eachHost(
       try {
         await each(host);
       } catch (error) {
-        if (!(error instanceof HostError) || TAKEN.includes(error.code)) throw error;
+        if (!(error instanceof HostError) || forbids.includes(error.code)) throw error;
         failed.set(host.name, error.message);
       }
     }),
@@ -158,8 +163,11 @@ function leaseOf({ setup, run, term }: { setup: GroupSetup; run: string; term: n
   return { group: setup.group.name, run, owner: `${setup.directorId}/${operator()}/${run}`, term };
 }
 
-function heldElsewhere(error: HostError): CliError {
-  return new CliError(
-    `${error.reason}. Nothing was changed: look with \`resurgo runs\`, end it with \`resurgo cancel RUN\``,
-  );
+function heldElsewhere({ error, group }: { error: HostError; group: string }): CliError {
+  const holder = holderOf(error);
+  const run = holder?.run ?? 'RUN';
+  const next = isByHand(run)
+    ? byHandWords({ run, group })
+    : `look with \`resurgo show ${run}\`, end it with \`resurgo cancel ${run}\`. If it has ended already, \`resurgo doctor ${group} --fix\` gives the group back`;
+  return new CliError(`${error.reason}. Nothing was changed: ${next}`);
 }

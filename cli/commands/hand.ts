@@ -5,6 +5,7 @@ import { HostError } from '../../hosts/errors';
 import type { HostRef, Hosts } from '../../hosts/hosts';
 import { restore } from '../../hosts/verbs/restore';
 import { pauseWorkload, startWorkload, stopWorkload, unpauseWorkload } from '../../hosts/verbs/workload';
+import { goneWhileStopped } from '../../planning/gone-while-stopped';
 import { startWaves } from '../../planning/order';
 import type { GroupSetup } from '../../planning/run-input';
 import { DURATION_PATTERN, parseDuration } from '../../runbooks/units';
@@ -52,7 +53,15 @@ const HOLD_LONGER_S = 60;
 
 /** What one host did. */
 type Outcome =
-  | { host: string; ok: true; names: string[]; failed: string[]; limitMs?: number; deadmanFired?: boolean }
+  | {
+      host: string;
+      ok: true;
+      names: string[];
+      failed: string[];
+      gone: string[];
+      limitMs?: number;
+      deadmanFired?: boolean;
+    }
   | { host: string; ok: false; message: string };
 
 async function pause(context: CliContext, asked: { group: string; for?: string }): Promise<number> {
@@ -121,10 +130,18 @@ async function start(context: CliContext, asked: { group: string; asItIs?: true 
   const hand = await takeHand({ hosts, setup, step, withoutStore: true });
   const outcomes = await inOrder({ setup, hand, way: 'start' }, async (host) => {
     const on = { hosts, host, step, fence: hand.fenceAt(host) };
-    const byHand = lists.parse(await startWorkload(on));
-    if (asked.asItIs !== true) return byHand;
-    const byRestore = lists.parse(await restore({ ...on, verb: 'start' }));
-    return { started: [...byHand.started, ...byRestore.started], failed: [...byHand.failed, ...byRestore.failed] };
+    if (asked.asItIs !== true) {
+      const byHand = lists.parse(await startWorkload(on));
+      return { ...byHand, failed: [...byHand.failed, ...keptBy(byHand.restore)] };
+    }
+    // The restore's comes first: while its record stands, the hand's is not started.
+    const byRestore = await startedOrWhy(() => restore({ ...on, verb: 'start' }));
+    const byHand = await startedOrWhy(() => startWorkload(on));
+    return {
+      started: [...byRestore.started, ...byHand.started],
+      failed: [...byRestore.failed, ...byHand.failed],
+      gone: [...byRestore.gone, ...byHand.gone],
+    };
   });
   const held = await releaseHand({ hosts, setup, hand });
   return report(context, { hand, held, outcomes, verb: 'started', line: () => '' });
@@ -171,8 +188,11 @@ async function inOrder(
 
 const mention = z.union([z.string(), z.looseObject({ name: z.string() }).transform(({ name }) => name)]);
 const lists = z.looseObject({
+  restore: z.string().optional(),
   started: z.array(mention).default([]),
   failed: z.array(mention).default([]),
+  /** What was removed or made anew while it was stopped. */
+  gone: z.array(z.string()).default([]),
 });
 const reply = lists.extend({
   paused: z.array(mention).default([]),
@@ -182,14 +202,34 @@ const reply = lists.extend({
   deadmanFired: z.boolean().optional(),
 });
 
+/** What a record has started, or the host's word on why it does not start whole. Where the host does not answer it throws. */
+async function startedOrWhy(start: () => Promise<unknown>): Promise<z.output<typeof lists>> {
+  try {
+    return lists.parse(await start());
+  } catch (error) {
+    if (!(error instanceof HostError) || error.code !== 'failed') throw error;
+    const { started, gone } = lists.parse(error.detail);
+    return { started, failed: [error.message], gone };
+  }
+}
+
+/** A restore that did not come to its end: what it stopped does not start on half of the data. */
+function keptBy(run: string | undefined): string[] {
+  if (run === undefined) return [];
+  return [
+    `what ${run} has stopped for a restore that is not finished: restore again, or start it on the data as it is with --as-it-is`,
+  ];
+}
+
 async function outcomeOf(host: HostRef, each: (host: HostRef) => Promise<unknown>): Promise<Outcome> {
   try {
-    const { paused, thawed, stopped, started, failed, limitMs, deadmanFired } = reply.parse(await each(host));
+    const { paused, thawed, stopped, started, failed, gone, limitMs, deadmanFired } = reply.parse(await each(host));
     return {
       host: host.name,
       ok: true,
       names: [...paused, ...thawed, ...stopped, ...started],
       failed,
+      gone,
       limitMs,
       deadmanFired,
     };
@@ -228,6 +268,8 @@ function report(
     out.warn(printable(`the store can't be asked, so nothing keeps another run away now: ${hand.withoutStore}`));
   for (const why of held.values())
     out.warn(printable(`the group is not given back there and stays held for up to 15 minutes: ${why}`));
+  for (const each of outcomes)
+    for (const name of each.ok ? each.gone : []) out.warn(printable(`${each.host}: ${goneWhileStopped(name)}`));
   out.result({
     json: { run: hand.run, verb, withoutStore: hand.withoutStore, hosts: outcomes.map((each) => ({ ...each })) },
     text: [table(rows), ...(next === undefined || !acted ? [] : [next])].join('\n'),

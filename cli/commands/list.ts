@@ -7,7 +7,7 @@ import { run } from '../context';
 import type { CliContext } from '../context';
 import { CliError, EXIT } from '../exit';
 import { bytes, table } from '../output';
-import type { Json } from '../output';
+import type { Json, JsonObject } from '../output';
 
 export function registerList(program: Command): void {
   program
@@ -99,7 +99,7 @@ export function unknownKey(signedBy: string): string {
 }
 
 /** One backup of a store for `--json`. */
-export function entryJson({ id, manifest, problem, signedBy, usedBytes, holds }: StoreEntry): Json {
+export function entryJson({ id, manifest, problem, signedBy, usedBytes, holds }: StoreEntry): JsonObject {
   return {
     id,
     problem,

@@ -10,7 +10,7 @@ import { ask } from '../ask';
 import { CliContext, operator, run as inContext } from '../context';
 import { CliError, EXIT } from '../exit';
 import { followTo, followToEnd } from '../follow';
-import { bytes, table } from '../output';
+import { bytes, printable, table } from '../output';
 import { answerRun } from '../serving';
 import { startRun } from '../start-run';
 import type { StartedRun } from '../start-run';
@@ -152,9 +152,15 @@ function stopsText({ stops }: RestorePlan): string {
 export function showRestoreReport({ out }: CliContext, report: RestoreReport): number {
   const { state, items, hosts, warnings, hash, plan } = report;
   const short = hash.slice(0, SHORT_HASH);
+  const possible = plan.blockers.length === 0;
   const text =
     state === 'Planned'
-      ? [planText(plan), `plan ${short}; carry it out with --approve ${short}`]
+      ? [
+          planText(plan),
+          // What the run has to say beside its plan: a host that was away, something that could not be tidied.
+          ...warnings.filter((each) => !plan.warnings.includes(each)).map((each) => `warning: ${each}`),
+          ...(possible ? [`plan ${short}; carry it out with --approve ${short}`] : []),
+        ]
       : [
           'Completed: every restored file was compared with the backup',
           table(
@@ -168,7 +174,9 @@ export function showRestoreReport({ out }: CliContext, report: RestoreReport): n
           ...hosts.map((each) => `${each.host}: ${each.state}`),
           ...warnings.map((each) => `warning: ${each}`),
         ];
-  out.result({ json: { type: 'ended', state, hash, items, hosts, warnings }, text: text.join('\n') });
+  const planned = state === 'Planned' ? { plan: JSON.parse(JSON.stringify(plan)) as never } : {};
+  out.result({ json: { type: 'ended', state, hash, items, hosts, warnings, ...planned }, text: text.join('\n') });
+  if (!possible) throw new CliError(`the plan can not be carried out: ${plan.blockers.map(printable).join('; ')}`);
   return EXIT.ok;
 }
 

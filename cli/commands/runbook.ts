@@ -13,7 +13,7 @@ import { run as inContext } from '../context';
 import type { CliContext } from '../context';
 import { CliError, EXIT } from '../exit';
 import { printable } from '../output';
-import type { Json } from '../output';
+import type { JsonObject } from '../output';
 
 export function registerRunbook(program: Command): void {
   const runbook = program
@@ -142,6 +142,6 @@ async function writeNew({ file, text }: { file: string; text: string }): Promise
 }
 
 /** A value as its JSON has it. */
-function plain(value: object): Json {
+function plain(value: object): JsonObject {
   return z.record(z.string(), z.json()).parse(JSON.parse(JSON.stringify(value)));
 }

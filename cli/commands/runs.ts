@@ -81,7 +81,7 @@ async function runs(context: CliContext, options: { all?: true }): Promise<numbe
     rows.length === 0
       ? 'nothing runs'
       : table([['run', 'what', 'since', 'state', ''], ...rows.map((each) => each.cells)]);
-  context.out.result({ json: rows.map((each) => each.json), text });
+  context.out.result({ json: { runs: rows.map((each) => each.json) }, text });
   if (isCut)
     context.out.warn(
       `there are more: these are the newest ${MOST_RUNS}; the Temporal UI, or \`temporal workflow list\`, has all`,
@@ -118,6 +118,8 @@ async function row(client: Client, info: WorkflowExecutionInfo) {
 
 /** The handle of the run that an operator named. @throws CliError when none or several fit */
 export async function handleOf(client: Client, id: string): Promise<WorkflowHandle> {
+  // As the beginning of a run's id it would fit every run.
+  if (id.trim() === '') throw new CliError('name a run; `resurgo runs` lists them', EXIT.usage);
   if (parseWorkflowId(id) !== undefined) return client.workflow.getHandle(id);
   const fitting: string[] = [];
   for await (const info of client.workflow.list({ pageSize: 200 })) {
@@ -143,9 +145,19 @@ async function watch(context: CliContext, id: string): Promise<number> {
   });
 }
 
+/** An ended run takes no word any more. @throws CliError that says how it ended */
+async function mustRun(handle: WorkflowHandle): Promise<void> {
+  const { status, closeTime } = await handle.describe();
+  if (status.name === 'RUNNING') return;
+  const [run, how] = [parseWorkflowId(handle.workflowId)?.run ?? handle.workflowId, status.name.toLowerCase()];
+  const ago = closeTime === undefined ? '' : ` ${duration(Date.now() - closeTime.getTime())} ago`;
+  throw new CliError(`${run} has ended${ago} (${how}), so nothing was sent to it; its report: resurgo show ${run}`);
+}
+
 async function decide(context: CliContext, { id, answer }: { id: string; answer: DecideInput }): Promise<number> {
   const { client } = await context.engine();
   const handle = await handleOf(client, id);
+  await mustRun(handle);
   const said = await answerRun({ handle, answer });
   context.out.result({ json: { answered: said }, text: said });
   return EXIT.ok;
@@ -154,6 +166,7 @@ async function decide(context: CliContext, { id, answer }: { id: string; answer:
 async function cancel(context: CliContext, id: string): Promise<number> {
   const { client } = await context.engine();
   const handle = await handleOf(client, id);
+  await mustRun(handle);
   await handle.cancel();
   context.out.result({
     json: { cancelling: handle.workflowId },

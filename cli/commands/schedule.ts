@@ -62,7 +62,14 @@ async function apply(context: CliContext, options: { group?: string; unpause?: t
     done.push({ group, applied, next: found?.info.nextActionTimes[0], paused: found?.state.paused === true });
   }
   out.result({
-    json: done.map(({ group, applied, next, paused }) => ({ group, applied, next: next?.toISOString(), paused })),
+    json: {
+      schedules: done.map(({ group, applied, next, paused }) => ({
+        group,
+        applied,
+        next: next?.toISOString(),
+        paused,
+      })),
+    },
     text: table(
       done.map(({ group, applied, next, paused }) => [group, WORDS[applied], paused ? 'paused' : nextRun(next)]),
     ),
@@ -79,7 +86,7 @@ async function show(context: CliContext, asked: string | undefined): Promise<num
   const { client } = await context.engine();
   const rows = await Promise.all(groups.map((group) => shown(context, { client, group })));
   context.out.result({
-    json: rows.map((each) => each.json),
+    json: { schedules: rows.map((each) => each.json) },
     text: table([['group', 'schedule', 'next runs', ''], ...rows.map((each) => each.cells)]),
   });
   return EXIT.ok;

@@ -9,8 +9,8 @@
 
 # Set or read elsewhere:
 : "${arg_base-}" "${arg_checksum-}" "${arg_fresh-}" "${arg_group-}" "${arg_listing-}" "${arg_run-}" "${arg_source-}" "${arg_streams-}" "${client_base-}" "${client_inplace-}" \
-  "${listing_bytes-}" "${listing_count-}" "${listing_error-}" "${listing_sparse-}" "${patterns-}" "${plan_beside-}" \
-  "${plan_big-}" "${plan_cut-}" "${plan_files-}" "${plan_rest-}" "${plan_streams-}" "${src_kind-}" "${src_tree-}" "${stat-}" "${streams_bad-}"
+  "${listing_count-}" "${listing_error-}" "${listing_sparse-}" "${patterns-}" "${plan_beside-}" \
+  "${plan_big-}" "${plan_bytes-}" "${plan_cut-}" "${plan_files-}" "${plan_rest-}" "${plan_streams-}" "${src_kind-}" "${src_tree-}" "${stat-}" "${streams_bad-}"
 
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/snapshots.sh"
@@ -48,7 +48,7 @@ job_main() {
   rm -f "$send_filters"
   mv -f listing "$send_hint" && mv -f filters "$send_filters"
   rm -rf work lists
-  job_result "$(listing_result),\"sentBytes\":$sent_bytes,\"sentFiles\":$sent_files,\"deleted\":$deleted,\"resentBytes\":0,\"patterns\":$patterns"
+  job_result "$(listing_result),\"sentBytes\":$sent_bytes,\"sentFiles\":$sent_files,\"deleted\":$deleted,\"patterns\":$patterns"
 }
 
 send_data() {
@@ -63,12 +63,14 @@ send_data() {
   [ "$src_kind" != none ] || client_inplace=0
   listing_has listing security.selinux || client_private_xattrs="$client_private_xattrs security.selinux"
   plan_rest=whole
+  # What is to be sent, as far as the listings tell; 0: unknown.
+  plan_bytes=0
   if [ "$arg_checksum" = 0 ]; then
     send_base
     streams_plan listing "$send_hint" "$arg_streams" lists "$send_known" || job_fail failed 'cannot write the lists of the streams'
     [ "$plan_cut" = 0 ] || send_pass cut -W --ignore-times --force "$client_sparse" --from0 --files-from=lists/cut
     if [ "$plan_files" -gt 0 ] && { [ "$plan_big" -gt 0 ] || [ "$plan_streams" -gt 1 ] || [ "$plan_rest" != whole ]; }; then
-      streams_run "$plan_streams" "$PWD/view" "$listing_bytes" || client_verdict "$streams_bad"
+      streams_run "$plan_streams" "$PWD/view" "$plan_bytes" || client_verdict "$streams_bad"
     fi
   fi
   client_base=$sent_bytes
@@ -76,11 +78,13 @@ send_data() {
     none) ;;
     some)
       if [ "$plan_beside" = no ] || [ "$plan_files" = 0 ]; then
-        client_watched "$listing_bytes" rest streams_rest "$PWD/view"
+        client_watched "$plan_bytes" rest streams_rest "$PWD/view"
         send_sum_up rest
       fi
       ;;
     *)
+      # Planned against what may lie there no more, the sum says nothing of this pass.
+      [ "${send_known-no}" = yes ] || plan_bytes=0
       # What is excluded now may have been sent before.
       set -- -H --delete-delay --delete-excluded --filter="merge filters" "$client_sparse"
       [ "$arg_checksum" = 0 ] || set -- "$@" --checksum
@@ -109,7 +113,7 @@ send_base() {
 send_pass() {
   send_name=$1
   shift
-  client_run "$listing_bytes" "$send_name" "$@" "$PWD/view/" peer::data/
+  client_run "$plan_bytes" "$send_name" "$@" "$PWD/view/" peer::data/
   send_sum_up "$send_name"
 }
 

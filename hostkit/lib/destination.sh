@@ -33,6 +33,8 @@ destination_find() {
     destination=$destination/${destination_rest%%/*}
     case $destination_rest in */*) destination_rest=${destination_rest#*/} ;; *) destination_rest= ;; esac
     [ ! -h "$destination" ] || fail not-allowed "$destination is a symbolic link; nothing is restored through links"
+    [ -d "$destination" ] || [ ! -e "$destination" ] ||
+      fail exists "$destination is no folder; name a folder, or move away what is there"
   done
   destination_armed "$destination"
 }

@@ -55,6 +55,13 @@ thaw_record() {
   return "$_tr_bad"
 }
 
+# workload_failed NAME WHY: adds what does not run again to failed (JSON members) and to failed_why, for people.
+workload_failed() {
+  json_quote "$1"
+  failed="$failed${failed:+,}$json"
+  failed_why="${failed_why-}${failed_why:+; }$1${2:+: $2}"
+}
+
 # hooks_after REC: runs the "after" of each hook whose "before" ran for this record.
 hooks_after() {
   [ -s "$1/hooks" ] || return 0

@@ -62,18 +62,20 @@ client_rsync() {
 client_verdict() {
   read -r client_code <"$1.rc" || client_code=255
   [ "$client_code" != 0 ] || return 0
+  client_peer="the host that dials"
+  [ -z "${arg_peer_host-}" ] || client_peer="host $arg_peer_host"
   client_said=$(tail -c 1500 "$1.err" | tr '\r' '\n' | sed '/^$/d' | tail -n 8)
   case $client_said in
     *'Host key verification failed'* | *'host key for'*'has changed'* | *'No '*' host key is known'*)
-      job_fail identity-changed "the peer $arg_peer_host shows another ssh host key than the one that came with the grant: $client_said" ;;
+      job_fail identity-changed "$client_peer shows another ssh host key than the one that came with the grant: $client_said" ;;
     *'No space left on device'* | *'Disk quota exceeded'*)
-      job_fail no-space "the receiving host $arg_peer_host has no space left where the data goes: make room there, then repeat the step; what was sent stays. $client_said" ;;
+      job_fail no-space "the receiving host${arg_peer_host:+ $arg_peer_host} has no space left where the data goes: make room there, then repeat the step; what was sent stays. $client_said" ;;
     *'Permission denied (publickey'* | *'@ERROR: '*)
-      job_fail not-allowed "the peer $arg_peer_host refuses this transfer (grant closed, expired, or another scope): $client_said" ;;
+      job_fail not-allowed "$client_peer refuses this transfer (grant closed, expired, or another scope): $client_said" ;;
   esac
   case $client_code in
     10 | 12 | 30 | 35 | 255)
-      job_fail interrupted "the connection to $arg_peer_host broke (rsync exit $client_code); repeat the step, what was sent stays: $client_said" ;;
+      job_fail interrupted "the connection to $client_peer broke (rsync exit $client_code); repeat the step, what was sent stays: $client_said" ;;
     23 | 24)
       job_fail failed "rsync could not copy everything (exit $client_code), so nothing of this is sealed: $client_said" ;;
     25) job_fail not-allowed "more deletions than allowed; look at the plan, then raise the limit: $client_said" ;;

@@ -112,7 +112,7 @@ scope_descend() {
       [ "$3" = own ] || [ -z "$scope_rest" ] || fail not-found "$scope_here/$scope_part is missing; restore what is above it first"
       mkdir "./$scope_part" || fail no-space "$scope_here/$scope_part can't be made"
     fi
-    [ -d "./$scope_part" ] || fail not-allowed "$scope_here/$scope_part is no folder; restore the folder that it lies in"
+    [ -d "./$scope_part" ] || fail exists "$scope_here/$scope_part is no folder; name a folder, or move away what is there"
     cd -P "./$scope_part" || fail not-allowed "$scope_here/$scope_part can't be entered"
     scope_here=${scope_here%/}/$scope_part
     # Whoever swapped the folder for a link after the look is found out here.

@@ -18,7 +18,7 @@ STREAMS_FEW_BYTES=67108864
 # Sets plan_files (in streams) plan_bytes plan_big plan_cut plan_streams; plan_rest: none or some of DIR/rest, or whole: only a pass over the whole
 # tree will do, because BEFORE is no more than a guess, links or types changed, or something is gone (a list of what is to be deleted is refused
 # by the daemon of rsync 3.2.7, Debian 12's: "invalid file mode 00"); plan_beside: yes where the rest need not wait for the
-# streams, as they touch no folder.
+# streams, as they touch no folder and nothing that the rest sends too (with the root rsync takes all that lies in it).
 streams_plan() {
   rm -rf "$4"
   mkdir -p "$4" || return 1
@@ -62,15 +62,17 @@ streams_plan() {
       if (path ~ /%0A/) { whole = 1; next }
       # Large ones have inodes of their own since the store was opened.
       if (there && $1 == "f" && $5 + 0 < min && group != "-" && group != $7 "" && ($7 == "-" || $7 "" == path)) { print path > (dir "/cut.paths"); cut++ }
-      if (path != ".") rest(up(path))
+      big = ($1 == "f" && $7 == "-" && $5 + 0 >= min && allow)
+      # What is only written in place leaves its folder as it is.
+      if (path != "." && !(big && there)) rest(up(path))
       if ($1 != "f" || $7 != "-") rest(path)
-      else if ($5 + 0 >= min && allow) { print $5, path > (dir "/big"); if (!there) fresh = 1 }
+      else if (big) { print $5, path > (dir "/big"); if (!there) fresh = 1; if (path !~ /\//) top = 1 }
       else if (known == "yes" && !there) print $5, path > (dir "/new")
       else print $5, path > (dir "/small")
     }
     END {
       while (!over) { whole = 1; older() }
-      print ((known == "yes" && !whole) ? "some" : "whole"), cut + 0, (fresh ? "no" : "yes") > (dir "/kind")
+      print ((known == "yes" && !whole) ? "some" : "whole"), cut + 0, ((fresh || (top && "." in named)) ? "no" : "yes") > (dir "/kind")
     }
   ' OFS='\t' "$1" || return 1
   read -r plan_rest plan_cut plan_beside <"$4/kind"

@@ -2,7 +2,7 @@
 # for a hand tool, is on disk before anything stops; while it stands, nothing of it starts, a reboot included (S21).
 
 # Set or read elsewhere:
-: "${failed-}" "${json-}" "${line-}" "${thawed-}"
+: "${failed-}" "${failed_why-}" "${json-}" "${line-}" "${RECORD_STOP_FULL-}" "${thawed-}"
 
 # shellcheck source=lib/freeze.sh
 . "$RESURGO_LIB/lib/freeze.sh"
@@ -29,14 +29,16 @@ workload_families_take() {
 workloads_stop() {
   rec=$RESURGO_VAR/workloads/$1
   own_dir "$RESURGO_VAR/workloads" "$rec"
-  { read_line "$rec/run" && [ "$line" = "$3" ]; } || atomic_put "$rec/run" "$3"
+  { read_line "$rec/run" && [ "$line" = "$3" ]; } || atomic_put "$rec/run" "$3" || fail no-space "$RECORD_STOP_FULL"
   workload_families "$2"
   for _ws_family in $families; do
     "${_ws_family}_stop" "$2" "$rec" || fail failed "not stopped: $problem"
   done
   stopped_list=''
   [ -s "$rec/stopped" ] && while read -r _ _ _ _ _ws_name; do workload_mention containers "$_ws_name"; done <"$rec/stopped"
-  [ -s "$rec/units" ] && while read -r _ _ws_name _; do workload_mention units "$_ws_name"; done <"$rec/units"
+  [ -s "$rec/units" ] && while read -r _ws_mode _ws_name _; do
+    [ "$_ws_mode" = held ] || workload_mention units "$_ws_name"
+  done <"$rec/units"
   [ -s "$rec/engine.units" ] && while read -r _ws_name; do workload_mention engine "$_ws_name"; done <"$rec/engine.units"
   return 0
 }
@@ -46,18 +48,29 @@ workload_mention() {
   stopped_list="$stopped_list${stopped_list:+,}{\"family\":\"$1\",\"name\":$json}"
 }
 
-# workloads_start NAME GROUP: reverses what the record says, in reverse order, and sees it run; sets thawed and failed. The record goes
-# when all of it runs.
+# workloads_start NAME GROUP [NOTE]: reverses what the record says, in reverse order, and sees it run; sets thawed, failed and gone (JSON
+# members), and failed_why. NOTE REC is called before the record goes, which it does when all of it runs.
 workloads_start() {
-  thawed='' failed='' problem='' _wt_bad=0
+  thawed='' failed='' failed_why='' gone='' problem='' _wt_bad=0
   rec=$RESURGO_VAR/workloads/$1
   [ -e "$rec/run" ] || return 0
   workload_families "$2"
   for _wt_family in $families_back; do
     "${_wt_family}_start" "$rec" || _wt_bad=1
   done
+  [ -s "$rec/gone" ] && while read -r _ _wt_name; do
+    json_quote "$_wt_name"
+    gone="$gone${gone:+,}$json"
+  done <"$rec/gone"
+  [ -z "${3-}" ] || "$3" "$rec" || fail no-space "can't write in $RESURGO_VAR: make room, then call this again"
   [ "$_wt_bad" -ne 0 ] || rm -rf -- "$rec"
   return "$_wt_bad"
+}
+
+# workloads_not_started: fails the request with what does not start again.
+workloads_not_started() {
+  fail failed "not everything starts again: ${failed_why:-$problem}; it stays recorded: look at its log, then call this again" \
+    "\"started\":[$thawed],\"failed\":[$failed],\"gone\":[$gone]"
 }
 
 # workloads_stopped GROUP: has a restore stopped them, and are they seen stopped at this moment? returns 1 with problem.

@@ -50,11 +50,16 @@ probe_text() {
   probe_body="$probe_body${probe_body:+,}\"$1\":$json"
 }
 
-# VERSION is `VERSION HASH`, written when the hostkit was installed.
+# VERSION is `VERSION HASH`, written when the hostkit was installed. The hash is told only of a hostkit that still has it (`damaged` if
+# not) and that nobody but root may write to (`loose`).
 probe_version() {
   probe_number=0
   probe_hash=
-  [ ! -r "$RESURGO_LIB/VERSION" ] || read -r probe_number probe_hash _ <"$RESURGO_LIB/VERSION" || :
+  [ -r "$RESURGO_LIB/VERSION" ] || return 0
+  read -r probe_number probe_hash _ <"$RESURGO_LIB/VERSION" || :
+  probe_now=$(cd "$RESURGO_LIB" && find . -type f ! -path ./VERSION -exec sha256sum {} + | LC_ALL=C sort | sha256sum) || probe_now=
+  [ "${probe_now%% *}" = "$probe_hash" ] || probe_hash=damaged
+  [ -z "$(find "$RESURGO_LIB" ! -user 0 -o ! -group 0 -o -perm /022 -o ! -type d ! -type f)" ] || probe_hash=loose
 }
 
 probe_system() {

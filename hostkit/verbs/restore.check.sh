@@ -33,6 +33,8 @@ FACTS
   check_free=$(df -P -k -- "$check_at" | tail -n 1 | awk '{ print $4 }')
   check_free=$((${check_free:-0} * 1024))
   [ "$arg_expected" -le "$check_free" ] || fail no-space "$check_at has $check_free bytes free and the restore needs $arg_expected; make room"
+  check_holds=false
+  [ ! -d "$destination" ] || [ -z "$(find "$destination" -mindepth 1 -maxdepth 1 -print 2>/dev/null | head -c 1)" ] || check_holds=true
   check_mounts=
   # Kept in a variable: root writes no file where every user may lay a link.
   check_rules=$(destination_mounts)
@@ -46,7 +48,7 @@ RULES
   json_quote "$destination" && check_path=$json
   json_quote "$check_mount" && check_mount=$json
   json_quote "$check_device" && check_device=$json
-  reply "\"destination\":$check_path,\"exists\":$([ -d "$destination" ] && echo true || echo false),\"mountPoint\":$check_mount,\"device\":$check_device,\"fsType\":\"$check_type\",\"fsUuid\":\"$check_uuid\",\"freeBytes\":$check_free,\"protected\":[$check_mounts]"
+  reply "\"destination\":$check_path,\"exists\":$([ -d "$destination" ] && echo true || echo false),\"holds\":$check_holds,\"mountPoint\":$check_mount,\"device\":$check_device,\"fsType\":\"$check_type\",\"fsUuid\":\"$check_uuid\",\"freeBytes\":$check_free,\"protected\":[$check_mounts]"
 }
 
 # check_source: sets check_uuid to the source's file system, told apart as a backup does it. A disk that is not mounted leaves a folder of

@@ -2,27 +2,26 @@
 # Starts again exactly what restore.stop has stopped, in reverse order. Idempotent. What it starts is noted for restore.health.
 
 # Set or read elsewhere:
-: "${arg_group-}" "${arg_run-}" "${failed-}" "${thawed-}"
+: "${arg_group-}" "${arg_run-}" "${gone-}" "${thawed-}"
 
 # shellcheck source=lib/workloads.sh
 . "$RESURGO_LIB/lib/workloads.sh"
 
 verb_main() {
   set +e
-  start_note || fail no-space "can't write in $RESURGO_VAR: make room, then call this again"
-  workloads_start "$arg_group" "$arg_group" ||
-    fail failed 'not everything starts again; what failed stays recorded: look at its log, then call this again' "\"started\":[$thawed],\"failed\":[$failed]"
-  reply "\"started\":[$thawed],\"failed\":[]"
+  workloads_start "$arg_group" "$arg_group" start_note || workloads_not_started
+  reply "\"started\":[$thawed],\"failed\":[],\"gone\":[$gone]"
 }
 
-# start_note: the record goes once all of it runs, and with it the containers' names. A note of this run that is there already came from
-# the same record.
+# start_note REC: the record goes once all of it runs, and with it the containers' names. A note of this run that is there already came
+# from the same record.
 start_note() {
-  start_from=$RESURGO_VAR/workloads/$arg_group/stopped
-  [ -s "$start_from" ] || return 0
+  _sn_text=''
+  for _sn_file in "$1/stopped" "$1/engine.ran"; do
+    [ -s "$_sn_file" ] || continue
+    while read -r _sn_line; do _sn_text="$_sn_text$LF$_sn_line"; done <"$_sn_file"
+  done
+  [ -n "$_sn_text" ] || return 0
   own_dir "$RESURGO_VAR/started"
-  {
-    printf 'run %s\n' "$arg_run"
-    cat "$start_from"
-  } | atomic_write "$RESURGO_VAR/started/$arg_group"
+  atomic_put "$RESURGO_VAR/started/$arg_group" "run $arg_run$_sn_text"
 }

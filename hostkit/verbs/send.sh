@@ -17,6 +17,8 @@ verb_main() {
   send_slots=$RESURGO_VAR/runs/$grant_run/slots/$arg_grant
   own_dir "$RESURGO_VAR/runs" "$RESURGO_VAR/runs/$grant_run" "$RESURGO_VAR/runs/$grant_run/slots" "$send_slots"
   send_slot=$send_slots/$$
+  # A process of this number, from before a reboot.
+  rm -rf -- "$send_slot.new" "$send_slot.free" "$send_slot.taken"
   mkdir "$send_slot.new"
   mkfifo "$send_slot.new/up" "$send_slot.new/down"
   unlock

@@ -1,15 +1,19 @@
 # fenced: yes
-# Starts again exactly what workload.stop has stopped. Idempotent.
+# Starts again exactly what workload.stop has stopped. Idempotent. `restore` names the run that keeps the group stopped for a restore:
+# then nothing is started, since its data may be half restored (S21).
 
 # Set or read elsewhere:
-: "${arg_group-}" "${failed-}" "${thawed-}"
+: "${arg_group-}" "${gone-}" "${line-}" "${thawed-}"
 
 # shellcheck source=lib/workloads.sh
 . "$RESURGO_LIB/lib/workloads.sh"
 
 verb_main() {
   set +e
-  workloads_start "$arg_group.hand" "$arg_group" ||
-    fail failed 'not everything starts again; what failed stays recorded: look at its log, then call this again' "\"started\":[$thawed],\"failed\":[$failed]"
-  reply "\"started\":[$thawed],\"failed\":[]"
+  if read_line "$RESURGO_VAR/workloads/$arg_group/run"; then
+    reply "\"started\":[],\"failed\":[],\"gone\":[],\"restore\":\"$line\""
+    return
+  fi
+  workloads_start "$arg_group.hand" "$arg_group" || workloads_not_started
+  reply "\"started\":[$thawed],\"failed\":[],\"gone\":[$gone]"
 }

@@ -2,25 +2,19 @@
 # Only where systemd runs: elsewhere nobody knows what would start it again, so "stopped" could not be held.
 
 # Set or read elsewhere:
-: "${engine_pid-}" "${json-}" "${unit_active-}"
+: "${_cz_hold-}" "${engine_pid-}" "${json-}" "${thawed-}" "${unit_active-}"
 
 ENGINE_UNITS='docker.socket docker.service'
 
-# engine_stop: REC/engine.units holds the units that were active, REC/engine.pids what ran in containers.
+# engine_stop: REC/engine.units holds the units that were active; REC/engine.ran the containers that ran (lines as in REC/stopped), since
+# an engine starts none again that has no restart policy; REC/engine.tasks those of a swarm, which starts them itself.
 engine_stop() {
   problem=''
   if ! units_here; then
     problem='the engine can be stopped only where systemd runs: let the restore stop the containers instead'
     return 1
   fi
-  if [ ! -e "$2/engine.units" ]; then
-    for _es_unit in $ENGINE_UNITS; do
-      unit_state "$_es_unit"
-      [ "$unit_active" != active ] || printf '%s\n' "$_es_unit"
-    done | atomic_write "$2/engine.units"
-    _es_ids=$(docker_run 20 ps -q --no-trunc)
-    [ -z "$_es_ids" ] || docker_on 20 "$_es_ids" inspect --type container --format '{{.State.Pid}} {{.Name}}' | atomic_write "$2/engine.pids"
-  fi
+  [ -e "$2/engine.units" ] || engine_note "$2" || return 1
   # Against a reboot in the middle as well (S21): the socket would start the service.
   for _es_unit in $ENGINE_UNITS; do
     unit_block "$_es_unit" || problem="can't write the start block of $_es_unit"
@@ -29,28 +23,82 @@ engine_stop() {
   [ -z "$problem" ] && engine_stopped "$2"
 }
 
+# engine_note REC: what will have to start again; engine.units comes last, and says that the note is whole. A container that did not run
+# loses a policy by which the engine's next start would start it: it is given back with the rest.
+engine_note() {
+  _eo_rec=$1 _eo_units='' _eo_ran='' _eo_tasks='' _cz_hold=''
+  for _eo_unit in $ENGINE_UNITS; do
+    unit_state "$_eo_unit"
+    if [ -z "$unit_active" ]; then
+      problem="systemd tells nothing of $_eo_unit: look at it on the host"
+      return 1
+    fi
+    ! unit_up || _eo_units="$_eo_units$_eo_unit$LF"
+  done
+  if engine_find; then
+    containers_look && containers_each engine_note_take || return 1
+  fi
+  problem=$RECORD_STOP_FULL
+  printf '%s' "$_eo_ran" | atomic_write "$1/engine.ran" || return 1
+  printf '%s' "$_eo_tasks" | atomic_write "$1/engine.tasks" || return 1
+  if [ -n "$_cz_hold" ]; then
+    sync "$1" "$1/held" 2>/dev/null || sync
+    docker_on 60 "$_cz_hold" update --restart=no >/dev/null 2>&1 || {
+      problem='docker update does not take the restart policy from what does not run: look at the docker daemon'
+      return 1
+    }
+  fi
+  printf '%s' "$_eo_units" | atomic_write "$1/engine.units" || return 1
+  problem=''
+}
+engine_note_take() {
+  if [ "$3" != true ]; then
+    container_hold "$_eo_rec" "$1" "$5" "$7" "$9"
+    return
+  fi
+  case " ${10}" in
+    *' "com.docker.swarm.task.id"='*) _eo_tasks="$_eo_tasks$1 $2 $4 - $9$LF" ;;
+    *)
+      container_can_return "$6" "$9" || return 1
+      _eo_ran="$_eo_ran$1 $2 $4 - $9$LF"
+      ;;
+  esac
+}
+
 engine_stopped() {
   problem=''
   [ -e "$1/engine.units" ] || return 0
   engine_find && problem="the docker daemon runs (process $engine_pid)"
-  if [ -z "$problem" ] && [ -s "$1/engine.pids" ]; then
-    while read -r _ed_pid _ed_name; do
+  for _ed_file in engine.ran engine.tasks; do
+    if [ -n "$problem" ] || [ ! -s "$1/$_ed_file" ]; then continue; fi
+    while read -r _ _ed_pid _ _ _ed_name; do
       [ ! -d "/proc/$_ed_pid" ] || ! grep -q docker "/proc/$_ed_pid/cgroup" 2>/dev/null ||
-        problem="container ${_ed_name#/} runs on without its engine (live-restore): stop the containers as well"
-    done <"$1/engine.pids"
-  fi
+        problem="container $_ed_name runs on without its engine (live-restore): stop the containers as well"
+    done <"$1/$_ed_file"
+  done
   [ -z "$problem" ]
 }
 
 engine_start() {
   [ -e "$1/engine.units" ] || return 0
-  for _en_unit in $ENGINE_UNITS; do unit_unblock "$_en_unit"; done
   _en_bad=0
+  for _en_unit in $ENGINE_UNITS; do
+    if grep -qx "$_en_unit" "$1/engine.units"; then unit_unblock "$_en_unit"; else unit_let "$1" "$_en_unit"; fi && continue
+    _en_bad=1
+    workload_failed "$_en_unit" 'its start block stays'
+  done
   while read -r _en_unit <&7; do
     unit_do 120 start "$_en_unit" >/dev/null
     unit_state "$_en_unit"
-    json_quote "$_en_unit"
-    if [ "$unit_active" = active ]; then thawed="$thawed${thawed:+,}$json"; else _en_bad=1 failed="$failed${failed:+,}$json"; fi
+    if [ "$unit_active" = active ]; then
+      json_quote "$_en_unit"
+      thawed="$thawed${thawed:+,}$json"
+    else
+      _en_bad=1
+      workload_failed "$_en_unit" "it is ${unit_active:-unknown}"
+    fi
   done 7<"$1/engine.units"
+  containers_again "$1" engine.ran || _en_bad=1
+  containers_give_back "$1" || _en_bad=1
   return "$_en_bad"
 }

@@ -1,7 +1,10 @@
-# systemd units (interface: workloads/containers.sh). A line in REC/units: MODE UNIT INVOCATION, MODE stop or freeze.
+# systemd units (interface: workloads/containers.sh). A line in REC/units: MODE UNIT INVOCATION, MODE stop, freeze or held.
+# held: it did not run when a restore stopped the others; it is kept from starting, and not started with them.
 
 # Set or read elsewhere:
-: "${json-}"
+: "${ENGINE_UNITS-}" "${json-}" "${thawed-}"
+
+RECORD_STOP_FULL="what is stopped can't be written down in $RESURGO_VAR: make room there"
 
 units_here() { [ -d /run/systemd/system ] && command -v systemctl >/dev/null; }
 
@@ -38,11 +41,15 @@ $_us_text
 EOF
 }
 
+# unit_up: does it run, or is it about to? One between two restarts is `activating`.
+unit_up() { case $unit_active in active | activating | reloading | refreshing) ;; *) return 1 ;; esac }
+
 unit_do() { timeout -k 2 "$1" systemctl "$2" -- "$3" </dev/null 2>&1; }
 
 units_pause() {
   [ -s "$2/units" ] || return 0
   while read -r _up_mode _up_unit _ <&7; do
+    [ "$_up_mode" = freeze ] || _up_mode=stop
     _up_said=$(unit_do 60 "$_up_mode" "$_up_unit")
   done 7<"$2/units"
   units_still "$2" || problem="$problem: ${_up_said%%"$LF"*}"
@@ -56,11 +63,11 @@ units_still() {
   while read -r _ut_mode _ut_unit _ut_invocation <&7; do
     unit_state "$_ut_unit"
     case $_ut_mode/$unit_active/$unit_freezer in
-      stop/inactive/* | stop/failed/* | freeze/active/frozen) ;;
+      stop/inactive/* | stop/failed/* | held/inactive/* | held/failed/* | freeze/active/frozen) ;;
       *) problem="unit $_ut_unit is $unit_active ($unit_freezer) instead of stopped or frozen" ;;
     esac
-    # Thawed and frozen again by hand keeps the invocation, a start in between does not.
-    [ -z "$unit_invocation" ] || [ "$unit_invocation" = "$_ut_invocation" ] || problem="unit $_ut_unit was started anew meanwhile"
+    # Thawed and frozen again by hand keeps the invocation, a start in between does not. What a restore stops (-) can't start.
+    [ "$_ut_invocation" = - ] || [ -z "$unit_invocation" ] || [ "$unit_invocation" = "$_ut_invocation" ] || problem="unit $_ut_unit was started anew meanwhile"
   done 7<"$1/units"
   [ -z "$problem" ]
 }
@@ -72,15 +79,15 @@ units_unpause() {
   while read -r _uu_mode _uu_unit _; do _uu_order="$_uu_mode $_uu_unit$LF$_uu_order"; done <"$1/units"
   _uu_bad=0
   while read -r _uu_mode _uu_unit <&7; do
-    [ -n "$_uu_unit" ] || continue
+    case $_uu_mode in '' | held) continue ;; esac
     case $_uu_mode in stop) _uu_verb=start ;; *) _uu_verb=thaw ;; esac
     unit_do 60 "$_uu_verb" "$_uu_unit" >/dev/null
     unit_state "$_uu_unit"
     json_quote "$_uu_unit"
     case $unit_active/$unit_freezer in
-      active/frozen | active/freezing) _uu_bad=1 failed="$failed${failed:+,}$json" ;;
+      active/frozen | active/freezing) _uu_bad=1 && workload_failed "$_uu_unit" 'it is still frozen' ;;
       active/* | activating/*) thawed="$thawed${thawed:+,}$json" ;;
-      *) _uu_bad=1 failed="$failed${failed:+,}$json" ;;
+      *) _uu_bad=1 && workload_failed "$_uu_unit" "it is ${unit_active:-unknown}" ;;
     esac
   done 7<<EOF
 $_uu_order
@@ -88,45 +95,80 @@ EOF
   return "$_uu_bad"
 }
 
-# A second call finds its units stopped by the first: what was noted then stays noted.
+# Every unit that is configured is written down, then kept from starting, then stopped: also one that does not run now would be started by
+# a reboot in the middle (S21). A second call finds its units stopped by the first: what was noted then stays noted.
 units_stop() {
   units_rec=$2
-  [ -e "$units_rec/units" ] || : >"$units_rec/units"
   config_each unit "$1" units_stop_take
-  sync "$units_rec/units"
   units_pause "$1" "$2"
 }
 units_stop_take() {
   units_here || fail not-allowed "unit $3 is configured, but systemd does not run on this host: take the unit out of the runbook"
-  unit_state "$3"
-  [ "$unit_active" = active ] || return 0
-  # S21: masked at run time would be lost by a reboot, so the start block is a condition file of its own.
+  # One that is on its way down may come up again by its own Restart=: only what follows tells.
+  _uk_tries=0
+  while unit_state "$3" && [ "$unit_active" = deactivating ] && [ "$_uk_tries" -lt 30 ]; do
+    _uk_tries=$((_uk_tries + 1))
+    sleep 1
+  done
+  [ -n "$unit_active" ] || fail failed "systemd tells nothing of unit $3: look at it on the host"
+  _uk_mode=held
+  ! unit_up || _uk_mode=stop
+  unit_note "$_uk_mode" "$3" || fail no-space "$RECORD_STOP_FULL"
+  # Masked at run time would be lost by a reboot, so the start block is a condition file of its own.
   unit_block "$3" || fail failed "can't write the start block of unit $3"
-  {
-    unit=$3 awk '$2 != ENVIRON["unit"]' "$units_rec/units"
-    printf 'stop %s %s\n' "$3" "$unit_invocation"
-  } | atomic_write "$units_rec/units"
 }
 
-# unit_block UNIT: a drop-in that refuses every start, a reboot's included, until unit_unblock.
+# unit_note MODE UNIT: one that was noted as running keeps its line.
+unit_note() {
+  _un_text=''
+  [ -s "$units_rec/units" ] && while read -r _un_mode _un_unit _un_rest; do
+    if [ "$_un_unit" = "$2" ]; then
+      [ "$1" = stop ] || return 0
+    else
+      _un_text="$_un_text$_un_mode $_un_unit $_un_rest$LF"
+    fi
+  done <"$units_rec/units"
+  atomic_put "$units_rec/units" "$_un_text$1 $2 -"
+}
+
+# unit_block UNIT: a drop-in that refuses every start, a reboot's included, until unit_unblock. What its condition asks for comes first.
 unit_block() {
-  mkdir -p "/etc/systemd/system/$1.d" &&
-    printf '# A restore is under way; removed when it ends.\n[Unit]\nConditionPathExists=!%s\n' "$RESURGO_VAR/workloads/blocked" |
-    atomic_write "/etc/systemd/system/$1.d/50-resurgo-restore.conf" &&
-    : >>"$RESURGO_VAR/workloads/blocked" &&
+  printf '' >>"$RESURGO_VAR/workloads/blocked" &&
+    mkdir -p "/etc/systemd/system/$1.d" &&
+    atomic_put "/etc/systemd/system/$1.d/50-resurgo-restore.conf" "# A restore is under way; removed when it ends.
+[Unit]
+ConditionPathExists=!$RESURGO_VAR/workloads/blocked" &&
     timeout 60 systemctl daemon-reload </dev/null
 }
 
+# unit_unblock UNIT
 unit_unblock() {
-  rm -f "/etc/systemd/system/$1.d/50-resurgo-restore.conf"
+  rm -f "/etc/systemd/system/$1.d/50-resurgo-restore.conf" || return 1
   rmdir "/etc/systemd/system/$1.d" 2>/dev/null
   timeout 60 systemctl daemon-reload </dev/null
 }
 
+# unit_let REC UNIT: of a unit that is not to be started here: does no other record (the operator's stop, another group's) name it? Then
+# it is unblocked, else that one does it.
+unit_let() {
+  for _ul_rec in "$RESURGO_VAR/workloads"/*; do
+    [ "$_ul_rec" != "$1" ] || continue
+    case " $ENGINE_UNITS " in *" $2 "*) [ ! -e "$_ul_rec/engine.units" ] || return 0 ;; esac
+    [ ! -s "$_ul_rec/units" ] || ! unit=$2 awk '$2 == ENVIRON["unit"] { found = 1 } END { exit !found }' "$_ul_rec/units" || return 0
+  done
+  unit_unblock "$2"
+}
+
 units_start() {
   [ -s "$1/units" ] || return 0
-  while read -r _ _ub_unit _ <&7; do unit_unblock "$_ub_unit"; done 7<"$1/units"
-  units_unpause "$1"
+  _ub_bad=0
+  while read -r _ub_mode _ub_unit _ <&7; do
+    if [ "$_ub_mode" = held ]; then unit_let "$1" "$_ub_unit"; else unit_unblock "$_ub_unit"; fi && continue
+    _ub_bad=1
+    workload_failed "$_ub_unit" 'its start block stays'
+  done 7<"$1/units"
+  units_unpause "$1" || _ub_bad=1
+  return "$_ub_bad"
 }
 
 units_stopped() { units_still "$1"; }

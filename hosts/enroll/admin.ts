@@ -27,6 +27,8 @@ export interface ScriptOutput {
 }
 
 const CONNECT_MS = 20_000;
+const REFUSED =
+  "the host does not take the administrator's login: look at `admin_user` in the runbook, and at the key (--key), the agent or the password that you gave";
 /** The longest output that is taken from a script (S29). */
 const OUTPUT_BYTES = 1024 * 1024;
 
@@ -103,7 +105,7 @@ export class AdminShell {
 async function connect({ host, admin, trust }: AdminOptions, clients: Client[]): Promise<Client> {
   const jump = host.via === undefined ? undefined : await connect({ host: host.via, admin, trust }, clients);
   const sock = jump === undefined ? undefined : await forward(jump, host);
-  const how = { timeoutMs: CONNECT_MS, keepaliveMs: 15_000, sock, ...trust(host) };
+  const how = { timeoutMs: CONNECT_MS, keepaliveMs: 15_000, sock, whenRefused: REFUSED, ...trust(host) };
   const client = await dial({ host, login: admin.login, ...how });
   client.on('error', () => undefined);
   clients.push(client);

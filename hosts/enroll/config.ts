@@ -80,15 +80,19 @@ function byName(one: { name: string }, other: { name: string }): number {
   return one.name < other.name ? -1 : one.name > other.name ? 1 : 0;
 }
 
-/** The hosts whose identity a host must know: data goes between a source and its target, in either direction. */
+/**
+ * The hosts whose identity a host must know: data goes between a source and its target, in either direction, and from the target into
+ * the folders that `restore_to` names on the group's hosts or on the target itself, which then is its own peer.
+ */
 export function peersOf({ runbook, host }: { runbook: Runbook; host: string }): string[] {
   const peers = new Set<string>();
   for (const group of Object.values(runbook.groups)) {
     const target = runbook.stores[group.target]?.host;
-    const sources = group.sources.map((source) => source.host);
     if (target === undefined) continue;
-    if (target === host) for (const source of sources) peers.add(source);
-    if (sources.includes(host)) peers.add(target);
+    const folders = [...group.hosts, target].filter((name) => runbook.hosts[name]?.restoreTo.length);
+    const others = [...group.sources.map((source) => source.host), ...folders];
+    if (target === host) for (const other of others) peers.add(other);
+    if (others.includes(host)) peers.add(target);
   }
   return [...peers].sort();
 }

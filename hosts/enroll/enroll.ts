@@ -16,7 +16,9 @@ import { AdminShell, type AdminLogin } from './admin';
 import { hostConfig, jumpFile, peersFile, peersOf, SUDOERS } from './config';
 import { readHostkit, readScript, type HostkitTree } from './hostkit-tree';
 import { Identities } from './identities';
-import { sumOf, survey, type Survey } from './survey';
+import { bare, ownKeys, rotationUnderWay } from './rotation';
+import { keptIdentity, planned, type Files } from './planned';
+import { survey, type Survey } from './survey';
 import { packTarGz } from './tar';
 import { installCommand, packagesFor, toolsOf } from './tools';
 import { trustIn, type TrustOptions } from './trust';
@@ -55,7 +57,7 @@ export interface Enrolled {
 export interface EnrollResult {
   enrolled: Enrolled[];
   failed: { host: string; error: Error }[];
-  /** Hosts enrolled before that must be updated, as they do not know one enrolled now: its identity, or it as a host behind them. */
+  /** Hosts enrolled before that must be updated, as they do not know one enrolled now: its (new) identity, or it as a host behind them. */
   toUpdate: string[];
 }
 
@@ -65,6 +67,8 @@ interface Job {
   knownHosts: KnownHosts;
   identities: Identities;
   hostkit: HostkitTree;
+  /** The director's own public keys, without comments; that which a rotation under way replaces is one of them. */
+  own: readonly string[];
 }
 
 interface Visited {
@@ -72,6 +76,10 @@ interface Visited {
   shell: AdminShell;
   found: Survey;
   seen: Map<HostRef, PublicKey[]>;
+  /** Its identity is another than this director knew, or will be with `dryRun`. */
+  renews: boolean;
+  /** What `identity.sh` has changed. */
+  changes: string[];
 }
 
 /** Installing packages and unpacking on a slow host, in ms. */
@@ -80,14 +88,15 @@ const INSTALL_MS = 600_000;
 /** Enrols hosts, or updates them: the same. One host's failure does not hold up the others. */
 export async function enrollHosts(options: EnrollOptions): Promise<EnrollResult> {
   const { stateDir, runbook, hosts } = options;
+  const keys = await ensureDirectorKeys({ stateDir });
   const job: Job = {
     options,
-    keys: await ensureDirectorKeys({ stateDir }),
+    keys,
+    own: ownKeys(keys, await rotationUnderWay({ stateDir, keys })),
     knownHosts: await KnownHosts.open({ stateDir }),
     identities: await Identities.open({ stateDir }),
     hostkit: await readHostkit(),
   };
-  const known = new Set(hosts.filter((host) => job.identities.of(hostRef({ runbook, host })) !== undefined));
   const failed: EnrollResult['failed'] = [];
   const collect = async <T>(host: string, work: () => Promise<T>): Promise<T[]> => {
     try {
@@ -111,7 +120,8 @@ export async function enrollHosts(options: EnrollOptions): Promise<EnrollResult>
       enrolled.push(...(await Promise.all(wave.map((at) => collect(at.host, () => install(job, at))))).flat());
     }
     enrolled.sort((one, other) => hosts.indexOf(one.host) - hosts.indexOf(other.host));
-    const news = enrolled.map(({ host }) => host).filter((host) => !known.has(host));
+    const renewed = visited.filter(({ renews }) => renews).map(({ host }) => host);
+    const news = enrolled.map(({ host }) => host).filter((host) => renewed.includes(host));
     return { enrolled, failed, toUpdate: stale({ job, news, hosts }) };
   } finally {
     for (const { shell } of visited) shell.close();
@@ -119,8 +129,9 @@ export async function enrollHosts(options: EnrollOptions): Promise<EnrollResult>
 }
 
 async function visit(job: Job, host: string): Promise<Visited> {
-  const { options, knownHosts } = job;
+  const { options, knownHosts, identities } = job;
   const { runbook, dryRun, installPackages } = options;
+  const ref = hostRef({ runbook, host });
   const seen = new Map<HostRef, PublicKey[]>();
   const trust = trustIn({
     ...options,
@@ -131,6 +142,7 @@ async function visit(job: Job, host: string): Promise<Visited> {
   try {
     const tools = toolsOf({ runbook, host });
     let found = await survey({ shell, host, tools });
+    refuseLinks(host, found);
     refuseForeign(job, host, found);
     if (found.missing.length > 0 && installPackages === true && dryRun !== true) {
       const packages = packagesFor(found);
@@ -143,17 +155,33 @@ async function visit(job: Job, host: string): Promise<Visited> {
       const message = `these tools are missing: ${found.missing.join(', ')}`;
       throw new HostError({ host, verb: 'enroll', step: 'tools', code: 'missing-tool', message, next });
     }
-    if (dryRun !== true) {
-      const made = await run(shell, host, 'identity', { args: [host] });
-      const identity = /^identity (ssh-ed25519 \S+)/m.exec(made)?.[1];
-      if (identity === undefined) throw enrolmentError(host, 'identity', 'the host made no identity key');
-      job.identities.set(hostRef({ runbook, host }), identity);
-    }
-    return { host, shell, found, seen };
+    const before = identities.of(ref);
+    if (dryRun === true)
+      return { host, shell, found, seen, renews: before === undefined || keptIdentity(found) !== before, changes: [] };
+    const { identity, changes } = await takeIdentity(job, { host, shell });
+    identities.set(ref, identity);
+    return { host, shell, found, seen, renews: identity !== before, changes };
   } catch (error) {
     shell.close();
     throw error;
   }
+}
+
+/** Has the host make its identity, unless it has one that is its root's alone. */
+async function takeIdentity(
+  job: Job,
+  { host, shell }: { host: string; shell: AdminShell },
+): Promise<{ identity: string; changes: string[] }> {
+  const made = await run(shell, host, 'identity', { args: [host] });
+  const identity = /^identity (ssh-ed25519 \S+)/m.exec(made)?.[1];
+  if (identity === undefined) throw enrolmentError(host, 'identity', 'the host made no identity key');
+  const changes = changesIn(made);
+  for (const change of changes) say(job, host, change);
+  return { identity, changes };
+}
+
+function changesIn(output: string): string[] {
+  return [...output.matchAll(/^change (.*)$/gm)].map(([, what]) => what ?? '');
 }
 
 /** The hosts by the number of jumps on the way to them. */
@@ -167,7 +195,7 @@ function waves(runbook: Runbook, visited: readonly Visited[]): Visited[][] {
   return byDepth.filter((wave) => wave.length > 0);
 }
 
-async function install(job: Job, { host, shell, found, seen }: Visited): Promise<Enrolled> {
+async function install(job: Job, { host, shell, found, seen, changes: before }: Visited): Promise<Enrolled> {
   const { options, keys, knownHosts, hostkit } = job;
   const { runbook, dryRun } = options;
   const files = filesFor(job, host);
@@ -196,7 +224,7 @@ async function install(job: Job, { host, shell, found, seen }: Visited): Promise
     text('jump', jumpFile({ runbook, host, jumpKey: keys.jump.publicKey })),
   ]);
   const output = await run(shell, host, 'install', { stdin, timeoutMs: INSTALL_MS });
-  const changes = [...output.matchAll(/^change (.*)$/gm)].map(([, what]) => what ?? '');
+  const changes = [...before, ...changesIn(output)];
   const bootSweep = /^boot-sweep (.*)$/m.exec(output)?.[1] ?? '';
   for (const [place, pins] of seen) await knownHosts.pin({ host: place, keys: pins });
   const done = changes.length === 0 ? 'all stood already' : `${changes.length} files written`;
@@ -220,12 +248,6 @@ async function confirmEnrolled({ keys, knownHosts, hostkit }: Job, host: HostRef
   }
 }
 
-interface Files {
-  config: string;
-  directorKeys: string;
-  peers: string;
-}
-
 function filesFor({ options: { runbook }, keys, identities }: Job, host: string): Files {
   const known = new Map<string, string>();
   for (const peer of peersOf({ runbook, host })) {
@@ -240,25 +262,18 @@ function filesFor({ options: { runbook }, keys, identities }: Job, host: string)
   };
 }
 
-function planned({ found, files, hostkit }: { found: Survey; files: Files; hostkit: HostkitTree }): string[] {
-  const differs = (file: string, text: string) => found.sums.get(file) !== sumOf(text);
-  return [
-    ...(found.missing.length > 0 ? [`missing tools: ${found.missing.join(', ')} (${installCommand(found)})`] : []),
-    ...(found.user === undefined ? ['user resurgo'] : []),
-    ...(found.hash === hostkit.hash ? [] : [`hostkit ${found.version || 'none'} → ${hostkit.version}`]),
-    ...(found.identity === undefined ? ['/etc/resurgo/host.key'] : []),
-    ...(differs('host.conf', files.config) ? ['/etc/resurgo/host.conf'] : []),
-    ...(differs('peers', files.peers) ? ['/etc/resurgo/peers'] : []),
-    ...(differs('director.keys', files.directorKeys) ? ['/etc/resurgo/director.keys'] : []),
-    ...(differs('sudoers', SUDOERS) ? ['/etc/sudoers.d/resurgo'] : []),
-  ];
+/** What root reads and runs lies in folders of its own; where a link leads, others may own. It is not dropped: what it leads to may be in use. */
+function refuseLinks(host: string, { links }: Survey): void {
+  if (links.length === 0) return;
+  const next =
+    'put a folder of root in its place, with what it leads to moved there, and run `resurgo enroll HOST` again';
+  const message = `${links.join(' and ')}: a symbolic link where a folder of root's own must be; nothing was changed`;
+  throw new HostError({ host, verb: 'enroll', step: 'survey', code: 'enrolment', message, next });
 }
 
-/** A host that another director uses is not taken from it by the way. */
-function refuseForeign({ keys, options }: Job, host: string, found: Survey): void {
-  const bare = (key: string) => key.split(' ').slice(0, 2).join(' ');
-  const ours = [keys.director, keys.directorNext].flatMap((pair) => (pair === undefined ? [] : [bare(pair.publicKey)]));
-  const foreign = found.directors.filter((key) => !ours.includes(bare(key)));
+/** A host that another director uses is not taken from it by the way. One that a rotation did not reach is this director's. */
+function refuseForeign({ own, options }: Job, host: string, found: Survey): void {
+  const foreign = found.directors.filter((key) => !own.includes(bare(key)));
   if (foreign.length === 0 || foreign.length < found.directors.length || options.takeOver === true) return;
   const next = 'unenrol it from there (`resurgo unenroll HOST`), or take it over with --take-over';
   const message = `another director is enrolled here (its key: ${foreign.join(', ')})`;

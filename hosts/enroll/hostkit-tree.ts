@@ -8,7 +8,7 @@ import type { TarFile } from './tar';
 
 export interface HostkitTree {
   version: string;
-  /** sha256 over path and content of every part, hex. */
+  /** sha256, hex, over the sorted lines `SHA256  ./PATH` of every part: `probe.sh` reckons the same from what is installed. */
   hash: string;
   files: TarFile[];
 }
@@ -28,13 +28,17 @@ export async function readHostkit({ root = packageRoot() }: { root?: string } = 
   const { version } = packageFile.parse(JSON.parse(await readFile(join(root, 'package.json'), 'utf8')));
   const paths = (await walk(join(root, 'hostkit'), '')).sort();
   const files: TarFile[] = [];
-  const hash = createHash('sha256');
   for (const path of paths) {
     const content = await readFile(join(root, 'hostkit', path));
     files.push({ path, mode: 0o755, content });
-    hash.update(`${path}\0${content.length}\0`).update(content);
   }
-  return { version, hash: hash.digest('hex'), files };
+  const lines = files.map(({ path, content }) => `${sumOf(content)}  ./${path}\n`).sort();
+  return { version, hash: sumOf(lines.join('')), files };
+}
+
+/** The sum that `sha256sum` gives for this content on a host, hex. */
+export function sumOf(content: string | Uint8Array): string {
+  return createHash('sha256').update(content).digest('hex');
 }
 
 /** One of the scripts of `hosts/enroll/`, that the administrator's root runs. */

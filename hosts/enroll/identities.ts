@@ -29,6 +29,11 @@ export class Identities {
     return this.keys.get(placeOf(host));
   }
 
+  /** All places that an identity is known of, as `placeOf` writes them. */
+  places(): string[] {
+    return [...this.keys.keys()];
+  }
+
   set(host: HostRef, key: string | undefined): void {
     if (key === undefined) this.keys.delete(placeOf(host));
     else this.keys.set(placeOf(host), key);

@@ -23,6 +23,25 @@ if [ -d /run/systemd/system ]; then echo 'init systemd'; else echo 'init other';
 home=$(awk -F: '$1 == "resurgo" { print $3 ":" $6 }' /etc/passwd)
 [ -z "$home" ] || echo "user $home"
 [ ! -r /usr/local/lib/resurgo/VERSION ] || echo "version $(head -n 1 /usr/local/lib/resurgo/VERSION)"
+for folder in /usr/local/lib/resurgo /etc/resurgo; do
+  [ ! -h $folder ] || echo "link $folder → $(readlink $folder)"
+done
+# What sudo runs as root: all of it must be as it was installed, and root's alone.
+if [ -d /usr/local/lib/resurgo ]; then
+  (cd /usr/local/lib/resurgo && find . -type f ! -path ./VERSION -exec sha256sum {} +) | sed -n 's|^\([0-9a-f]*\) [ *]\./|part \1 |p'
+  find /usr/local/lib/resurgo ! -type d ! -type f -o ! -user 0 -o ! -group 0 -o -type d ! -perm 0755 -o \
+    -type f ! -name VERSION ! -perm 0755 -o -name VERSION ! -perm 0644 | sed 's/^/loose /'
+fi
+[ ! -e /etc/resurgo ] || find /etc/resurgo -maxdepth 0 \( ! -type d -o ! -user 0 -o ! -group 0 -o ! -perm 0755 \) | sed 's/^/loose /'
+for file in host.conf director.keys peers host.key host.key.pub; do
+  if [ -e "/etc/resurgo/$file" ] || [ -h "/etc/resurgo/$file" ]; then
+    find "/etc/resurgo/$file" -maxdepth 0 \( ! -type f -o ! -user 0 -o ! -group 0 -o ! -perm 0600 \) | sed 's/^/loose /'
+  fi
+done
+if [ -e /etc/resurgo/host.key ] || [ -h /etc/resurgo/host.key ]; then
+  [ -n "$(find /etc/resurgo/host.key -maxdepth 0 -type f -user 0 ! -perm /077)" ] || echo 'disclosed yes'
+fi
+[ ! -e /etc/sudoers.d/resurgo ] || find /etc/sudoers.d/resurgo ! -type f -o ! -user 0 -o ! -group 0 -o ! -perm 0440 | sed 's/^/loose /'
 [ ! -r /etc/resurgo/host.key.pub ] || echo "identity $(head -n 1 /etc/resurgo/host.key.pub)"
 for file in host.conf director.keys peers; do
   [ ! -r "/etc/resurgo/$file" ] || echo "sum $file $(grep -v '^arm-system ' "/etc/resurgo/$file" | sha256sum | sed 's/ .*//')"

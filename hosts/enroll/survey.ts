@@ -1,8 +1,7 @@
 /** What `survey.sh` found on a host, parsed. */
-import { createHash } from 'node:crypto';
 import { HostError } from '../errors';
 import type { AdminShell } from './admin';
-import { readScript } from './hostkit-tree';
+import { readScript, sumOf, type HostkitTree } from './hostkit-tree';
 
 export interface Survey {
   missing: string[];
@@ -11,8 +10,16 @@ export interface Survey {
   user: string | undefined;
   version: string;
   hash: string;
+  /** Part of the installed hostkit → sha256 of what stands there, hex. */
+  parts: Map<string, string>;
+  /** Paths of what root runs or reads, whose owner, mode or kind is not as it was installed. */
+  loose: string[];
+  /** Of the folders of what root runs and reads, those that are symbolic links: `PATH → TARGET`. */
+  links: string[];
   /** `ssh-ed25519 AAAA…` */
   identity: string | undefined;
+  /** Others than root can have read the identity's private key, so that it gets another. */
+  disclosed: boolean;
   /** File → sha256 of what stands there, hex. */
   sums: Map<string, string>;
   /** Public keys of directors that are let in now. */
@@ -44,6 +51,7 @@ export async function survey({
   const [version = '', hash = ''] = (all('version')[0] ?? '').split(' ');
   const identity = all('identity')[0]?.split(' ').slice(0, 2).join(' ');
   const sums = new Map(all('sum').map((sum) => [sum.split(' ')[0] ?? '', sum.split(' ')[1] ?? '']));
+  const parts = new Map(all('part').map((part) => [part.slice(part.indexOf(' ') + 1), part.split(' ')[0] ?? '']));
   return {
     missing: all('missing'),
     manager: all('manager')[0] ?? '',
@@ -51,14 +59,20 @@ export async function survey({
     user: all('user')[0],
     version,
     hash,
+    parts,
+    loose: all('loose'),
+    links: all('link'),
     identity,
+    disclosed: all('disclosed')[0] === 'yes',
     sums,
     directors: all('director'),
     standing: all('standing'),
   };
 }
 
-/** The sum that `survey.sh` gives for this text. */
-export function sumOf(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
+/** What of the installed hostkit is not what this director carries: changed, missing or too much; paths below its folder. */
+export function damagedParts({ found, hostkit }: { found: Pick<Survey, 'parts'>; hostkit: HostkitTree }): string[] {
+  const want = new Map(hostkit.files.map(({ path, content }) => [path, sumOf(content)]));
+  const paths = new Set([...want.keys(), ...found.parts.keys()]);
+  return [...paths].filter((path) => want.get(path) !== found.parts.get(path)).sort();
 }

@@ -4,7 +4,7 @@ import { container, count, deadman, evidence, snapshot } from './common';
 
 export const probe = z.object({
   version: z.string(),
-  /** Content hash of the installed hostkit. */
+  /** Content hash of the installed hostkit; `damaged` or `loose` when it no longer is as it was installed. */
   hash: z.string(),
   host: z.string(),
   os: z.string(),

@@ -43,6 +43,12 @@ export const grantAdd = z.looseObject({
 /** A verb whose reply is carried on as it is. */
 export const loose = z.looseObject({});
 
+/** What runs again; what fails is a refusal. */
+export const started = z.looseObject({
+  /** Containers that were removed or made anew while they were stopped: nothing of them is left to start. */
+  gone: z.array(z.string()).default([]),
+});
+
 export const restoreHealth = z.looseObject({
   healthy: z.boolean().optional(),
   /** The configured health commands that ran. */

@@ -1,5 +1,6 @@
-/** What a store tells of itself. Each throws HostError. */
+/** What a store tells of itself, and what keeps a backup in it. Each throws HostError. */
 import type { Readable } from 'node:stream';
+import type { Fence } from '../args';
 import type { Reply } from '../replies';
 import { context, type On } from './on';
 
@@ -23,4 +24,16 @@ export function storeListing(on: InStore & { id: string; tree: string }): Promis
 export function storeSpace(on: InStore): Promise<Reply<'store.space'>> {
   const args = { store: on.store, group: on.group };
   return on.hosts.call({ ...context(on), verb: 'store.space', args });
+}
+
+type OneHold = On & { fence: Fence; store: string; id: string; name: string };
+
+/** Keeps a backup from every removal, under a name; again is no other hold. */
+export async function holdBackup({ fence, store, id, name, ...on }: OneHold): Promise<void> {
+  await on.hosts.call({ ...context(on), verb: 'store.hold', args: { ...fence, store, id, name } });
+}
+
+/** Takes the hold of that name off; nothing happens where there is none. */
+export async function releaseBackup({ fence, store, id, name, ...on }: OneHold): Promise<void> {
+  await on.hosts.call({ ...context(on), verb: 'store.release', args: { ...fence, store, id, name } });
 }

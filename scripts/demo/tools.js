@@ -22,21 +22,27 @@ function output(command, args, options = {}) {
   return ran.stdout;
 }
 
-/** Runs `resurgo` as an operator would, showing the command and what it says. */
+/** Runs `resurgo` as an operator would, showing the command and what it says; without `show` what it complains of is told only when it fails. */
 function resurgo(args, { env, show = true, allow = [0], cwd }) {
   if (show) console.log(`$ resurgo ${args.map((each) => (/^[\w./:@=-]+$/.test(each) ? each : `'${each}'`)).join(' ')}`);
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [RESURGO, ...args], { env, cwd, stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(process.execPath, [RESURGO, ...args], { env, cwd, stdio: ['ignore', 'pipe', 'pipe'] });
     let text = '';
+    let complaints = '';
     child.stdout.setEncoding('utf8');
     child.stdout.on('data', (chunk) => {
       text += chunk;
       if (show) process.stdout.write(chunk);
     });
+    child.stderr.setEncoding('utf8');
+    child.stderr.on('data', (chunk) => {
+      if (show) process.stderr.write(chunk);
+      else complaints += chunk;
+    });
     child.on('error', reject);
     child.on('close', (code) => {
       if (allow.includes(code)) resolve(text);
-      else reject(new Error(`resurgo ${args.join(' ')}: exit ${code}`));
+      else reject(new Error(`resurgo ${args.join(' ')}: exit ${code}\n${complaints}`));
     });
   });
 }

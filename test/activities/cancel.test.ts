@@ -1,22 +1,9 @@
 /** A cancellation counts from whenever it comes: also while an activity still prepares what it is about to do. */
 import { ActivityCancellationDetails, CancelledFailure } from '@temporalio/common';
-import type { RestoreItemRef } from '../../activities/restore-item';
 import { sampleManifest } from '../planning/samples';
-import { bench, FENCE, host } from './support/run';
+import { bench, FENCE, host, restoreItem } from './support/run';
 
-const item: RestoreItemRef = {
-  backup: { id: '20261121_013000', tree: 'app-1@+srv+data', subpath: null },
-  store: { name: 'main', group: 'portal', host: host('target') },
-  destination: {
-    host: host('app-1'),
-    source: { name: 'data', tree: 'app-1@+srv+data', snapshot: 'btrfs' },
-    folder: null,
-  },
-  single: false,
-  dial: 'out',
-  protect: [],
-  deletes: true,
-};
+const item = restoreItem({ dial: 'out' });
 const seal = {
   fence: FENCE,
   store: { name: 'main', host: host('target') },

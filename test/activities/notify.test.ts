@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Notify } from '../../runbooks/types';
-import { bench, run } from './support/run';
+import { again, bench, run } from './support/run';
 
 const NOTICE = { event: 'failure' as const, group: 'portal', run: 'r-1', kind: 'backup', message: 'it failed' };
 const LOGIN = 'anna:s3cret%2F@';
@@ -50,4 +50,47 @@ test("a failure holds no password: neither of the address nor of what the secret
     expect(message).not.toContain('s3cret');
   }
   rmSync(folder, { recursive: true, force: true });
+});
+
+/** Answers every call, and counts them. */
+async function listening(): Promise<{ url: string; calls: () => number; close: () => void }> {
+  let calls = 0;
+  const server = createServer((_request, response) => {
+    calls += 1;
+    response.end();
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const { port } = server.address() as AddressInfo;
+  return { url: `http://127.0.0.1:${port}/hook`, calls: () => calls, close: () => server.close() };
+}
+
+/** Nobody listens there any more. */
+async function deadUrl(): Promise<string> {
+  const server = await listening();
+  server.close();
+  return server.url.replace('/hook', '/T0KEN?key=s3cret');
+}
+
+const webhook = (url: string): Notify => ({ kind: 'webhook', url, on: ['failure'], secret: null });
+
+test('a failure names the host and the cause, and no path: that may be the secret', async () => {
+  const url = await deadUrl();
+  const at = bench();
+  const failing = run(at, at.activities.notify, { to: [webhook(url)], notice: NOTICE });
+  const { host } = new URL(url);
+  await expect(failing).rejects.toThrow(`1 of 1 notifications failed: ${host}: connect ECONNREFUSED ${host}`);
+  await expect(failing).rejects.not.toThrow(/T0KEN|s3cret/);
+});
+
+test('a later attempt tells only those that were not reached', async () => {
+  const [good, url] = [await listening(), await deadUrl()];
+  const at = bench();
+  const kept: unknown[] = [];
+  at.env.on('heartbeat', (details: unknown) => kept.push(details));
+  const input = { to: [webhook(good.url), webhook(url)], notice: NOTICE };
+  await expect(run(at, at.activities.notify, input)).rejects.toThrow(/^1 of 2/);
+  const second = again(2, kept.at(-1));
+  await expect(run(second, at.activities.notify, input)).rejects.toThrow(/^1 of 2/);
+  expect(good.calls()).toBe(1);
+  good.close();
 });

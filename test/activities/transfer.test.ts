@@ -82,7 +82,8 @@ describe.each(['push', 'pull'] as const)('a copy by %s', (direction) => {
 
   test('that differs goes over all of it, trusting nothing, by a line and jobs of their own', async () => {
     const { asked, sends, copy } = copying(['']);
-    await copy({ direction, base: BASE });
+    const { bytes, sentBytes } = await copy({ direction, base: BASE });
+    expect(sentBytes).toBe(2 * bytes);
     expect(withoutList(asked)).toEqual([...whole({ direction, pass: '' }), ...whole({ direction, pass: '-all' })]);
     expect(sends.map(({ base, fresh, grant }) => [base, fresh, stepOf(grant)])).toEqual([
       [BASE.listing, false, 'grant'],

@@ -54,7 +54,7 @@ describeLab('a run in an outage', () => {
   }
 
   /** A restore, approved, of a backup made just before; its hosts have lost files since. */
-  async function restoreHeldAt(place: Place): Promise<{ run: Run; id: string; restores: string[] }> {
+  async function restoreHeldAt(place: Place): Promise<{ run: Run; id: string }> {
     await nextSecond();
     await lab.addFile('app-1', 16);
     const { id } = await (await lab.startBackup()).result<BackupReport>();
@@ -64,7 +64,7 @@ describeLab('a run in an outage', () => {
     await lab.points.hold(place.host, place.point);
     await run.approve(hash);
     await lab.points.reached(place.host, place.point);
-    return { run, id, restores: [run.id] };
+    return { run, id };
   }
 
   const matrix = new Matrix();
@@ -96,27 +96,27 @@ describeLab('a run in an outage', () => {
 
   async function serverKilledInRestore(place: Place): Promise<void> {
     lab.director.startWorker();
-    const { run, id, restores } = await restoreHeldAt(place);
+    const { run, id } = await restoreHeldAt(place);
     await lab.director.killServer();
     await lab.points.release(place.host);
     await sleep(3_000);
     await lab.director.startServer();
-    await expectGoodRestore({ lab, run, report: await run.result<RestoreReport>(), id, restores });
+    await expectGoodRestore({ lab, run, report: await run.result<RestoreReport>(), id });
   }
 
   async function hostCutOffInRestore(place: Place): Promise<void> {
     lab.director.startWorker();
-    const { run, id, restores } = await restoreHeldAt(place);
+    const { run, id } = await restoreHeldAt(place);
     await lab.fleet.cut('director', place.host);
     await lab.points.release(place.host);
     await sleep(OUT_MS);
     await lab.fleet.heal('director', place.host);
-    await expectGoodRestore({ lab, run, report: await run.result<RestoreReport>(), id, restores });
+    await expectGoodRestore({ lab, run, report: await run.result<RestoreReport>(), id });
   }
 
   async function sourceCutOffInRestore(): Promise<void> {
     lab.director.startWorker();
-    const { run, id, restores } = await restoreHeldAt({ name: '', host: 'target', point: 'job.restore-send' });
+    const { run, id } = await restoreHeldAt({ name: '', host: 'target', point: 'job.restore-send' });
     await lab.fleet.limitRate('app-1', 8_000);
     const from = await lab.used('app-1');
     await lab.points.release('target');
@@ -126,7 +126,7 @@ describeLab('a run in an outage', () => {
     await lab.fleet.heal('app-1', 'target');
     await lab.fleet.limitRate('app-1', 0);
     const report = await run.result<RestoreReport>();
-    await expectGoodRestore({ lab, run, report, id, restores, sendsAgain: true });
+    await expectGoodRestore({ lab, run, report, id, sendsAgain: true });
   }
 
   async function bothKilled(): Promise<void> {
@@ -152,7 +152,7 @@ describeLab('a run in an outage', () => {
   async function sourceCutOff(): Promise<void> {
     await nextSecond();
     const before = await lab.backups();
-    await lab.addFile('app-1', 16);
+    await lab.addFile('app-1', 16, 'on-its-way');
     lab.director.startWorker();
     await lab.fleet.limitRate('app-1', 8_000);
     const run = await lab.startBackup();

@@ -6,7 +6,6 @@ import { until } from '../workers/fixtures/engine';
 import { Matrix } from './support/choice';
 import { APPS, CrashLab } from './support/crash-lab';
 import { expectGoodRestore } from './support/expect-restore';
-import type { Run } from './support/run';
 
 jest.setTimeout(240_000);
 
@@ -80,7 +79,6 @@ const cases: Case[] = [
 describeLab('a restore whose worker is killed', () => {
   let lab: CrashLab;
   let id: string;
-  const restores: string[] = [];
   beforeAll(async () => {
     lab = await CrashLab.raise('crash-r');
     await lab.addFile('app-1', 24);
@@ -104,7 +102,7 @@ describeLab('a restore whose worker is killed', () => {
   async function killedIn({ activity, host, point, approved, stopped }: Omit<Case, 'name'>): Promise<void> {
     const worker = lab.director.startWorker();
     if (!approved) await lab.points.hold(host, point);
-    const run = await restoring();
+    const run = await lab.startRestore(id);
     const hash = approved ? await run.approvable() : undefined;
     if (hash !== undefined) {
       await lab.points.hold(host, point);
@@ -117,25 +115,25 @@ describeLab('a restore whose worker is killed', () => {
     if (stopped) expect(await running(host)).toEqual([]);
     lab.director.startWorker();
     if (!approved) await run.approve(await run.approvable());
-    await expectGoodRestore({ lab, run, report: await run.result<RestoreReport>(), id, restores });
+    await expectGoodRestore({ lab, run, report: await run.result<RestoreReport>(), id });
     expect((await run.attempts()).get(activity)).toBe(2);
   }
 
   async function killedWaiting(): Promise<void> {
     const worker = lab.director.startWorker();
-    const run = await restoring();
+    const run = await lab.startRestore(id);
     const hash = await run.approvable();
     await worker.kill();
     lab.director.startWorker();
     expect(await run.approvable()).toBe(hash);
     for (const app of APPS) expect(await running(app)).toEqual(['writer']);
     await run.approve(hash);
-    await expectGoodRestore({ lab, run, report: await run.result<RestoreReport>(), id, restores });
+    await expectGoodRestore({ lab, run, report: await run.result<RestoreReport>(), id });
   }
 
   async function killedInTheMiddle(): Promise<void> {
     const worker = lab.director.startWorker();
-    const run = await restoring();
+    const run = await lab.startRestore(id);
     await lab.fleet.limitRate('app-1', 6_000);
     await run.approve(await run.approvable());
     await run.inStep('restoreSource');
@@ -150,13 +148,7 @@ describeLab('a restore whose worker is killed', () => {
     expect(await sends(run.id)).toContain(sending.split('\n')[0]);
     expect(await running('app-1')).toEqual([]);
     await lab.fleet.limitRate('app-1', 0);
-    await expectGoodRestore({ lab, run, report: await run.result<RestoreReport>(), id, restores });
-  }
-
-  async function restoring(): Promise<Run> {
-    const run = await lab.startRestore(id);
-    restores.push(run.id);
-    return run;
+    await expectGoodRestore({ lab, run, report: await run.result<RestoreReport>(), id });
   }
 
   async function running(host: string): Promise<string[]> {

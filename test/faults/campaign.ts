@@ -44,8 +44,6 @@ type Known = Map<string, Record<string, string>>;
 /** What the rounds before have left behind by design. */
 interface Past {
   known: Known;
-  /** All restores: their safety snapshots stay for days. */
-  restores: string[];
   /** How long an undisturbed backup takes on this machine now, ms: a fault strikes within this time after a run's start. */
   windowMs: number;
 }
@@ -91,7 +89,7 @@ async function undisturbed(lab: CrashLab): Promise<Past> {
   const windowMs = Date.now() - from;
   await lab.settle();
   if (sealed === undefined) throw new Error(`a backup that nothing disturbed ended as ${outcome}`);
-  return { known: new Map([[sealed, frozen]]), restores: [], windowMs };
+  return { known: new Map([[sealed, frozen]]), windowMs };
 }
 
 async function filesNow(lab: CrashLab): Promise<Record<string, string>> {
@@ -136,9 +134,8 @@ async function oneRound(options: {
   const { outcome, retries, asked, sealed } = await attended;
   await lab.settle();
   if (sealed !== undefined) known.set(sealed, frozen);
-  if (what === 'restore') past.restores.push(run.id);
   // A restore that was given up leaves its hosts stopped, on purpose: the operator restores again, undisturbed.
-  const mended = what === 'restore' && outcome !== 'Completed' ? await restoreAgain({ lab, past, id }) : outcome;
+  const mended = what === 'restore' && outcome !== 'Completed' ? await restoreAgain({ lab, id }) : outcome;
   const restored = what === 'restore' && mended === 'Completed' ? id : undefined;
   const broken = await whatBroke({ lab, watch, past, restored, compared: last ? 'all' : compared });
   if (what === 'restore' && mended !== 'Completed') broken.push(`restored again, undisturbed: ${mended}`);
@@ -158,10 +155,9 @@ async function oneRound(options: {
   return { ...report, tookMs: Date.now() - from, broken };
 }
 
-async function restoreAgain({ lab, past, id }: { lab: CrashLab; past: Past; id: string }): Promise<string> {
+async function restoreAgain({ lab, id }: { lab: CrashLab; id: string }): Promise<string> {
   lab.director.startWorker();
   const run = await lab.startRestore(id);
-  past.restores.push(run.id);
   const { outcome } = await attend(run);
   await lab.settle();
   return outcome;
@@ -222,11 +218,11 @@ async function whatBroke(options: {
   compared: readonly number[] | 'all';
 }): Promise<string[]> {
   const { lab, watch, past, restored, compared } = options;
-  const { known, restores } = past;
+  const { known } = past;
   const broken: string[] = [];
   for (const paused of watch.takeLongerThan(DEADMAN_MS)) broken.push(`paused past the dead-man: ${paused}`);
-  for (const left of await lab.leftovers({ restores })) broken.push(`left: ${left}`);
-  for (const left of await lab.remains({ restores })) broken.push(`left on disk: ${left}`);
+  for (const left of await lab.leftovers()) broken.push(`left: ${left}`);
+  for (const left of await lab.remains()) broken.push(`left on disk: ${left}`);
   for (const silent of await lab.silent()) broken.push(`production: ${silent}`);
   const backups = await lab.backups();
   const ids = backups.map(({ id }) => id);

@@ -63,7 +63,16 @@ describeAsRoot('the jail over a real sshd', () => {
   });
 
   /** The receiver dials: its job keeps connections open, and the sender's rsync takes one. */
-  const dial = (signed: (signature: string) => string, place?: Record<string, string>) => {
+  const dial = (signed: (signature: string) => string, place?: Record<string, string>, peerPort = at.port) => {
+    const { grant, job, start } = dialling(signed, place, peerPort);
+    start();
+    return { grant, job };
+  };
+  const dialling = (
+    signed: (signature: string) => string,
+    place: Record<string, string> | undefined,
+    peerPort: number,
+  ) => {
     const grant = `${RUN}.dial.${++at.number}`;
     const made = at.box.ask('grant.key', { ...fence({ run: RUN }), grant, purpose: 'send' });
     const keys = {
@@ -78,15 +87,24 @@ describeAsRoot('the jail over a real sshd', () => {
     const peer = {
       peer: 'app-1',
       peer_host: '127.0.0.1',
-      peer_port: at.port,
+      peer_port: peerPort,
       peer_user: 'resurgo',
       signature: signed(String(added.signature)),
     };
     const scope = place ?? { scope: 'folder', path: '/var/lib/srv/restored', tree: `app-1@+t${at.number}` };
     const peerKey = at.hostKey.split(' ').slice(0, 2).join(' ');
     const job = `${grant}.job`;
-    at.box.ask('job.start', { ...fence({ run: RUN }), job, kind: 'dial', grant, ...peer, peer_key: peerKey, ...scope });
-    return { grant, job };
+    const start = () =>
+      at.box.ask('job.start', {
+        ...fence({ run: RUN }),
+        job,
+        kind: 'dial',
+        grant,
+        ...peer,
+        peer_key: peerKey,
+        ...scope,
+      });
+    return { grant, job, start };
   };
 
   it('a source that can not reach the target is dialled by it, through the same jail', () => {
@@ -103,6 +121,21 @@ describeAsRoot('the jail over a real sshd', () => {
     expect(at.box.ask('job.stop', { ...fence({ run: RUN }), job })).toMatchObject({ ok: true });
     expect(at.box.ask('grant.close', { ...fence({ run: RUN }), grant })).toMatchObject({ ok: true });
   });
+
+  it('one that was killed, as by a reboot, is begun again in the same place', () => {
+    const { grant, job, start } = dialling((signature) => signature, undefined, at.port);
+    start();
+    const state = () => at.box.ask('job.poll', { job }).state;
+    at.box.waitFor('the lanes', () => jobProcesses(job).length >= 4);
+    for (const pid of jobProcesses(job)) process.kill(Number(pid), 'SIGKILL');
+    at.box.waitFor('its end', () => state() === 'died');
+    expect(start()).toMatchObject({ ok: true });
+    const bridge = `/usr/local/lib/resurgo/bridge ${RUN} ${grant}`;
+    const sent = at.box.runs('rsync', ['-a', '--timeout=20', '-e', bridge, '/var/lib/srv/data/', 'peer::data/']);
+    expect(sent).toMatchObject({ status: 0 });
+    expect(state()).toBe('running');
+    expect(at.box.ask('job.stop', { ...fence({ run: RUN }), job })).toMatchObject({ ok: true });
+  }, 60_000);
 
   /** A local user's trick: the folder is renamed and a link to another one laid in its place. Returns how to undo it. */
   const swap = () => {
@@ -131,7 +164,7 @@ describeAsRoot('the jail over a real sshd', () => {
     fs.writeFileSync(at.box.file('one'), '1');
     const client = at.box.starts('rsync', ['-e', at.box.file('late'), at.box.file('one'), TARGET]);
     const ended = new Promise((resolve) => client.on('close', resolve));
-    at.box.waitFor('the daemon', () => insiders(grant).some((pid) => cwdOf(pid).endsWith('/data/inner')));
+    at.box.waitFor('the daemon', () => insiders(grant).some((pid) => receives(pid, '/data/inner')));
     const undo = swap();
     fs.writeFileSync(go, '');
     expect([await ended, undo()]).toEqual([0, []]);
@@ -140,13 +173,13 @@ describeAsRoot('the jail over a real sshd', () => {
 
   it('S22 the same where this side dials, and no further connection is made into what was swapped', () => {
     const { grant, job } = dial((signature) => signature, INNER);
-    const rsync = () => jobProcesses(job).filter((pid) => cwdOf(pid).endsWith('/data/inner')).length;
+    const rsync = () => jobProcesses(job).filter((pid) => receives(pid, '/data/inner')).length;
     at.box.waitFor('the lanes', () => rsync() >= 2, 30_000);
     const undo = swap();
     fs.writeFileSync(at.box.file('two'), '2');
     const bridge = `/usr/local/lib/resurgo/bridge ${RUN} ${grant}`;
-    // Its status is not asked for: the refusal of the next connection ends the job, and may cut the last word of this one.
-    at.box.runs('rsync', ['--timeout=20', '-e', bridge, at.box.file('two'), 'peer::data/']);
+    const sent = at.box.runs('rsync', ['--timeout=20', '-e', bridge, at.box.file('two'), 'peer::data/']);
+    expect(sent).toMatchObject({ status: 0 });
     const told = () => fs.existsSync(at.box.state(`jobs/${job}/result`));
     at.box.waitFor('the refusal', told, 30_000);
     expect(fs.readFileSync(at.box.state(`jobs/${job}/result`), 'utf8')).toContain('symbolic link');
@@ -170,6 +203,33 @@ describeAsRoot('the jail over a real sshd', () => {
     expect(jobProcesses(job)).toEqual([]);
   }, 90_000);
 
+  it('a connection that can not be made is tried on, and ssh is quoted meanwhile', () => {
+    // Nobody listens there: it is nobody's to give.
+    const { job } = dial((signature) => signature, undefined, 1);
+    let now = at.box.ask('job.poll', { job });
+    at.box.waitFor('its word', () => (now = at.box.ask('job.poll', { job })).result !== undefined);
+    expect(now).toMatchObject({
+      state: 'running',
+      result: { code: 'interrupted', message: expect.stringContaining('Connection refused') as string },
+    });
+    expect(at.box.ask('job.stop', { ...fence({ run: RUN }), job })).toMatchObject({ ok: true });
+  }, 60_000);
+
+  it('S28 a host that shows another key than the signed one is not dialled twice', () => {
+    at.another();
+    const { job } = dial((signature) => signature, undefined, at.otherPort);
+    let now = at.box.ask('job.poll', { job });
+    at.box.waitFor('its end', () => (now = at.box.ask('job.poll', { job })).state !== 'running');
+    expect(now).toMatchObject({
+      exit: 1,
+      result: {
+        code: 'identity-changed',
+        message: expect.stringContaining('127.0.0.1 shows another ssh host key') as string,
+      },
+    });
+    at.box.waitFor('its lanes to end', () => jobProcesses(job).length === 0);
+  }, 60_000);
+
   it("S27 a host is not dialled whose key its enrolled identity hasn't signed", () => {
     const { job } = dial(() => 'AAAA');
     let now = at.box.ask('job.poll', { job });
@@ -178,12 +238,13 @@ describeAsRoot('the jail over a real sshd', () => {
   });
 });
 
-/** Where a process stands. */
-function cwdOf(pid: string): string {
+/** Whether this is the daemon in that folder. The shell before it stands there too, and may still be looking whether it is the right one. */
+function receives(pid: string, folder: string): boolean {
   try {
-    return fs.readlinkSync(`/proc/${pid}/cwd`);
+    const program = fs.readFileSync(`/proc/${pid}/comm`, 'utf8');
+    return program === 'rsync\n' && fs.readlinkSync(`/proc/${pid}/cwd`).endsWith(folder);
   } catch {
-    return '';
+    return false;
   }
 }
 

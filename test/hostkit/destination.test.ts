@@ -6,7 +6,10 @@ describeAsRoot('the place of a restore', () => {
   describe.each(SHELLS)('under %s', (shell: Shell) => {
     let box: Box;
     beforeAll(() => {
-      box = new Box({ shell, conf: ['source portal data none /var/lib/srv/data app-1@+srv+data'] });
+      box = new Box({
+        shell,
+        conf: ['source portal data none /var/lib/srv/data app-1@+srv+data', 'restore-to /var/lib/srv/restore'],
+      });
     });
     afterAll(() => {
       box.close();
@@ -21,6 +24,23 @@ describeAsRoot('the place of a restore', () => {
       const asked = box.ask('restore.check', { group: 'portal', run: 'run-00000001', source: 'data' });
       const wanted = ['/plain', '/a b/c', '/x\\[1\\]\\*', '/back\\\\slash', '/line?feed'];
       expect(asked).toMatchObject({ ok: true, protected: wanted });
+    });
+
+    it('tells whether something lies in it already; a file on the way to it is no folder', () => {
+      const tree = 'app-1@+srv+data';
+      const into = (name: string) =>
+        box.ask('restore.check', { group: 'portal', run: 'run-00000001', path: `/var/lib/srv/restore/${name}`, tree });
+      fs.mkdirSync(box.file(`var/srv/restore/empty/${tree}`), { recursive: true });
+      fs.mkdirSync(box.file(`var/srv/restore/full/${tree}`), { recursive: true });
+      fs.writeFileSync(box.file(`var/srv/restore/full/${tree}/.hidden`), 'x');
+      fs.writeFileSync(box.file('var/srv/restore/file'), 'x');
+      expect(into('new')).toMatchObject({ ok: true, exists: false, holds: false });
+      expect(into('empty')).toMatchObject({ ok: true, exists: true, holds: false });
+      const destination = `/var/lib/srv/restore/full/${tree}`;
+      expect(into('full')).toMatchObject({ ok: true, exists: true, holds: true, destination });
+      const message = '/var/lib/srv/restore/file is no folder; name a folder, or move away what is there';
+      expect(into('file')).toMatchObject({ ok: false, code: 'exists', message });
+      expect(fs.readFileSync(box.file('var/srv/restore/file'), 'utf8')).toBe('x');
     });
   });
 });

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { awkwardTree } from './listing-tree';
 import { sh, storeKit, tree, type Answer, type StoreKit } from './stores-kit';
@@ -69,8 +69,17 @@ describeAsRoot('S9 what is sent when it is known what lies at the target', () =>
   });
 
   it('a large file that changed is written in place, and nothing else is visited', async () => {
-    const change = 'printf changed | dd of=large conv=notrunc bs=1 seek=5000000 2>/dev/null; touch -r 1 .';
+    expect(await round('printf changed | dd of=large conv=notrunc bs=1 seek=5000000 2>/dev/null')).toEqual(['place']);
+    sh('cmp "$1/large" "$2/large"', kit.source, kit.received);
+  });
+
+  it('where the root changed too, the rest waits: with the root rsync takes all that lies in it, and would send the large file a second time', async () => {
+    const change = 'printf again | dd of=large conv=notrunc bs=1 seek=6000000 2>/dev/null; touch -d 2002-02-02 .';
     expect(await round(change)).toEqual(['place', 'rest']);
+    const job = join(kit.root, 'jobs', `send.run-${String(run).padStart(4, '0')}`);
+    expect(statSync(join(job, 'rest.out')).birthtimeMs).toBeGreaterThanOrEqual(
+      statSync(join(job, 'place.1.rc')).mtimeMs,
+    );
     sh('cmp "$1/large" "$2/large"', kit.source, kit.received);
   });
 

@@ -291,13 +291,23 @@ for (const options of kinds)
       expect(backups[1]).toMatchObject({ state: 'missing-manifest' });
     });
 
-    it('S27 a removal below the host’s own floor is refused, whoever asks', () => {
+    it('S27 a removal below the host’s own floor, or of what is held, is refused, whoever asks', () => {
       const conf = join(kit.root, 'etc/host.conf');
       writeFileSync(conf, `${readFileSync(conf, 'utf8')}keep main web 2 0 0 0 0\n`);
       const remove = (id: string): unknown =>
         kit.job('store-remove', { store: 'main', id, job: `remove-${id.replace('_', '-')}` });
       expect(remove('20261121_020000')).toMatchObject({ ok: false, code: 'not-allowed' });
       expect(remove('20261121_013400')).toMatchObject({ ok: false, code: 'not-allowed' });
+      const hold = (verb: 'hold' | 'release', name: string, id = '20261121_013200'): unknown =>
+        kit.verb(`store.${verb}`, { run: 'run-0001', term: '1', step: 'hold', attempt: '1', store: 'main', id, name });
+      for (const name of ['audit', 'court']) expect(hold('hold', name)).toMatchObject({ ok: true });
+      expect(hold('release', 'court')).toMatchObject({ ok: true });
+      expect(remove('20261121_013200')).toMatchObject({
+        ok: false,
+        message: expect.stringContaining('audit') as string,
+      });
+      expect(hold('release', 'audit')).toMatchObject({ ok: true });
+      expect(hold('hold', 'audit', '20300101_000000')).toMatchObject({ ok: false, code: 'not-found' });
       expect(remove('20261121_013200')).toMatchObject({ ok: true, removed: true });
       expect(remove('20261121_013200')).toMatchObject({ ok: true, removed: false });
       expect(existsSync(sealed('20261121_013000', '~'))).toBe(true);

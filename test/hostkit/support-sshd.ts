@@ -34,6 +34,7 @@ export class SshBox {
   readonly box: Box;
   hostKey = '';
   port = 0;
+  otherPort = 0;
   number = 0;
 
   constructor() {
@@ -58,10 +59,30 @@ export class SshBox {
     fs.writeFileSync(box.file('known_hosts'), `box ${this.hostKey}\n`);
     fs.mkdirSync(box.file('run/sshd'));
     this.port = await freePort();
+    this.otherPort = await freePort();
     fs.writeFileSync(box.file('etc/ssh/sshd_config'), sshdConfig(this.port));
     box.runs('/usr/local/lib/resurgo/sweep-boot', []);
     box.starts('/usr/sbin/sshd', ['-D', '-e', '-f', '/etc/ssh/sshd_config']);
     box.waitFor('sshd', () => !this.ssh(box.file('director'), []).stderr.includes('refused'));
+  }
+
+  /** Starts a second sshd at `otherPort`, with a host key that nobody has signed. */
+  another(): void {
+    const { box } = this;
+    makeKey(box.file('etc/ssh/other_key'));
+    const config = [
+      '-f',
+      '/dev/null',
+      '-h',
+      '/etc/ssh/other_key',
+      '-o',
+      'ListenAddress=127.0.0.1',
+      '-o',
+      'PidFile=none',
+    ];
+    box.starts('/usr/sbin/sshd', ['-D', '-e', '-p', String(this.otherPort), ...config]);
+    const scan = () => spawnSync('ssh-keyscan', ['-p', String(this.otherPort), '127.0.0.1'], { timeout: 5_000 });
+    box.waitFor('the other sshd', () => scan().stdout.length > 0);
   }
 
   /** Nothing is armed any more. */
@@ -161,7 +182,8 @@ export function makeKey(file: string): string {
   return fs.readFileSync(`${file}.pub`, 'utf8').split(' ').slice(0, 2).join(' ');
 }
 
-function sshdConfig(port: number): string {
+/** An sshd on loopback that lets in by the hostkit's authorized_keys alone; `more` lines stand at its end. */
+export function sshdConfig(port: number, more: readonly string[] = ['MaxStartups 100']): string {
   return [
     `Port ${port}`,
     'ListenAddress 127.0.0.1',
@@ -170,7 +192,7 @@ function sshdConfig(port: number): string {
     'UsePAM no',
     'PidFile /run/sshd.pid',
     'PasswordAuthentication no',
-    'MaxStartups 100',
+    ...more,
     '',
   ].join('\n');
 }

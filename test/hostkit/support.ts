@@ -74,12 +74,12 @@ export class Box {
     const script = [
       'mount --make-rprivate /',
       ...['etc', 'run'].map((dir) => `mount --bind ${this.file(dir)} /${dir}`),
-      `mount --bind ${this.file('lib')} /usr/local/lib`,
       `mount --bind ${this.file('var')} /var/lib`,
-      'echo ready',
+      // Last: what is waited for below is the hostkit, and a request before all stands would be about this machine.
+      `mount --bind ${this.file('lib')} /usr/local/lib`,
       'exec sleep 600',
     ].join(' && ');
-    this.keeper = spawn('unshare', ['-m', 'sh', '-c', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+    this.keeper = spawn('unshare', ['-m', 'sh', '-c', script], { stdio: ['ignore', 'ignore', 'inherit'] });
     try {
       this.waitFor('the box', () => this.runs('test', ['-e', HOSTKIT]).status === 0);
     } catch (error) {
@@ -164,8 +164,10 @@ export class Box {
   /** Ends what still runs inside, by the mark of the box's mount namespace, and removes the folder. */
   close(): void {
     const own = mountNamespace(this.keeper.pid);
+    // A keeper that has not come as far as its own namespace is still in everybody's.
+    const apart = own !== undefined && own !== mountNamespace(process.pid);
     for (const pid of fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-      if (own !== undefined && mountNamespace(Number(pid)) === own) kill(Number(pid));
+      if (apart && mountNamespace(Number(pid)) === own) kill(Number(pid));
     }
     for (const dir of listDirs(this.state('jobs'))) this.endJob(dir);
     for (const child of [...this.others, this.keeper]) child.kill('SIGKILL');

@@ -1,9 +1,11 @@
 /** The pool, the client, the freeze session and the job driver against a real sshd. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { ensureDirectorKeys, type DirectorKeys } from '../../hosts/director-keys';
+import { AdminShell } from '../../hosts/enroll/admin';
 import { HostError } from '../../hosts/errors';
 import type { Fence } from '../../hosts/args';
 import type { FreezeOptions } from '../../hosts/hosts';
@@ -33,8 +35,13 @@ function pool(more: Partial<PoolLimits> = {}): { pool: SshPool; hosts: SshHosts 
 }
 
 /** The pool's size once the last channel's close has made its way back. */
-async function settled(made: SshPool): Promise<SshPool['size']> {
-  for (let tried = 0; tried < 100 && made.size.channels > 0; tried += 1)
+function settled(made: SshPool): Promise<SshPool['size']> {
+  return channelsLeft(made, 0);
+}
+
+/** The pool's size once no more than so many channels are left. */
+async function channelsLeft(made: SshPool, channels: number): Promise<SshPool['size']> {
+  for (let tried = 0; tried < 100 && made.size.channels > channels; tried += 1)
     await new Promise((done) => setTimeout(done, 20));
   return made.size;
 }
@@ -202,7 +209,14 @@ describe('connections', () => {
   it('says so when the key is refused', async () => {
     sshd.authorize([]);
     const { hosts } = pool();
-    expect(await failure(probe({ hosts, host: sshd.ref() }))).toMatchObject({ code: 'auth-refused', retryable: false });
+    const error = await failure(probe({ hosts, host: sshd.ref() }));
+    expect(error).toMatchObject({ code: 'auth-refused', retryable: false });
+    expect(error.next).toMatch(/director's key: run `resurgo enroll app-1 --update`/);
+    const admin = { login: { privateKey: keys.director.privateKey } };
+    const trust = () => ({ pinned: [sshd.hostKey] });
+    const asAdmin = await failure(AdminShell.open({ host: sshd.ref(), admin, trust }));
+    expect(asAdmin).toMatchObject({ code: 'auth-refused', retryable: false });
+    expect(asAdmin.next).toMatch(/administrator's login.*--key/);
   });
 
   it('goes through a proxy jump with the jump key, pinned at both ends', async () => {
@@ -224,6 +238,102 @@ describe('connections', () => {
     } finally {
       await jump.remove();
     }
+  });
+
+  describe('behind a proxy jump', () => {
+    let jump: TestSshd;
+    let inner: TestSshd;
+    /** A host behind the jump that nothing befalls: its connection shows that the jump's is still the first. */
+    const bystander = () => sshd.ref('bystander', { via: jump.ref('jump') });
+    const host = () => inner.ref('inner', { via: jump.ref('jump') });
+
+    beforeEach(async () => {
+      jump = makeSshd({ port: await freePort() });
+      inner = makeSshd({ port: await freePort() });
+      inner.authorize([`restrict ${keys.director.publicKey}`]);
+      permit([sshd.port, inner.port]);
+      await jump.start();
+      await knownHosts.pin({ host: jump.ref('jump'), keys: [jump.hostKey] });
+      await knownHosts.pin({ host: bystander(), keys: [sshd.hostKey] });
+      await knownHosts.pin({ host: host(), keys: [inner.hostKey] });
+    });
+    afterEach(async () => {
+      await jump.remove();
+      await inner.remove();
+    });
+    function permit(ports: number[]): void {
+      const places = ports.flatMap((port) => [`127.0.0.1:${port}`, `localhost:${port}`]);
+      const permits = places.map((place) => `permitopen="${place}"`).join(',');
+      jump.authorize([`restrict,port-forwarding,${permits},command="exit 1" ${keys.jump.publicKey}`]);
+    }
+
+    it('tells a closed port at once, however often, and comes through the same connection when it is served again', async () => {
+      const { hosts } = pool();
+      await probe({ hosts, host: bystander() });
+      const under = failure(check({ hosts, host: bystander(), group: 'slow' }));
+      for (let tried = 0; tried < 12; tried += 1) {
+        const from = Date.now();
+        const error = await failure(probe({ hosts, host: host() }));
+        expect(error).toMatchObject({ host: 'inner', code: 'unreachable', retryable: true });
+        expect(error.message).toMatch(/through jump: no connection to 127\.0\.0\.1:\d+: Connection refused .*is up/);
+        expect(Date.now() - from).toBeLessThan(limits.connectTimeoutMs ?? 0);
+      }
+      await inner.start();
+      expect(await probe({ hosts, host: host() })).toMatchObject({ host: 'fixture' });
+      // Still under way: the jump's connection was none the worse for it all.
+      expect(await Promise.race([under, probe({ hosts, host: bystander() })])).toMatchObject({ host: 'fixture' });
+      await jump.kill();
+      expect(await under).toMatchObject({ code: 'connection-lost' });
+    });
+
+    it('tells a jump that may not forward there from a host that is away', async () => {
+      permit([sshd.port]);
+      await inner.start();
+      const { hosts } = pool();
+      await probe({ hosts, host: bystander() });
+      const error = await failure(probe({ hosts, host: host() }));
+      expect(error).toMatchObject({ host: 'inner', code: 'auth-refused', retryable: false });
+      expect(error.message).toMatch(/through jump: no connection to .*: administratively prohibited: /);
+      expect(error.next).toMatch(/^jump does not forward there: run `resurgo enroll jump --update`/);
+      expect(await probe({ hosts, host: bystander() })).toMatchObject({ host: 'fixture' });
+    });
+
+    it('frees its channel at the jump when the host goes, and what was under way there ends', async () => {
+      await inner.start();
+      const { hosts, pool: made } = pool();
+      await Promise.all([probe({ hosts, host: bystander() }), probe({ hosts, host: host() })]);
+      expect(made.size.connections).toBe(3);
+      const under = failure(check({ hosts, host: host(), group: 'slow' }));
+      await new Promise((done) => setTimeout(done, 300));
+      await inner.kill();
+      expect(await under).toMatchObject({ code: 'connection-lost', retryable: true });
+      await failure(probe({ hosts, host: host() }));
+      // The jump's and the bystander's, and the one channel between them.
+      expect(await channelsLeft(made, 1)).toEqual({ connections: 2, channels: 1 });
+      await inner.start();
+      expect(await probe({ hosts, host: host() })).toMatchObject({ host: 'fixture' });
+    });
+
+    it('frees its channel at the jump when the handshake fails', async () => {
+      const { hosts, pool: made } = pool({ connectTimeoutMs: 500, tries: 1 });
+      await probe({ hosts, host: bystander() });
+      const { createServer } = await import('node:net');
+      const met: Socket[] = [];
+      const mute = createServer((socket) => met.push(socket.on('error', () => undefined)));
+      await new Promise<void>((done) => mute.listen(inner.port, '127.0.0.1', done));
+      try {
+        expect(await failure(probe({ hosts, host: host() }))).toMatchObject({ code: 'unreachable' });
+        expect(met).toHaveLength(1);
+        expect(await channelsLeft(made, 1)).toEqual({ connections: 2, channels: 1 });
+      } finally {
+        for (const socket of met) socket.destroy();
+        await new Promise((done) => mute.close(done));
+      }
+      await inner.start();
+      const unpinned = await failure(probe({ hosts, host: { ...host(), address: 'localhost' } }));
+      expect(unpinned).toMatchObject({ code: 'host-key-unknown' });
+      expect(await channelsLeft(made, 1)).toEqual({ connections: 2, channels: 1 });
+    });
   });
 
   it('warms hosts, telling per host how it went, and rejects everything once closed', async () => {

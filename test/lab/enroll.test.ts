@@ -2,7 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { loadDirectorKeys } from '../../hosts/director-keys';
+import { loadDirectorKeys, type DirectorKeys } from '../../hosts/director-keys';
 import { doctor } from '../../hosts/doctor';
 import { enrollHosts, type EnrollOptions, type EnrollResult } from '../../hosts/enroll/enroll';
 import { rotateKeys } from '../../hosts/enroll/rotate';
@@ -66,6 +66,16 @@ describeLab('enrolment', () => {
     return fleetHosts;
   };
   const at = (hosts: SshHosts, host: string) => ({ hosts, host: hostRef({ runbook, host }) });
+
+  const expectOnly = async (want: { hosts: string[]; letIn: DirectorKeys; not: DirectorKeys }): Promise<void> => {
+    const hosts = await open();
+    for (const host of want.hosts) {
+      expect((await probe(at(hosts, host))).host).toBe(host);
+      const { stdout } = await fleet.exec(host, 'cat /var/lib/resurgo/home/.ssh/authorized_keys');
+      expect(stdout).toContain(want.letIn.director.publicKey.split(' ')[1]);
+      expect(stdout).not.toContain(want.not.director.publicKey.split(' ')[1]);
+    }
+  };
 
   beforeAll(async () => {
     stateDir = mkdtempSync(join(tmpdir(), 'resurgo-enroll-'));
@@ -153,6 +163,48 @@ describeLab('enrolment', () => {
     expect(planned.enrolled.flatMap(({ changes }) => changes)).toEqual([]);
   }, 60_000);
 
+  test('a hostkit that was damaged, or that others may write to, is seen and mended', async () => {
+    const lib = '/usr/local/lib/resurgo';
+    await fleet.exec(
+      'app-1',
+      `cd ${lib} && echo true >>verbs/probe.sh && rm verbs/status.sh && chown nobody:nogroup hostkit lib && chmod 0775 verbs
+       chmod 0666 lib/base.sh && chown nobody VERSION && mkdir more && ln -s /tmp/x more/link && chown nobody /etc/resurgo/peers`,
+    );
+    const dry = await enroll({ hosts: ['app-1'], dryRun: true });
+    expect(dry.enrolled[0]?.changes.sort()).toEqual(
+      [
+        ...['probe', 'status'].map((verb) => `${lib}/verbs/${verb}.sh (not as installed)`),
+        ...['hostkit', 'lib', 'lib/base.sh', 'VERSION', 'verbs', 'more/link'].map(
+          (at) => `${lib}/${at} (owner or mode)`,
+        ),
+        '/etc/resurgo/peers (owner or mode)',
+      ].sort(),
+    );
+    const kit = async () => {
+      const findings = await doctor({ runbook, group: 'portal', hosts: await open() });
+      return findings.find(({ host, check: checked }) => host === 'app-1' && checked === 'hostkit');
+    };
+    expect(await kit()).toMatchObject({ level: 'warn', message: expect.stringMatching(/^others than root/) as string });
+    const { enrolled } = await enroll({ hosts: ['app-1'] });
+    expect(enrolled[0]?.changes).toEqual(
+      expect.arrayContaining([`${lib}/hostkit`, `${lib}/lib (owner or mode)`, `${lib}/verbs/status.sh`]),
+    );
+    expect((await enroll({ hosts: ['app-1'], dryRun: true })).enrolled[0]?.changes).toEqual([]);
+    expect(await kit()).toMatchObject({ level: 'ok' });
+    await fleet.exec('app-1', `rm ${lib}/verbs/status.sh`);
+    expect(await kit()).toMatchObject({
+      level: 'warn',
+      message: expect.stringMatching(/not as it was installed/) as string,
+    });
+    expect((await enroll({ hosts: ['app-1'] })).enrolled[0]?.changes).toEqual([`${lib}/verbs/status.sh`]);
+    const { stdout } = await fleet.exec(
+      'app-1',
+      `find ${lib} ! -user root -o ! -group root -o -perm /022 -o ! -type f ! -type d; stat -c '%n %U %a' ${lib}/hostkit /etc/resurgo/peers; ls -d ${lib}/more`,
+      { mayFail: true },
+    );
+    expect(stdout.trim().split('\n')).toEqual([`${lib}/hostkit root 755`, '/etc/resurgo/peers root 600']);
+  }, 60_000);
+
   test('every reading verb answers in the form that the director expects, and so do lease and grants', async () => {
     const hosts = await open();
     const app = at(hosts, 'app-1');
@@ -205,26 +257,35 @@ describeLab('enrolment', () => {
 
   test('keys are rotated everywhere, and an interrupted rotation is taken up', async () => {
     const before = await loadDirectorKeys({ stateDir });
-    const admin = options().admin;
-    const broken = { stateDir, runbook, hosts: ['app-1', 'sys-1', 'target'], admin };
+    const { admin } = options();
     const cut = (host: string) => {
       if (host === 'target') throw new Error('cut off');
       return admin(host);
     };
-    await expect(rotateKeys({ ...broken, admin: cut })).rejects.toThrow('cut off');
+    await expect(rotateKeys({ stateDir, runbook, admin: cut })).rejects.toThrow('cut off');
     expect((await loadDirectorKeys({ stateDir })).director.publicKey).toBe(before.director.publicKey);
     expect((await probe(at(await open(), 'app-1'))).host).toBe('app-1');
-    await rotateKeys(broken);
+    await expect(rotateKeys({ stateDir, runbook, admin })).resolves.toMatchObject({ failed: [], leftOut: [] });
     const after = await loadDirectorKeys({ stateDir });
     expect(after.director.publicKey).not.toBe(before.director.publicKey);
     expect(after.directorNext).toBeUndefined();
-    const hosts = await open();
-    for (const host of broken.hosts) {
-      expect((await probe(at(hosts, host))).host).toBe(host);
-      const { stdout } = await fleet.exec(host, 'cat /var/lib/resurgo/home/.ssh/authorized_keys');
-      expect(stdout).not.toContain(before.director.publicKey.split(' ')[1]);
-    }
+    await expectOnly({ hosts: ['app-1', 'sys-1', 'target'], letIn: after, not: before });
   }, 90_000);
+
+  test('a host that is away keeps the old key, is named, and gets the new one by the next rotation', async () => {
+    const before = await loadDirectorKeys({ stateDir });
+    const { admin } = options();
+    await fleet.cut('target', 'director');
+    const half = await rotateKeys({ stateDir, runbook, admin }).finally(() => fleet.heal('target', 'director'));
+    expect(half.rotated).toEqual(['app-1', 'sys-1']);
+    expect(half.failed).toMatchObject([{ host: 'target', error: { code: 'unreachable' } }]);
+    const after = await loadDirectorKeys({ stateDir });
+    await expectOnly({ hosts: ['app-1', 'sys-1'], letIn: after, not: before });
+    const { stdout } = await fleet.exec('target', 'cat /var/lib/resurgo/home/.ssh/authorized_keys');
+    expect(stdout).toContain(before.director.publicKey.split(' ')[1]);
+    await expect(rotateKeys({ stateDir, runbook, admin })).resolves.toMatchObject({ failed: [] });
+    await expectOnly({ hosts: ['app-1', 'sys-1', 'target'], letIn: after, not: before });
+  }, 120_000);
 
   test('the jump’s key forwards to the hosts behind it and does nothing else', async () => {
     const { jump } = await loadDirectorKeys({ stateDir });

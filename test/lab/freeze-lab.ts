@@ -24,6 +24,8 @@ export const reply = z.looseObject({
   unprotected: names,
   thawed: names,
   failed: names,
+  gone: names,
+  healthy: z.boolean().optional(),
   dropped: names,
   deadmanFired: z.boolean().default(false),
   pausedMs: z.number().default(-1),

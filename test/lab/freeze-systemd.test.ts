@@ -84,4 +84,63 @@ describeLab('freeze: systemd', () => {
     expect(await until(async () => (await sh("docker ps --format '{{.Names}}'", true)) === 'w1', 15_000)).toBe(true);
     expect(await sh('find /etc/systemd/system -name "*resurgo*"')).toBe('');
   });
+
+  test('S21 with the engine every container that ran is started again, whatever its restart policy, and only those', async () => {
+    await configure(fleet, H, [DATA, 'containers portal all', 'workload portal engine']);
+    await sh('docker run -d --name plain --network none bb:1 sleep 100000');
+    await sh('docker run -d --name lost --network none bb:1 sleep 100000');
+    await sh('docker run -d --name asleep --restart=always --network none bb:1 sleep 100000; docker stop -t 0 asleep');
+    const running = (): Promise<string> => sh("docker ps --format '{{.Names}}' | sort");
+    expect(await running()).toBe('lost\nplain\nw1');
+    expect(await ask(fleet, H, 'restore.stop', fence('stop'))).toMatchObject({ ok: true });
+    expect(await ask(fleet, H, 'restore.start', fence('start'))).toMatchObject({ ok: true, failed: [] });
+    expect(await running()).toBe('lost\nplain\nw1');
+    expect(await sh("docker inspect -f '{{.HostConfig.RestartPolicy.Name}}' plain w1 asleep")).toBe(
+      'no\nalways\nalways',
+    );
+    const health = await ask(fleet, H, 'restore.health', fence('health'));
+    expect(health.healthy).toBe(true);
+    expect(health.containers.map(({ name }) => name).sort()).toEqual(['lost', 'plain', 'w1']);
+    await sh('docker rm -f plain lost asleep');
+  });
+
+  test('S21 a unit that is down, or between two restarts, is kept from starting too, and is afterwards as it was', async () => {
+    const flap =
+      '[Service]\\nExecStart=/bin/false\\nRestart=always\\nRestartSec=3\\n[Unit]\\nStartLimitIntervalSec=0\\n';
+    await sh(`cd /etc/systemd/system && printf '${flap}' > flap.service && cp ledger.service spare.service`);
+    await sh('systemctl daemon-reload; systemctl enable spare; systemctl start flap', true);
+    const waits = (): Promise<string> => sh('systemctl show -p ActiveState,SubState --value flap | paste -sd/');
+    expect(await until(async () => (await waits()) === 'activating/auto-restart', 15_000)).toBe(true);
+    await configure(fleet, H, [...UNITS, 'unit portal stop spare.service', 'unit portal stop flap.service']);
+    const seen = async (): Promise<string[]> => [await active('ledger'), await active('spare'), await active('flap')];
+    const down = [expect.stringMatching(/inactive|failed/), 'inactive', expect.stringMatching(/inactive|failed/)];
+    expect(await ask(fleet, H, 'restore.stop', fence('stop'))).toMatchObject({ ok: true });
+    expect(await seen()).toEqual(down);
+    await sh('systemctl start ledger spare flap; systemctl isolate multi-user.target', true);
+    expect(await seen()).toEqual(down);
+    await fleet.rebootHost(H);
+    expect(
+      await until(async () => /running|degraded/.test(await sh('systemctl is-system-running', true)), 60_000),
+    ).toBe(true);
+    expect(await seen()).toEqual(down);
+    expect(await ask(fleet, H, 'restore.stop', fence('stop'))).toMatchObject({ ok: true });
+    expect(await ask(fleet, H, 'restore.start', fence('start'))).toMatchObject({ ok: true, failed: [] });
+    expect([await active('ledger'), await active('spare')]).toEqual(['active', 'inactive']);
+    expect(await until(async () => (await waits()).startsWith('activating'), 15_000)).toBe(true);
+    expect(await sh('find /etc/systemd/system -name "*resurgo*"')).toBe('');
+    await sh('systemctl stop flap');
+  });
+
+  test('S21 what the hand has stopped before a restore starts neither by it, nor by the hand before it is finished', async () => {
+    expect(await ask(fleet, H, 'workload.stop', fence('stop'))).toMatchObject({ ok: true });
+    expect(await ask(fleet, H, 'restore.stop', fence('stop'))).toMatchObject({ ok: true });
+    const early = await ask(fleet, H, 'workload.start', fence('start'));
+    expect(early).toMatchObject({ ok: true, started: [], restore: 'run-00000001' });
+    expect(await ask(fleet, H, 'restore.start', fence('start'))).toMatchObject({ ok: true, failed: [] });
+    await sh('systemctl start ledger', true);
+    expect(await active('ledger')).toBe('inactive');
+    expect(await ask(fleet, H, 'workload.start', fence('start'))).toMatchObject({ ok: true, failed: [] });
+    expect(await active('ledger')).toBe('active');
+    expect(await sh('find /etc/systemd/system -name "*resurgo*"')).toBe('');
+  });
 });

@@ -115,6 +115,67 @@ describeLab('freeze: zfs, hooks, hand tools, restore', () => {
     expect(await sh('ls /var/lib/resurgo/workloads')).toBe('');
   });
 
+  test('S21 what did not run at the stop comes back neither by a reboot nor by the start, and has its restart policy again', async () => {
+    await sh('docker run -d --name broken --restart=on-failure:3 --network none bb:1 sleep 100000');
+    await sh('docker run -d --name asleep --restart=always --network none bb:1 sleep 100000');
+    await sh('docker stop -t 0 broken asleep');
+    expect(await ask(fleet, H, 'restore.stop', fence('stop'))).toMatchObject({ ok: true });
+    const policies = "docker inspect -f '{{.HostConfig.RestartPolicy.Name}} {{.State.Running}}' broken asleep";
+    expect(await sh(policies)).toBe('no false\nno false');
+    await fleet.rebootHost(H);
+    // Whose first answer was lost asks again.
+    expect(await ask(fleet, H, 'restore.stop', fence('stop'))).toMatchObject({ ok: true });
+    expect(await states()).not.toMatch(/Up/);
+    expect(await ask(fleet, H, 'restore.start', fence('start'))).toMatchObject({ ok: true, failed: [] });
+    expect((await states()).match(/Up/g)).toHaveLength(2);
+    expect(await sh(policies)).toBe('on-failure false\nalways false');
+    await sh('docker rm broken asleep');
+  });
+
+  test('what was removed or made anew while it was stopped is named and holds up nothing; what fails is named with its reason', async () => {
+    await sh('mkdir /srv/need');
+    const run = 'docker run -d --network none';
+    await sh(`${run} --name lost bb:1 sleep 100000; ${run} --name anew bb:1 sleep 100000`);
+    await sh(`${run} --name needs --mount type=bind,source=/srv/need,target=/need bb:1 sleep 100000`);
+    for (const [stop, start] of [
+      ['restore.stop', 'restore.start'],
+      ['workload.stop', 'workload.start'],
+    ] as const) {
+      expect(await ask(fleet, H, stop, fence('stop'))).toMatchObject({ ok: true });
+      await sh(`docker rm lost anew; ${run} --name anew bb:1 sleep 100000; rmdir /srv/need`);
+      const half = await ask(fleet, H, start, fence('start'));
+      expect(half).toMatchObject({
+        ok: false,
+        failed: ['needs'],
+        message: expect.stringMatching(/needs: .*bind/) as string,
+      });
+      await sh('mkdir /srv/need');
+      const done = await ask(fleet, H, start, fence('start'));
+      expect(done).toMatchObject({ ok: true, failed: [], gone: expect.arrayContaining(['lost', 'anew']) as string[] });
+      expect(await ask(fleet, H, 'restore.health', fence('health'))).toMatchObject({ ok: true, healthy: true });
+      expect(await sh('ls /var/lib/resurgo/workloads')).toBe('');
+      await sh(`${run} --name lost bb:1 sleep 100000`);
+    }
+    await sh('docker rm -f lost anew needs');
+  });
+
+  test('one that has nothing more to do when it is started again holds up nothing; one that dies at once is told', async () => {
+    await sh('mkdir /srv/flag');
+    const run = 'docker run -d --network none -v /srv/flag:/flag';
+    await sh(`${run} --name job bb:1 sh -c 'test -e /flag/done || sleep 100000'`);
+    await sh(`${run} --name dies bb:1 sh -c '! test -e /flag/broken || exit 7; sleep 100000'`);
+    expect(await ask(fleet, H, 'restore.stop', fence('stop'))).toMatchObject({ ok: true });
+    await sh('touch /srv/flag/done /srv/flag/broken');
+    // Docker tells of a container that it runs until it has seen its end: a start may be taken for one that goes well, then health tells.
+    const first = await ask(fleet, H, 'restore.start', fence('start'));
+    const told = first.ok ? await ask(fleet, H, 'restore.health', fence('health')) : first;
+    expect(JSON.stringify(told)).toMatch(/dies.*it (has )?ended (at once )?with exit 7/);
+    await sh('rm /srv/flag/broken');
+    expect(await ask(fleet, H, 'restore.start', fence('start'))).toMatchObject({ ok: true, failed: [] });
+    expect(await sh('ls /var/lib/resurgo/workloads')).toBe('');
+    await sh('docker rm -f job dies');
+  });
+
   test('a container made with --rm refuses the stop before anything is stopped', async () => {
     await sh('docker run -d --rm --name brief --network none bb:1 sleep 1000');
     expect(await ask(fleet, H, 'restore.stop', fence('stop'))).toMatchObject({ ok: false });

@@ -272,11 +272,17 @@ describeLab('restore from end to end', () => {
     for (const folder of ['/etc/resurgo', '/var/elsewhere']) {
       const refused = await product.run(
         ['restore', 'latest', 'portal', '--to', `app-1:${folder}`, '--host', 'app-1', '--plan-only'],
-        { allow: [0] },
+        { allow: [1] },
       );
       expect(refused.stdout).toMatch(/NOT POSSIBLE: .*this host allows no restore into/);
     }
     expect(await on('app-1', 'ls -d /etc/resurgo/app-1* /var/elsewhere 2>/dev/null | wc -l')).toBe('0\n');
+  });
+
+  test('a path that the backup does not hold is said at once, and holds nothing', async () => {
+    const only = ['restore', 'latest', 'portal', '--host', 'app-1', '--plan-only', '--path'];
+    expect((await product.run([...only, '/srv/data/dd'], { allow: [1] })).stderr).toMatch(/holds no dd in/);
+    expect((await product.run([...only, '/srv/data/d'])).stdout).toMatch(/carry it out/);
   });
 
   test('S22 nothing is restored through a link that lies in the place', async () => {
@@ -298,14 +304,14 @@ describeLab('restore from end to end', () => {
     expect((await approve(planned, [1])).stderr).toMatch(
       /is not what the plan was made for.*tmpfs, not on btrfs.*Nothing was changed/s,
     );
-    expect((await product.run(['restore', ...only, '--plan-only'])).stdout).toMatch(
+    expect((await product.run(['restore', ...only, '--plan-only'], { allow: [1] })).stdout).toMatch(
       /NOT POSSIBLE: .*lies on tmpfs, not on btrfs/,
     );
     await on(
       'app-1',
       'ls -A /srv/conf | wc -l >/tmp/left; umount /srv/conf; truncate -s 200M /root/disk; mkfs.btrfs -q /root/disk; mount -o loop /root/disk /srv/conf',
     );
-    expect((await product.run(['restore', ...only, '--plan-only'])).stdout).toMatch(
+    expect((await product.run(['restore', ...only, '--plan-only'], { allow: [1] })).stdout).toMatch(
       /NOT POSSIBLE: .*another file system .*--new-disk/,
     );
     expect(await on('app-1', 'cat /tmp/left; ls -A /srv/conf | wc -l')).toBe('0\n0\n');
@@ -345,6 +351,7 @@ describeLab('restore from end to end', () => {
     expect(stderr).toMatch(/Hosts now: app-2 partly restored, app-1 restored, stopped\. What is stopped stays stopped/);
     expect([await runsNow('app-1'), await runsNow('app-2')]).toEqual(['', '']);
     expect(await product.leftovers('portal')).toEqual([]);
+    expect((await product.run(['start', 'portal'], { allow: [1] })).stdout).toMatch(/app-1 .*--as-it-is/);
     await restore(['latest', 'portal']);
     await same();
     for (const app of ['app-1', 'app-2']) expect(await runsNow(app)).toMatch(/^writer Up .*\(healthy\)/);

@@ -146,6 +146,16 @@ describeLab('stores from end to end', () => {
       expect(Object.fromEntries(await Promise.all(back))).toEqual(before);
     });
 
+    test('held, no prune removes it', async () => {
+      await product.run(['hold', first.id, group, '--as', 'audit']);
+      const dry = await product.run(['prune', group, '--dry-run']);
+      expect(dry.stdout).toMatch(new RegExp(`${first.id} +keep +.*on hold`));
+      expect((await product.run(['list', group])).stdout).toContain('held: audit');
+      expect((await product.run(['prune', group, '--yes', '--json'])).events.at(-1)).toMatchObject({ type: 'plan' });
+      expect(await ids()).toContain(first.id);
+      await product.run(['release', first.id, group, '--as', 'audit']);
+    });
+
     test('a prune removes it, and the others stay whole', async () => {
       const { events } = await product.run(['prune', group, '--yes', '--json']);
       expect(events.find(({ type }) => type === 'ended')).toMatchObject({

@@ -211,7 +211,7 @@ describeLab('bad luck', () => {
     const before = await ids();
     await leave(40);
     expect(await then()).toMatch(
-      /^copy app-1:data: .*the receiving host \S+ has no space left where the data goes.*resurgo prune/s,
+      /^copy app-1:data: .*the receiving host \S+ has no space left where the data goes.*prune the store/s,
     );
     await leave(60);
     expect(await then()).toMatch(/^seal: target: .*(bytes free and keeps|No space left)/s);

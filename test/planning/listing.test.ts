@@ -10,6 +10,7 @@ import {
   parseXattrLine,
   pathMatcher,
   readListing,
+  differencesInWords,
 } from '../../planning/listing';
 
 function line(
@@ -160,6 +161,24 @@ describe('names', () => {
         expect(displayPath(escaped)).not.toMatch(/[\p{C}\p{Zl}\p{Zp}]/u);
       }),
     );
+  });
+});
+
+describe('differencesInWords', () => {
+  it('S9 S29 names what is missing, too much, or differs, with both values and no control character', () => {
+    const differences = [
+      `-${line('a%0Ab')}`,
+      `-${line('d/x', { size: '5', mode: '0600' })}`,
+      `+${line('d/x', { size: '6' })}`,
+      `+${line('z')}`,
+      '-q\tuser.n=0x01',
+      '+q\tuser.n=0x02',
+    ];
+    expect(differencesInWords({ differences })).toBe(
+      'a%0Ab is missing; d/x: mode 0600, found 0644; size 5, found 6; z is too much; q (attribute user.n) has another value',
+    );
+    expect(differencesInWords({ differences, most: 1 })).toBe('a%0Ab is missing');
+    expect(differencesInWords({ differences: ['no listing'] })).toBe('no listing');
   });
 });
 

@@ -36,6 +36,7 @@ const check: DestinationCheck = {
   fsType: 'btrfs',
   fsUuid: 'aaaa',
   freeBytes: 10_000,
+  holds: null,
   nested: [],
   safety: 'btrfs',
 };
@@ -173,6 +174,21 @@ describe('restorePlan', () => {
       '/restore/app-2@+srv+data',
     ]);
     expect(plan.items.every((each) => each.safety === null && each.deletions === 0)).toBe(true);
+    expect(plan.warnings).toEqual([]);
+  });
+
+  it('into a folder that holds something says that files there are overwritten; in place that is what is meant', () => {
+    const full = { ...check, holds: '/restore/app-1@+srv+data' };
+    const folder = { target: undefined, folder: { host: 'h', path: '/restore' }, check: full };
+    const items = planInput().items.slice(0, 1);
+    const into = restorePlan(
+      planInput({ mode: 'folder', items: items.map((each) => ({ ...each, ...folder })), deletes: false }),
+    );
+    expect(into.warnings).toEqual([
+      'h:/restore/app-1@+srv+data: exists and is not empty; files of the same names are overwritten, others stay',
+    ]);
+    const inPlace = restorePlan(planInput({ items: items.map((each) => ({ ...each, check: full })) }));
+    expect(inPlace.warnings.join()).not.toMatch(/not empty/);
   });
 
   it('hosts of a wave stop together and start together, the last wave first', () => {

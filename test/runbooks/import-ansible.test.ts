@@ -51,6 +51,13 @@ lost words here
 const reasons = (list: { line: number; reason: string }[]) =>
   list.map(({ line, reason }) => `${line}: ${reason}`).join('\n');
 
+test('each host of a range that gives no source is told', () => {
+  const text = '[backup_targets]\ntarget\n[backup_sources]\nweb-[1:3]\n';
+  const { notCarried } = importAnsible({ text, file: 'range' });
+  const told = notCarried.filter(({ reason }) => reason.startsWith('is a backup source')).map(({ text: host }) => host);
+  expect(told).toEqual(['web-1', 'web-2', 'web-3']);
+});
+
 describe('an inventory in the SBDI manner', () => {
   const { yaml, notCarried } = importAnsible({ text: INI, file: 'prod' });
 

@@ -93,3 +93,8 @@ test('a profile gives address, namespace and mTLS; variables go before it', () =
 test('an unknown profile is a typed error', () => {
   expect(() => externalSettings({ ...env, TEMPORAL_PROFILE: 'nope' })).toThrow(/nope.*Mend the TEMPORAL_/);
 });
+
+test('a configuration file that is named and not there is an error, and not the embedded server', () => {
+  const TEMPORAL_CONFIG_FILE = path.join(scratch, 'nowhere.toml');
+  expect(() => externalSettings({ ...env, TEMPORAL_CONFIG_FILE })).toThrow(/no such file.*Mend the TEMPORAL_/s);
+});

@@ -134,6 +134,73 @@ test('hosts of a wave are stopped side by side, wave after wave, and started the
   expect(seen.slice(14)).toEqual(['start… app-3', 'start app-3']);
 });
 
+test('an answered question no longer waits in the table; a cancelled restore says that it was, and where each host is', async () => {
+  let message = '';
+  let states: (string | undefined)[] = [];
+  const jobMs = (kind: string): number => (kind === 'restore-send' ? 3_000 : 5);
+  await withFleet({ engine, fake: { latencyMs: 2, jobMs } }, async () => {
+    const handle = await approved(await sealed(fleetRunbook(2)));
+    const stateOf = async (): Promise<(string | undefined)[]> => {
+      const rows = await handle.query<{ step: string; state: string }[]>('board');
+      return rows.filter(({ step }) => step === 'approve').map(({ state }) => state);
+    };
+    states = await stateOf();
+    await handle.cancel();
+    message = await failure(handle);
+  });
+  expect(states).toEqual(['done']);
+  expect(message).toMatch(/^the restore was cancelled. Hosts now: /);
+});
+
+test('what the tidying after a good restore could not do stands in its report', async () => {
+  let report: RestoreReport | undefined;
+  const intercept = (call: FakeCall): undefined => {
+    if (call.verb === 'job.forget' && String(call.args['targetRun']) === restoring && call.host === 'app-1')
+      refuse(call);
+  };
+  let restoring = '';
+  await withFleet({ engine, fake: { intercept, latencyMs: 2 } }, async () => {
+    const input = await sealed(fleetRunbook(2));
+    restoring = input.run;
+    report = await (await approved(input)).result();
+  });
+  expect(report?.state).toBe('Completed');
+  expect(report?.warnings.join('\n')).toMatch(/forget run: .*said the test.*doctor --fix/);
+});
+
+test('a host that was away from the start is told, and keeps nothing from being tidied elsewhere', async () => {
+  const asked: string[] = [];
+  let restoring = '';
+  const intercept = (call: FakeCall): undefined => {
+    if (restoring === '' || call.args['run'] !== restoring) return;
+    asked.push(`${call.host} ${call.verb}${call.args['store'] === undefined ? '' : ' store'}`);
+    if (call.host === 'app-2')
+      throw new HostError({ host: call.host, verb: call.verb, code: 'unreachable', message: 'said the test' });
+  };
+  let report: RestoreReport | undefined;
+  await withFleet({ engine, fake: { intercept, latencyMs: 2 } }, async () => {
+    const input = await sealed(fleetRunbook(3));
+    restoring = input.run;
+    report = await (await start({ ...input, select: { host: 'app-1' }, planOnly: true })).result();
+  });
+  expect(report?.state).toBe('Planned');
+  expect(report?.warnings).toEqual([
+    'these hosts of group portal go on running meanwhile: app-2, app-3',
+    expect.stringMatching(/^app-2 was away and is left as it is: app-2: lease\.take: said the test \[unreachable\]/),
+  ]);
+  expect(asked.filter((each) => each.startsWith('app-2'))).toEqual(['app-2 lease.take']);
+  const tidied = asked.filter((each) => /job\.forget|lease\.release/.test(each));
+  const reached = ['app-1', 'app-3', 'target'];
+  expect(sorted(tidied)).toEqual(
+    sorted([
+      ...reached.map((host) => `${host} job.forget`),
+      'app-1 lease.release',
+      'app-3 lease.release',
+      'target lease.release store',
+    ]),
+  );
+});
+
 test('an abort while hosts are being stopped waits for all of them, and starts again what was stopped', async () => {
   const order: string[] = [];
   const intercept = (call: FakeCall): undefined => {
@@ -175,6 +242,16 @@ test('S21 an abort with one host half restored starts nothing, and says in what 
   expect(started).toEqual([]);
 });
 
+test('a container that was removed while it was stopped holds up nothing, and is named by the report', async () => {
+  const intercept = (call: FakeCall): Record<string, unknown> | undefined =>
+    call.verb === 'restore.start' && call.host === 'app-2' ? { started: ['db'], failed: [], gone: ['web'] } : undefined;
+  await withFleet({ engine, fake: { intercept } }, async () => {
+    const report = await (await approved(await sealed(fleetRunbook(2)))).result();
+    expect(report.state).toBe('Completed');
+    expect(report.warnings).toEqual([expect.stringMatching(/^app-2: container web was removed or made anew/)]);
+  });
+});
+
 test('what is not healthy after the start is told by host and container, and is no success', async () => {
   const sick = {
     healthy: false,
@@ -205,6 +282,73 @@ test('a disk that has gone between the plan and its approval is seen before anyt
     expect(message).toMatch(/app-1:data is not what the plan was made for: .*another now.*Nothing was changed$/);
   });
   expect(stops).toBe(0);
+});
+
+test('a path that the backup does not hold ends the restore at once and gives the group back', async () => {
+  let held = false;
+  const intercept = ({ verb }: FakeCall): undefined => {
+    if (verb === 'lease.take') held = true;
+    if (verb === 'lease.release') held = false;
+  };
+  await withFleet({ engine, fake: { intercept } }, async () => {
+    const input = await sealed(fleetRunbook(2));
+    const handle = await start({ ...input, select: { host: 'app-1', path: '/srv/data/reprots' } });
+    // Nobody is asked: `asked` throws with the run's end.
+    await expect(asked(handle, 'look up reprots')).rejects.toThrow(
+      /holds no reprots in app-1@\+srv\+data \[not-found\] Next: look for it with `resurgo find`.*Nothing was changed$/,
+    );
+    await expect(handle.result()).rejects.toMatchObject({ cause: { type: 'not-found' } });
+    expect(held).toBe(false);
+  });
+});
+
+test('a place that is no folder is told in the plan, and nothing waits', async () => {
+  const intercept = (call: FakeCall): undefined => {
+    if (call.verb === 'restore.check')
+      throw new HostError({ host: call.host, verb: call.verb, code: 'exists', message: '/x/file is no folder' });
+  };
+  await withFleet({ engine, fake: { intercept } }, async () => {
+    const input = await sealed(fleetRunbook(1));
+    const { state, plan } = await (await start({ ...input, planOnly: true })).result();
+    expect(state).toBe('Planned');
+    expect(plan.blockers).toEqual(['app-1:/srv/data: /x/file is no folder']);
+  });
+});
+
+test('a step that fails where only the plan is wanted ends the run with its own words, and gives the group back', async () => {
+  let held = false;
+  const intercept = (call: FakeCall): undefined => {
+    if (call.verb === 'lease.take') held = true;
+    if (call.verb === 'lease.release') held = false;
+    if (call.verb === 'job.start' && call.args['kind'] === 'restore-send') refuse(call);
+  };
+  await withFleet({ engine, fake: { intercept } }, async () => {
+    const input = await sealed(fleetRunbook(2));
+    const handle = await start({ ...input, planOnly: true });
+    await expect(asked(handle, 'count app-1:data')).rejects.toThrow(
+      /said the test \[not-allowed\].*Nothing was changed$/,
+    );
+    expect(held).toBe(false);
+    // Who wants more than a plan is asked, as ever.
+    const other = await start(inputOf(fleetRunbook(2), input.id));
+    while ((await other.query<Question[]>('questions')).length === 0) await new Promise((done) => setTimeout(done, 50));
+    await other.executeUpdate('decide', { args: [{ decision: 'abort', by: 'anna' }] });
+    expect(await failure(other)).toMatch(/aborted by anna/);
+  });
+});
+
+test('a path that can not be looked up for another reason is asked about', async () => {
+  let refusals = 1;
+  const intercept = (call: FakeCall): undefined => {
+    if (call.verb === 'store.listing' && (refusals -= 1) >= 0) refuse(call);
+  };
+  await withFleet({ engine, fake: { intercept } }, async () => {
+    const input = await sealed(fleetRunbook(1));
+    const handle = await start({ ...input, select: { path: '/srv/data/reports' } });
+    await asked(handle, 'look up reports');
+    await handle.executeUpdate('decide', { args: [{ decision: 'abort', by: 'anna' }] });
+    expect(await failure(handle)).toMatch(/aborted by anna/);
+  });
 });
 
 test("S19 a backup that another director's key has signed is not restored, nor one that was changed after it was signed", async () => {

@@ -206,7 +206,7 @@ test('questions of the same name are put one after another, and each answer goes
     for (const { tree } of sources) broken.add(tree);
     const { run, ...into } = backupInput(text);
     const input: RestoreInput = {
-      ...{ run, requestedBy: 'test', into, id, select: {}, approve: null, planOnly: true },
+      ...{ run, requestedBy: 'test', into, id, select: {}, approve: null, planOnly: false },
       from: { group: 'portal', store: 'main', storeHost: into.storeHost },
       // All sources into one folder: what is asked of it has one name.
       ...{ mode: 'folder', folder: { host: 'app-1', path: '/var/restore' }, deletes: false, newDisk: false },
@@ -230,6 +230,8 @@ test('questions of the same name are put one after another, and each answer goes
       expect(looked).toEqual([tree]);
     }
     expect([...put].sort()).toEqual(sources.map(({ tree }) => tree).sort());
-    expect((await handle.result()).state).toBe('Planned');
+    expect((await asked(handle)).step).toBe('approve');
+    await answer(handle, 'abort', 'approve');
+    await expect(handle.result()).rejects.toThrow();
   });
 });

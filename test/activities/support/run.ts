@@ -5,6 +5,7 @@ import { pino } from 'pino';
 import { activitiesFrom } from '../../../activities';
 import type { Activities } from '../../../activities';
 import type { ActivityDeps } from '../../../activities/context';
+import type { RestoreItemRef } from '../../../activities/restore-item';
 import { FakeHosts } from '../../../hosts/fake';
 import type { FakeOptions } from '../../../hosts/fake';
 
@@ -33,13 +34,30 @@ export function bench(options: FakeOptions & { openSigner?: ActivityDeps['openSi
   return { ...again(), fleet, activities };
 }
 
-/** The environment of a further activity over the same fleet, or of a later attempt at one. */
-export function again(attempt = 1): Pick<Bench, 'env'> {
-  return { env: new MockActivityEnvironment({ attempt }, { logger: new DefaultLogger('ERROR') }) };
+/** The environment of a further activity over the same fleet, or of a later attempt at one, with what the one before it last told. */
+export function again(attempt = 1, heartbeatDetails?: unknown): Pick<Bench, 'env'> {
+  return { env: new MockActivityEnvironment({ attempt, heartbeatDetails }, { logger: new DefaultLogger('ERROR') }) };
 }
 
 export const FENCE = { group: 'portal', run: 'run-00000001', term: 1, round: 0 };
 
 export function host(name: string) {
   return { name, short: name, address: '192.0.2.1', port: 22, user: 'resurgo' };
+}
+
+/** One source that comes back in place: from `target` to `app-1`. */
+export function restoreItem({ dial }: Pick<RestoreItemRef, 'dial'>): RestoreItemRef {
+  return {
+    backup: { id: '20261121_013000', tree: 'app-1@+srv+data', subpath: null },
+    store: { name: 'main', group: 'portal', host: host('target') },
+    destination: {
+      host: host('app-1'),
+      source: { name: 'data', tree: 'app-1@+srv+data', snapshot: 'btrfs' },
+      folder: null,
+    },
+    single: false,
+    dial,
+    protect: [],
+    deletes: true,
+  };
 }

@@ -44,7 +44,7 @@ export async function changeData(options: {
   const file = `file-${String(round % 100).padStart(2, '0')}`;
   await fleet.exec(
     host,
-    `cd ${place} && for d in */; do head -c 4096 /dev/urandom >$d${file}; done && for i in $(seq ${round % 100} 100 ${size.bigMib - 1}); do dd if=/dev/urandom of=big bs=1M count=1 seek=$i conv=notrunc status=none; done && sync -f .`,
+    `cd ${place} && for d in */; do head -c 4096 /dev/urandom >"$d"${file}; done && for i in $(seq ${round % 100} 100 ${size.bigMib - 1}); do dd if=/dev/urandom of=big bs=1M count=1 seek=$i conv=notrunc status=none; done && sync -f .`,
     { timeoutMs: 60_000 },
   );
 }

@@ -154,9 +154,12 @@ function copiesOf({ events }: History): Copied[] {
 }
 
 let quietened = false;
-/** The SDK's own words would stand between the bench's. Once for a process. */
+/**
+ * The SDK's own words would stand between the bench's, and a signal would end its workers alone, while the bench waits for their run. Once for a
+ * process.
+ */
 function quiet(): void {
-  if (!quietened) Runtime.install({ logger: new DefaultLogger('ERROR') });
+  if (!quietened) Runtime.install({ logger: new DefaultLogger('ERROR'), shutdownSignals: [] });
   quietened = true;
 }
 

@@ -48,6 +48,8 @@ export class CrashLab {
   /** Those of this process that stand; a suite ends them without asking whether its own came up. */
   private static readonly standing = new Set<CrashLab>();
   readonly points: Points;
+  /** All restores on this lab so far: their safety snapshots stay for days, and are no leftovers. */
+  private readonly restores: string[] = [];
 
   private constructor(
     readonly fleet: Fleet,
@@ -145,6 +147,7 @@ export class CrashLab {
       approve,
       planOnly: false,
     };
+    this.restores.push(input.run);
     return this.start('restore', input);
   }
 
@@ -154,16 +157,13 @@ export class CrashLab {
     return (await readBackups({ hosts: this.hosts, storeHost, store: STORE, group: GROUP })).backups;
   }
 
-  /**
-   * Nothing of any run is left, as the hosts tell: empty where all is well. Safety snapshots outlive their restore: those of `restores`
-   * are no leftovers.
-   */
-  async leftovers({ restores = [] }: { restores?: readonly string[] } = {}): Promise<string[]> {
+  /** Nothing of any run is left but safety snapshots, as the hosts tell: empty where all is well. */
+  async leftovers(): Promise<string[]> {
     const found: string[] = [];
     for (const { name } of this.fleet.hosts) {
       const host = hostRef({ runbook: this.runbook, host: name });
       const { leases, snapshots, ...others } = await status({ hosts: this.hosts, host, group: GROUP });
-      const rest = { ...others, snapshots: snapshots.filter((each) => !isSafety(each, restores)) };
+      const rest = { ...others, snapshots: snapshots.filter((each) => !isSafety(each, this.restores)) };
       // A lease that was given back stays written, with its term; one that lives is held.
       for (const lease of leases)
         if ('live' in lease && lease.live === true) found.push(`${name} lease ${JSON.stringify(lease)}`);
@@ -221,9 +221,9 @@ export class CrashLab {
     return ledgerLead(this.fleet, `/backup/${GROUP}/backups/${id}`, APPS);
   }
 
-  /** Puts a new file of that size (MiB) on a host, that no backup holds yet. */
-  async addFile(app: string, mib: number): Promise<void> {
-    await this.fleet.exec(app, `head -c ${mib}M /dev/urandom >/srv/files/big && sync -f /srv`);
+  /** Puts a file of that size (MiB) on a host, with content that no backup holds yet; under another name it is new in whole. */
+  async addFile(app: string, mib: number, name = 'big'): Promise<void> {
+    await this.fleet.exec(app, `head -c ${mib}M /dev/urandom >/srv/files/${name} && sync -f /srv`);
   }
 
   /** Loses, overwrites and adds files on each application host: what a restore brings back, and takes away. */
@@ -240,14 +240,15 @@ export class CrashLab {
   }
 
   /**
-   * What a run has left on the hosts' disks and in their processes, looked up without the hostkit, which might be blind for it: empty
-   * where all is well. Safety snapshots of `restores` stay for days.
+   * The same on the hosts' disks and in their processes, looked up without the hostkit, which might be blind for it: empty where all is
+   * well.
    */
-  async remains({ restores = [] }: { restores?: readonly string[] } = {}): Promise<string[]> {
+  async remains(): Promise<string[]> {
     const found: string[] = [];
     for (const { name } of this.fleet.hosts) {
       const lines = (await this.fleet.exec(name, REMAINS)).stdout.split('\n').filter((line) => line !== '');
-      for (const line of lines) if (!restores.some((run) => line.includes(`/${run}.0/`))) found.push(`${name} ${line}`);
+      for (const line of lines)
+        if (!this.restores.some((run) => line.includes(`/${run}.0/`))) found.push(`${name} ${line}`);
     }
     return found;
   }

@@ -10,12 +10,10 @@ export async function expectGoodRestore(options: {
   run: Run;
   report: RestoreReport;
   id: string;
-  /** All restores on this lab so far, this one among them. */
-  restores: readonly string[];
   /** A transfer whose own connection broke is begun again; what was sent stays. */
   sendsAgain?: boolean;
 }): Promise<void> {
-  const { lab, run, report, id, restores, sendsAgain = false } = options;
+  const { lab, run, report, id, sendsAgain = false } = options;
   expect(report.state).toBe('Completed');
   expect(report.hosts).toEqual(APPS.map((host) => ({ host, state: 'running again' })));
   for (const app of APPS) expect(await lab.digest(app)).toBe(await lab.stored(id, app));
@@ -27,6 +25,6 @@ export async function expectGoodRestore(options: {
     // Two counts, two restores.
     ...Array<string>(sendsAgain ? 1 : 4).fill('target job.restore-send'),
   ]);
-  expect(await lab.leftovers({ restores })).toEqual([]);
+  expect(await lab.leftovers()).toEqual([]);
   expect(await lab.silent()).toEqual([]);
 }

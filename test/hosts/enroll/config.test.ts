@@ -1,9 +1,7 @@
 import { hostConfig, jumpFile, peersFile, peersOf, SUDOERS } from '../../../hosts/enroll/config';
 import { parseRunbook } from '../../../runbooks/load';
 
-const runbook = parseRunbook({
-  file: 'golden.yaml',
-  text: `version: 1
+const GOLDEN = `version: 1
 deployment: prod
 hosts:
   prod-app-1: { address: 10.0.0.1, restore_to: [/srv/restore] }
@@ -20,8 +18,8 @@ groups:
       max_pause: 20s
       containers: { label: "app=portal" }
     target: main
-`,
-});
+`;
+const runbook = parseRunbook({ file: 'golden.yaml', text: GOLDEN });
 const signerHex = 'ab'.repeat(32);
 
 test('a source’s configuration', () => {
@@ -38,11 +36,24 @@ test('S26 a value can’t become another field or line', () => {
   for (const line of config.trim().split('\n').slice(1)) expect(line).toMatch(/^[a-z-]+( [A-Za-z0-9._/@:=,+%-]+)+$/);
 });
 
-test('source and target know each other, and nobody else', () => {
-  expect(peersOf({ runbook, host: 'prod-target' })).toEqual(['prod-app-1', 'prod-app-2']);
+test('source and target know each other, and nobody else; the target itself where a restore may go into a folder of its own', () => {
+  const text = (more: string) => GOLDEN.replace('10.0.0.3', `10.0.0.3${more}`);
+  const closed = parseRunbook({ file: 'golden.yaml', text: text(', restore_to: []') });
+  expect(peersOf({ runbook: closed, host: 'prod-target' })).toEqual(['prod-app-1', 'prod-app-2']);
+  expect(peersOf({ runbook, host: 'prod-target' })).toEqual(['prod-app-1', 'prod-app-2', 'prod-target']);
   expect(peersOf({ runbook, host: 'prod-app-1' })).toEqual(['prod-target']);
   const identities = new Map([['prod-target', 'ssh-ed25519 AAAA']]);
   expect(peersFile(identities)).toBe('prod-target namespaces="resurgo-grant" ssh-ed25519 AAAA\n');
+});
+
+test('a host of the group without a source, and its target, know each other: a restore may go into a folder there', () => {
+  const text = GOLDEN.replace('10.0.0.3 }', '10.0.0.3 }\n  prod-web: { address: 10.0.0.4 }').replace(
+    'quiesce:',
+    'quiesce:\n      hosts: [prod-web]',
+  );
+  const more = parseRunbook({ file: 'golden.yaml', text });
+  expect(peersOf({ runbook: more, host: 'prod-web' })).toEqual(['prod-target']);
+  expect(peersOf({ runbook: more, host: 'prod-target' })).toContain('prod-web');
 });
 
 test('a jump forwards to what lies behind it alone', () => {

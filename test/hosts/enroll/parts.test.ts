@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { createHmac } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readHostkit } from '../../../hosts/enroll/hostkit-tree';
@@ -8,7 +8,7 @@ import { packTarGz } from '../../../hosts/enroll/tar';
 import { installCommand, toolsOf } from '../../../hosts/enroll/tools';
 import { parseRunbook } from '../../../runbooks/load';
 import { keysInKnownHosts } from '../../../hosts/enroll/trust';
-import { ensureDirectorKeys, signManifest, verifyManifest } from '../../../hosts/director-keys';
+import { ensureDirectorKeys, loadDirectorKeys, signManifest, verifyManifest } from '../../../hosts/director-keys';
 
 let dir: string;
 beforeEach(() => {
@@ -85,4 +85,22 @@ test('S19 a manifest’s signature holds for these bytes and this key alone; key
   expect(verifyManifest({ bytes, signature: 'short', publicHex })).toBe(false);
   const again = await ensureDirectorKeys({ stateDir: dir });
   expect(again.director.publicKey).toBe(keys.director.publicKey);
+});
+
+test('of keys that are lost or broken it is said how hosts come to know new ones', async () => {
+  await expect(loadDirectorKeys({ stateDir: dir })).rejects.toThrow(/resurgo enroll.*--take-over/);
+  await ensureDirectorKeys({ stateDir: dir });
+  const signing = join(dir, 'keys', 'signing.pem');
+  const whole = readFileSync(signing);
+  writeFileSync(signing, 'broken');
+  await expect(loadDirectorKeys({ stateDir: dir })).rejects.toThrow(
+    /signing\.pem is not a private key: .*--take-over.*resurgo adopt/,
+  );
+  writeFileSync(signing, whole);
+  writeFileSync(join(dir, 'keys', 'jump'), 'broken');
+  await expect(loadDirectorKeys({ stateDir: dir })).rejects.toThrow(
+    /jump is not a private key.*run `resurgo enroll --all`/,
+  );
+  writeFileSync(join(dir, 'keys', 'director'), 'broken');
+  await expect(loadDirectorKeys({ stateDir: dir })).rejects.toThrow(/run `resurgo enroll --all --take-over`/);
 });

@@ -4,6 +4,8 @@ import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { pino } from 'pino';
+import { connectAtBoot } from '../../../workers/boot-wait';
 import { connectClient } from '../../../workers/connection';
 import { engineStatus, ensureEngine, type Engine } from '../../../workers/engine';
 import { statePaths } from '../../../workers/paths';
@@ -102,6 +104,16 @@ test('a worker waits for a server that is not there yet, and ends at once when t
   const { code, ms } = await end(child, 'SIGTERM');
   expect(code).toBe(0);
   expect(ms).toBeLessThan(2_000);
+});
+
+test('a namespace that does not exist is named, with what to do', async () => {
+  const said: string[] = [];
+  const logger = pino({}, { write: (line: string) => said.push(line) });
+  const settings = { address: engine.address, namespace: 'zz', external: true };
+  await expect(connectAtBoot({ settings, logger, waitMs: 1_000 })).rejects.toMatchObject({
+    message: expect.stringMatching(/no namespace "zz".*TEMPORAL_NAMESPACE.*namespace create/) as string,
+  });
+  expect(said).toEqual([expect.stringContaining('no namespace') as string]);
 });
 
 test('`resurgo worker`, which a systemd unit starts, takes work and detaches at SIGTERM', async () => {

@@ -1,0 +1,40 @@
+/** What an enrolment would change on a host: the words of a dry run. */
+import { SUDOERS } from './config';
+import { sumOf, type HostkitTree } from './hostkit-tree';
+import { damagedParts, type Survey } from './survey';
+import { installCommand } from './tools';
+
+/** The files of a host that the runbook and this director's keys make. */
+export interface Files {
+  config: string;
+  directorKeys: string;
+  peers: string;
+}
+
+const IDENTITY = '/etc/resurgo/host.key';
+/** As `identity.sh` says it. */
+const DISCLOSED = "a new identity: the old key was not root's alone";
+
+/** The identity that stays; undefined where a new one is made, as there is none yet or others than root could have read it. */
+export function keptIdentity({ identity, disclosed }: Survey): string | undefined {
+  return disclosed ? undefined : identity;
+}
+
+export function planned({ found, files, hostkit }: { found: Survey; files: Files; hostkit: HostkitTree }): string[] {
+  const differs = (file: string, text: string) => found.sums.get(file) !== sumOf(text);
+  // Of a disclosed identity the public half goes too.
+  const loose = found.loose.filter((path) => !found.disclosed || !path.startsWith(IDENTITY));
+  return [
+    ...(found.missing.length > 0 ? [`missing tools: ${found.missing.join(', ')} (${installCommand(found)})`] : []),
+    ...(found.user === undefined ? ['user resurgo'] : []),
+    ...(found.hash === hostkit.hash
+      ? damagedParts({ found, hostkit }).map((part) => `/usr/local/lib/resurgo/${part} (not as installed)`)
+      : [`hostkit ${found.version || 'none'} → ${hostkit.version}`]),
+    ...loose.map((path) => `${path} (owner or mode)`),
+    ...(found.disclosed ? [`${IDENTITY} (${DISCLOSED})`] : found.identity === undefined ? [IDENTITY] : []),
+    ...(differs('host.conf', files.config) ? ['/etc/resurgo/host.conf'] : []),
+    ...(differs('peers', files.peers) ? ['/etc/resurgo/peers'] : []),
+    ...(differs('director.keys', files.directorKeys) ? ['/etc/resurgo/director.keys'] : []),
+    ...(differs('sudoers', SUDOERS) ? ['/etc/sudoers.d/resurgo'] : []),
+  ];
+}

@@ -1,0 +1,40 @@
+/** A channel to a host behind the lane's own, where that host says nothing at all: neither an sshd nor a firewall of ours plays that. */
+import { PassThrough, type Duplex } from 'node:stream';
+import { Client } from 'ssh2';
+import { HostError } from '../../hosts/errors';
+import { Lane } from '../../hosts/lane';
+
+const refused = (why: Error) =>
+  new HostError({ host: 'inner', verb: 'connect', code: 'unreachable', message: why.message });
+
+test('no answer in time ends the wait alone: the connection serves on, and the channel that comes late is closed', async () => {
+  const connect = jest.fn(() => Promise.resolve(new Client()));
+  const host = { name: 'jump', address: '192.0.2.1' };
+  const lane = new Lane({ host, maxConnections: 1, maxChannels: 8, connect, onClosed: () => undefined });
+  let answer: ((error: undefined, channel: Duplex) => void) | undefined;
+  const mute = lane.open<Duplex>({ timeoutMs: 50, refused, opener: (_, done) => (answer = done) });
+  await expect(mute).rejects.toMatchObject({
+    host: 'inner',
+    code: 'unreachable',
+    reason: expect.stringMatching(/^no answer within \d+ ms$/) as string,
+  });
+  // It is still asked for at the host, so it counts.
+  expect(lane.channels).toBe(1);
+
+  const good = new PassThrough();
+  const opened = await lane.open<Duplex>({
+    timeoutMs: 1_000,
+    refused,
+    opener: (_, done) => {
+      done(undefined, good);
+    },
+  });
+  expect(opened).toBe(good);
+  expect(connect).toHaveBeenCalledTimes(1);
+
+  const late = new PassThrough();
+  answer?.(undefined, late);
+  await new Promise((done) => late.once('close', done));
+  expect(lane.channels).toBe(1);
+  lane.close();
+});
