@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { describeAsRoot, fence } from './support';
-import { RUN, SshBox, TARGET, insiders, jobProcesses } from './support-sshd';
+import { RUN, SshBox, TARGET, insiders, jobProcesses, killJob } from './support-sshd';
 
 describeAsRoot('the jail over a real sshd', () => {
   let at: SshBox;
@@ -127,7 +127,7 @@ describeAsRoot('the jail over a real sshd', () => {
     start();
     const state = () => at.box.ask('job.poll', { job }).state;
     at.box.waitFor('the lanes', () => jobProcesses(job).length >= 4);
-    for (const pid of jobProcesses(job)) process.kill(Number(pid), 'SIGKILL');
+    killJob(job);
     at.box.waitFor('its end', () => state() === 'died');
     expect(start()).toMatchObject({ ok: true });
     const bridge = `/usr/local/lib/resurgo/bridge ${RUN} ${grant}`;

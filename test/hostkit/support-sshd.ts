@@ -4,6 +4,7 @@ import type { ChildProcess } from 'node:child_process';
 import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
+import { types } from 'node:util';
 import { Box, UNIQUE, fence } from './support';
 import type { Ran, Reply } from './support';
 
@@ -162,6 +163,26 @@ export function insiders(grant: string): string[] {
 /** The processes of a job. */
 export function jobProcesses(job: string): string[] {
   return marked(`RESURGO_JOB=${job}\0`);
+}
+
+/** Ends a job's processes as a reboot does: all at one instant, so that none sees another's end and reports it. */
+export function killJob(job: string): void {
+  const held = new Set<string>();
+  for (let fresh = jobProcesses(job); fresh.length > 0; fresh = jobProcesses(job).filter((pid) => !held.has(pid)))
+    for (const pid of fresh) {
+      signal(pid, 'SIGSTOP');
+      held.add(pid);
+    }
+  for (const pid of held) signal(pid, 'SIGKILL');
+}
+
+function signal(pid: string, name: NodeJS.Signals): void {
+  try {
+    process.kill(Number(pid), name);
+  } catch (error) {
+    // It has ended by itself since it was listed: a job's shells ask for the time and sleep in processes of their own.
+    if (!types.isNativeError(error) || !('code' in error) || error.code !== 'ESRCH') throw error;
+  }
 }
 
 function marked(mark: string): string[] {
