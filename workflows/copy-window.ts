@@ -73,9 +73,14 @@ export async function copyWindow(options: Options): Promise<SourceOutcome[]> {
       copy.state = 'asks';
       turns += 1;
     };
+    const hasRoom = (): boolean => {
+      const working = [...running.values()].filter((each) => each.state === 'works');
+      return working.length < task.parallel && working.filter((each) => each.host === host).length < PER_HOST;
+    };
     const slot = async (): Promise<void> => {
       copy.state = 'queued';
-      await condition(() => count(running, 'works') < task.parallel);
+      // Looked at again: of several that wait, one turn wakes all for whom there is room, and the first has taken it.
+      while (!hasRoom()) await condition(hasRoom);
       copy.state = 'works';
     };
     void together

@@ -165,16 +165,22 @@ describe('a small fleet, in one history', () => {
     });
   });
 
-  test('a copy that waits for a person leaves its slot to the others, and a retry waits for a free one', async () => {
-    const { state, fake } = refusing(['app-1']);
+  /** How many copies were under way at the same time, at most. */
+  const counting = (fake: ReturnType<typeof refusing>['fake']) => {
     let busy = 0;
-    let most = 0;
+    const seen = { most: 0 };
     const intercept = (call: FakeCall): undefined => {
       fake.intercept(call);
-      if (call.verb === 'grant.key') most = Math.max(most, (busy += 1));
+      if (call.verb === 'grant.key') seen.most = Math.max(seen.most, (busy += 1));
       if (call.verb === 'grant.close' && call.args.grant !== undefined) busy -= 1;
     };
-    await withFleet({ engine, fake: { intercept, jobMs: 500 } }, async (fleet) => {
+    return { seen, fake: { intercept, jobMs: 500 } };
+  };
+
+  test('a copy that waits for a person leaves its slot to the others, and a retry waits for a free one', async () => {
+    const { state, fake } = refusing(['app-1']);
+    const counted = counting(fake);
+    await withFleet({ engine, fake: counted.fake }, async (fleet) => {
       const handle = await start(fleetRunbook(6, { transfer: { parallel: 1 } }));
       await untilAsked(handle);
       await until('two others are copied', () => (fleet.counts.get('grant.close') ?? 0) >= 2);
@@ -182,7 +188,21 @@ describe('a small fleet, in one history', () => {
       state.broken = false;
       await handle.executeUpdate('decide', { args: [{ decision: 'retry', by: 'test' }] });
       expect((await handle.result()).state).toBe('Completed');
-      expect(most).toBe(1);
+      expect(counted.seen.most).toBe(1);
+    });
+  });
+
+  test('of several retries that wait for a slot, one gets it at a time', async () => {
+    const { state, fake } = refusing(['app-1', 'app-2', 'app-3']);
+    const counted = counting(fake);
+    await withFleet({ engine, fake: counted.fake }, async () => {
+      const handle = await start(fleetRunbook(6, { transfer: { parallel: 1 } }));
+      await untilAsked(handle, 3);
+      state.broken = false;
+      for (const { step } of await questions(handle))
+        await handle.executeUpdate('decide', { args: [{ step, decision: 'retry', by: 'test' }] });
+      expect((await handle.result()).state).toBe('Completed');
+      expect(counted.seen.most).toBe(1);
     });
   });
 
