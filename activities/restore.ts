@@ -25,6 +25,15 @@ export interface RestoreSourceInput {
   item: RestoreItemRef;
   /** The file system that the plan was made for; empty where it could not be told. */
   fsUuid: string;
+  /** How many entries may be deleted at the destination; left out where none are. */
+  maxDelete?: number;
+}
+
+export interface CountRestoreInput {
+  fence: RunFence;
+  item: RestoreItemRef;
+  /** A second count, after the plan was approved. */
+  again?: true;
 }
 
 export interface RestoredItem {
@@ -55,6 +64,14 @@ const sent = z.looseObject({
   listing: z.looseObject({ sha256: z.string().optional() }).default({}),
 });
 const verified = z.looseObject({ differences: z.array(z.string()).default([]) });
+
+/** What the sender is told of each pass over a tree; each is a job of its own. */
+const SENDINGS = {
+  count: { dryRun: true },
+  recount: { dryRun: true },
+  restore: { dryRun: false },
+  prove: { dryRun: true, checksum: true },
+} as const;
 
 /** What a step that follows a job shows of itself, and what ends it. */
 interface Following {
@@ -154,11 +171,10 @@ export function restoreActivities({ hosts, genuineSigners }: ActivityDeps) {
   }
 
   async function send(
-    input: { fence: RunFence; item: RestoreItemRef; dryRun: boolean; checksum?: boolean },
+    input: { fence: RunFence; item: RestoreItemRef; what: keyof typeof SENDINGS; maxDelete?: number },
     { progress, signal }: Following,
   ) {
-    const { item, fence, dryRun } = input;
-    const what = dryRun ? (input.checksum === true ? 'prove' : 'count') : 'restore';
+    const { item, fence, what, maxDelete } = input;
     const step = `${what} ${nameOf(item)}`;
     const keys = fenceFor({ fence, step });
     const grant = jobName({ run: fence.run, step: what, key: keyFor(input) });
@@ -200,9 +216,9 @@ export function restoreActivities({ hosts, genuineSigners }: ActivityDeps) {
             tree: backup.tree,
             subpath: backup.subpath ?? undefined,
             grant,
-            dryRun,
+            ...SENDINGS[what],
             delete: item.deletes && !item.single,
-            checksum: input.checksum,
+            maxDelete,
             excludes: item.protect.length === 0 ? undefined : Buffer.from(item.protect.join('\n')).toString('base64'),
             ...line.peer,
           },
@@ -216,8 +232,8 @@ export function restoreActivities({ hosts, genuineSigners }: ActivityDeps) {
     return sent.parse(result);
   }
 
-  async function countRestore(input: { fence: RunFence; item: RestoreItemRef }, following: Following): Promise<DryRun> {
-    const result = await send({ ...input, dryRun: true }, following);
+  async function countRestore({ again, ...input }: CountRestoreInput, following: Following): Promise<DryRun> {
+    const result = await send({ ...input, what: again === true ? 'recount' : 'count' }, following);
     return { files: result.files, bytes: result.bytes, deletions: result.deletions, deletionSamples: result.deleting };
   }
 
@@ -227,7 +243,7 @@ export function restoreActivities({ hosts, genuineSigners }: ActivityDeps) {
     const place = { group: fence.group, run: fence.run, ...placeArgs(item), fsUuid: fsUuid || undefined };
     const { host } = item.destination;
     await hosts.call({ host, verb: 'restore.check', step: `restore ${nameOf(item)}`, args: place });
-    const result = await send({ ...input, dryRun: false }, following);
+    const result = await send({ ...input, what: 'restore' }, following);
     following.progress.step = 'compare';
     const listingSha256 = result.listing.sha256 ?? '';
     if (input.item.single) await proveSingle(input, following);
@@ -287,7 +303,7 @@ export function restoreActivities({ hosts, genuineSigners }: ActivityDeps) {
 
   /** A single file has no listing: it is compared by content, and nothing may be left to send. */
   async function proveSingle(input: { fence: RunFence; item: RestoreItemRef }, following: Following): Promise<void> {
-    const left = await send({ ...input, dryRun: true, checksum: true }, following);
+    const left = await send({ ...input, what: 'prove' }, following);
     if (left.files === 0) return;
     throw new HostError({
       host: input.item.destination.host.name,

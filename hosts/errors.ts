@@ -19,6 +19,7 @@ export const HOSTKIT_CODES = [
   'identity-changed',
   'torn',
   'deadman-fired',
+  'too-many-deletions',
   'failed',
   'internal',
 ] as const;
@@ -89,6 +90,10 @@ const ADVICE: Record<HostErrorCode, Advice> = {
   },
   torn: { next: 'the freeze was torn; it is repeated', retryable: true },
   'deadman-fired': { next: 'the pause took longer than allowed; it is repeated', retryable: true },
+  'too-many-deletions': {
+    next: 'look at what lies there before you retry: a retry deletes as many again',
+    retryable: false,
+  },
   failed: { next: 'read the message and the log on the host, then retry the step', retryable: true },
   internal: { next: 'run `resurgo doctor`; if it comes again, report it with the log', retryable: true },
   unreachable: { next: 'check that the host is up, and its address, port and firewall', retryable: true },

@@ -8,6 +8,14 @@ export function planHash(plan: RestorePlan): string {
   return sha256Hex(canonicalJson(plan));
 }
 
+/** What may be deleted beyond what was counted: this many entries, or this share of the count. Hosts work on until they are stopped. */
+const MARGIN = { entries: 100, share: 0.1 };
+
+/** How many entries an approval lets a restore delete in one place, where `counted` were counted for its plan. */
+export function deletionLimit(counted: number): number {
+  return counted + Math.max(MARGIN.entries, Math.ceil(counted * MARGIN.share));
+}
+
 /** So many digits of a plan's hash are enough to approve it by hand. */
 export const SHORT_HASH = 12;
 

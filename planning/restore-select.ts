@@ -1,6 +1,9 @@
 /** What of a backup is restored, and where it goes. */
 import { PlanningError } from './errors';
 import type { BackedUpSource, Manifest, MissingSource } from './manifest';
+import type { FleetHost } from './run-input';
+
+type Address = Pick<FleetHost, 'name' | 'address' | 'port'>;
 
 /** One source of a backup, or a part of it. */
 export interface SelectedSource {
@@ -91,6 +94,32 @@ export interface TargetGroup {
 
 export interface MappedSource extends SelectedSource {
   target: TargetSource;
+}
+
+/**
+ * Both runbooks have to mean one and the same store: the run's lease is the one of the group that gets the data, and only as it is
+ * the backup's too does it keep that backup from being pruned, and other runs away from the store (S3, S4).
+ * @throws PlanningError `bad-plan`
+ */
+export function sameStore({
+  into,
+  from,
+}: {
+  into: { group: { name: string }; store: { name: string }; storeHost: Address };
+  from: { group: string; store: string; storeHost: Address };
+}): void {
+  const ours = placeOf({ group: into.group.name, store: into.store.name, host: into.storeHost });
+  const theirs = placeOf({ group: from.group, store: from.store, host: from.storeHost });
+  if (ours === theirs) return;
+  throw new PlanningError({
+    code: 'bad-plan',
+    message: `the backup lies in ${theirs}, and the runbook of the fleet that it is to go into has ${ours}`,
+    next: 'Give both runbooks the same target (name, address and port), store and group: docs/operations.md, "Restore into another fleet"',
+  });
+}
+
+function placeOf({ group, store, host }: { group: string; store: string; host: Address }): string {
+  return `store ${store} on ${host.name} (${host.address}, port ${host.port}), group ${group}`;
 }
 
 /**

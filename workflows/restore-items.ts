@@ -26,6 +26,11 @@ export function storeOf({ from }: RestoreInput): { name: string; host: FleetHost
   return { name: from.store, host: from.storeHost };
 }
 
+/** Whether a restore to there deletes what the backup does not hold. */
+export function deletesAt({ deletes, single }: RestoreItemRef): boolean {
+  return deletes && !single;
+}
+
 /** Every host that takes part: the destination's and the store's, each once. */
 export function everyHost({ into, from }: RestoreInput): FleetHost[] {
   return into.hosts.some((host) => host.name === from.storeHost.name) ? into.hosts : [...into.hosts, from.storeHost];

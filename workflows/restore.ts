@@ -8,9 +8,9 @@ import { ApplicationFailure, defineQuery, isCancellation, setHandler } from '@te
 import type { RestoredItem } from '../activities/restore';
 import type { RestoreItemRef } from '../activities/restore-item';
 import type { Manifest } from '../planning/manifest';
-import { selectSources } from '../planning/restore';
+import { sameStore, selectSources } from '../planning/restore';
 import type { DestinationCheck, RestorePlan, SelectedSource, Selection } from '../planning/restore';
-import { approves, planHash, SHORT_HASH } from '../planning/restore-approval';
+import { approves, deletionLimit, planHash, SHORT_HASH } from '../planning/restore-approval';
 import type { FleetHost, RestoreInput } from '../planning/run-input';
 import { describeFailure } from './failures';
 import type { StepFailure } from './failures';
@@ -18,7 +18,7 @@ import { always } from './gate';
 import { bulk, quick, tidying } from './options';
 import { HOSTS_AT_ONCE, RestoreHosts } from './restore-hosts';
 import type { HostState } from './restore-hosts';
-import { destinations, everyHost, keyOf, planOf, protectionOf, storeOf } from './restore-items';
+import { deletesAt, destinations, everyHost, keyOf, planOf, protectionOf, storeOf } from './restore-items';
 import type { Item } from './restore-items';
 import { RunParts } from './run-parts';
 import { sideBySide } from './side-by-side';
@@ -108,11 +108,14 @@ class RestoreRun extends RunParts {
 
   private async steps(): Promise<RestoreReport> {
     const { input } = this;
+    sameStore(input);
     const unreachable = await this.board.step('lease', () => this.lease.take());
     this.away = new Set(unreachable.map((each) => each.host));
     const { manifest } = await this.board.step('read backup', () =>
       this.must('read backup', () =>
-        quick.readBackup({ group: input.from.group, store: storeOf(input), id: input.id }),
+        quick.readBackup.executeWithOptions({ summary: input.id }, [
+          { group: input.from.group, store: storeOf(input), id: input.id },
+        ]),
       ),
     );
     const { items, selection, unplaced } = await this.gather(manifest);
@@ -224,6 +227,32 @@ class RestoreRun extends RunParts {
         },
       }),
     );
+    await this.countAgain(items);
+  }
+
+  /** What a person has read may be days old: what was written there since is not deleted on the strength of an old count. */
+  private async countAgain(items: Item[]): Promise<void> {
+    // Approved beforehand: the count is as fresh as the plan.
+    if (this.input.approve !== null) return;
+    await this.board.step('count again', () =>
+      sideBySide({
+        items: items.filter(({ ref }) => deletesAt(ref)),
+        limit: COUNTS_AT_ONCE,
+        each: async ({ ref, dryRun: { deletions } }) => {
+          const name = keyOf({ ref });
+          const now = await this.must(`count ${name} again`, (round) =>
+            bulk.countRestore.executeWithOptions({ summary: `${name}, again` }, [
+              { fence: this.lease.fence(round), item: ref, again: true },
+            ]),
+          );
+          if (now.deletions <= deletionLimit(deletions)) return;
+          throw ApplicationFailure.nonRetryable(
+            `${name} is not what the plan was made for: ${now.deletions} entries would be deleted there now, and ${deletions} when it was made. Nothing was stopped; restore again, and read the new plan`,
+            'plan-changed',
+          );
+        },
+      }),
+    );
   }
 
   /** A step that a plan needs. Where only the plan was wanted nobody is asked: waiting would keep the group from every backup for nothing. */
@@ -273,7 +302,12 @@ class RestoreRun extends RunParts {
       () =>
         this.gate.must(step, (round) =>
           bulk.restoreSource.executeWithOptions({ summary: step }, [
-            { fence: this.lease.fence(round), item: item.ref, fsUuid: item.check.fsUuid },
+            {
+              fence: this.lease.fence(round),
+              item: item.ref,
+              fsUuid: item.check.fsUuid,
+              ...(deletesAt(item.ref) ? { maxDelete: deletionLimit(item.dryRun.deletions) } : {}),
+            },
           ]),
         ),
       (done) => `${done.files} files, ${done.bytes} bytes, ${done.deletions} deleted`,

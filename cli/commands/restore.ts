@@ -1,6 +1,6 @@
 /** `resurgo restore`: shows the plan, asks for its approval, follows the run. */
 import type { Command } from '@commander-js/extra-typings';
-import { wavesOf } from '../../planning/restore';
+import { sameStore, wavesOf } from '../../planning/restore';
 import type { RestorePlan } from '../../planning/restore';
 import { isPlanHash, SHORT_HASH } from '../../planning/restore-approval';
 import type { RestoreInput } from '../../planning/run-input';
@@ -58,11 +58,13 @@ async function restore(
   const entry = pick({ entries, id: asked.id, group: name });
   if (entry.problem !== undefined) throw new CliError(`backup ${entry.id} can't be restored: ${entry.problem}`);
   const into = options.into === undefined ? setup : (await new CliContext({ runbook: options.into }).group(name)).setup;
+  const from = { group: name, store: setup.store.name, storeHost: setup.storeHost };
+  sameStore({ into, from });
   const planOnly = options.planOnly === true;
   const input: Omit<RestoreInput, 'run'> = {
     requestedBy: operator(),
     into,
-    from: { group: name, store: setup.store.name, storeHost: setup.storeHost },
+    from,
     id: entry.id,
     select: { host: options.host, source: options.source, path: options.path },
     mode: folder !== null ? 'folder' : options.into !== undefined ? 'into' : 'in-place',

@@ -3,7 +3,7 @@
 
 # Set or read elsewhere:
 : "${arg_dial-}" "${arg_grant-}" "${arg_peer-}" "${arg_peer_host-}" "${arg_peer_key-}" "${arg_peer_port-}" "${arg_peer_user-}" "${arg_run-}"
-: "${arg_signature-}"
+: "${arg_max_delete-}" "${arg_signature-}"
 
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/grants.sh"
@@ -78,7 +78,7 @@ client_verdict() {
       job_fail interrupted "the connection to $client_peer broke (rsync exit $client_code); repeat the step, what was sent stays: $client_said" ;;
     23 | 24)
       job_fail failed "rsync could not copy everything (exit $client_code), so nothing of this is sealed: $client_said" ;;
-    25) job_fail not-allowed "more deletions than allowed; look at the plan, then raise the limit: $client_said" ;;
+    25) job_fail too-many-deletions "more would be deleted there than the plan's approval covers: something has written there since. $arg_max_delete entries were deleted, the rest still lies there: $client_said" ;;
     *) job_fail failed "rsync ended with exit $client_code: $client_said" ;;
   esac
 }

@@ -48,6 +48,12 @@ for (const options of kinds)
         deletions: 1,
         deleting: ['extra'],
       });
+      writeFileSync(join(destination, 'extra, too'), '');
+      expect(kit.job('restore-send', { ...args, max_delete: '1', job: 'bounded' }, 'rest-0001')).toMatchObject({
+        ok: false,
+        code: 'too-many-deletions',
+      });
+      expect(readdirSync(destination).filter((each) => each.startsWith('extra'))).toHaveLength(1);
       const restored = kit.job('restore-send', args, 'rest-0001');
       expect(restored).toMatchObject({ ok: true, deletions: 1 });
       const verify = {

@@ -324,6 +324,17 @@ describeLab('restore from end to end', () => {
     );
   });
 
+  test('what was written there after the plan was made is not deleted by its approval', async () => {
+    const since = (await writer('app-1')).started;
+    const planned = await plan(['latest', 'portal', '--host', 'app-1', '--source', 'conf']);
+    await on('app-1', 'mkdir /srv/conf/late && cd /srv/conf/late && seq 200 | xargs touch');
+    expect((await approve(planned, [1])).stderr).toMatch(
+      /201 entries would be deleted there now, and 0 when it was made.*Nothing was changed/s,
+    );
+    expect(await on('app-1', 'cd /srv/conf/late && ls | wc -l; rm -r /srv/conf/late')).toBe('200\n');
+    expect((await writer('app-1')).started).toBe(since);
+  });
+
   test('a container that is unhealthy on what came back, and a health command that fails, are told, and are no success', async () => {
     await on('app-1', 'touch /srv/probe/sick');
     await on('app-2', 'chmod -x /usr/local/bin/writes');
@@ -378,6 +389,12 @@ describeLab('restore from end to end', () => {
     product.writeRunbook(staging(product.fleet));
     await product.enroll();
     product.writeRunbook(own);
+    const elsewhere = path.join(product.stateDir, '..', 'elsewhere.yaml');
+    writeFileSync(elsewhere, staging(product.fleet).replace(/\bmain\b/g, 'offsite'));
+    const refused = await product.run(['restore', 'latest', 'portal', '--into', elsewhere], { allow: [1] });
+    expect(refused.stderr).toMatch(
+      /the backup lies in store main on target.* has store offsite on target.*same target/s,
+    );
     const { plan: made } = await restore(['latest', 'portal', '--into', other]);
     expect(JSON.stringify(made)).toMatch(
       /group portal has no host \\"app-2\\": that part of the backup is not restored/,

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import type { BackedUpSource } from '../../planning/manifest';
 import type { DestinationCheck, RestoreItemInput, RestorePlanInput, TargetGroup } from '../../planning/restore';
-import { mapInto, restorePlan, selectSources } from '../../planning/restore';
-import { approves, planHash } from '../../planning/restore-approval';
+import { mapInto, restorePlan, sameStore, selectSources } from '../../planning/restore';
+import { approves, deletionLimit, planHash } from '../../planning/restore-approval';
 import { literalPattern, protections, rebasePattern } from '../../planning/restore-protect';
 import { APP_2, backedUp, sampleManifest } from './samples';
 
@@ -142,6 +142,30 @@ describe('mapInto', () => {
     expect(() =>
       mapInto({ selected: selectSources({ manifest }).selected, runbook: { ...target, sources: [] } }),
     ).toThrow('nothing fits into group portal');
+  });
+});
+
+describe('sameStore', () => {
+  const host = { name: 'target', address: '10.0.0.9', port: 22 };
+  const from = { group: 'portal', store: 'main', storeHost: host };
+  const into = { group: { name: 'portal' }, store: { name: 'main' }, storeHost: { ...host } };
+
+  it('S3 S4 both runbooks mean one store, or the lease of the one keeps nobody from the backup of the other', () => {
+    expect(() => {
+      sameStore({ into, from });
+    }).not.toThrow();
+  });
+
+  it.each([
+    ['another group', { ...into, group: { name: 'web' } }],
+    ['another store', { ...into, store: { name: 'offsite' } }],
+    ['another host', { ...into, storeHost: { ...host, name: 'staging-target' } }],
+    ['another address', { ...into, storeHost: { ...host, address: '10.0.0.8' } }],
+    ['another port', { ...into, storeHost: { ...host, port: 2222 } }],
+  ])('%s is refused, and both places are named', (_, other) => {
+    expect(() => {
+      sameStore({ into: other, from });
+    }).toThrow(/store main on target \(10\.0\.0\.9, port 22\), group portal, and the runbook .* has store/);
   });
 });
 
@@ -292,6 +316,17 @@ describe('approval', () => {
       expect([right, approves({ approval: right, hash })]).toEqual([right, true]);
     for (const wrong of ['', hash.slice(0, 11), `${hash}0`, '0'.repeat(64), 'yes'])
       expect([wrong, approves({ approval: wrong, hash })]).toEqual([wrong, false]);
+  });
+});
+
+describe('deletionLimit', () => {
+  it.each([
+    [0, 100],
+    [900, 1_000],
+    [1_000, 1_100],
+    [50_001, 55_002],
+  ])('of %d counted, %d may go', (counted, limit) => {
+    expect(deletionLimit(counted)).toBe(limit);
   });
 });
 

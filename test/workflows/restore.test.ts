@@ -220,6 +220,54 @@ test('an abort while hosts are being stopped waits for all of them, and starts a
   expect(sorted(order.slice(2))).toEqual(['start app-1', 'start app-2', 'start app-3']);
 });
 
+/** A fake whose destinations hold `counts` entries that the backup does not, at each count in turn. */
+function growing(counts: readonly number[]) {
+  const seen = { stops: 0, limits: [] as unknown[] };
+  const jobs = new Map<string, number>();
+  const intercept = (call: FakeCall): Record<string, unknown> | undefined => {
+    const { kind, job, dryRun, maxDelete } = call.args;
+    if (call.verb === 'restore.stop') seen.stops += 1;
+    if (call.verb === 'job.start' && kind === 'restore-send') {
+      if (dryRun === true) jobs.set(String(job), counts[jobs.size] ?? 0);
+      else seen.limits.push(maxDelete);
+    }
+    const deletions = call.verb === 'job.poll' ? jobs.get(String(job)) : undefined;
+    return deletions === undefined
+      ? undefined
+      : { state: 'exited', exit: 0, result: { files: 1, bytes: 1, deletions, listing: { sha256: '0'.repeat(64) } } };
+  };
+  return { seen, fake: { intercept } };
+}
+
+test('what was written after the plan was made is not deleted by its approval: the run ends before anything is stopped', async () => {
+  const { seen, fake } = growing([7, 200]);
+  await withFleet({ engine, fake }, async () => {
+    const handle = await approved(await sealed(fleetRunbook(1)));
+    expect(await failure(handle)).toMatch(
+      /app-1:data is not what the plan was made for: 200 entries would be deleted there now, and 7 when it was made/,
+    );
+  });
+  expect(seen).toEqual({ stops: 0, limits: [] });
+});
+
+test('a restore may delete what its plan counted, and little more', async () => {
+  const { seen, fake } = growing([7, 9]);
+  await withFleet({ engine, fake }, async () => {
+    expect((await (await approved(await sealed(fleetRunbook(1)))).result()).state).toBe('Completed');
+  });
+  expect(seen).toEqual({ stops: 1, limits: [107] });
+});
+
+test('S3 S4 a backup of another store is not restored under the lease of this one', async () => {
+  await withFleet({ engine }, async (fleet) => {
+    const input = await sealed(fleetRunbook(1));
+    const taken = fleet.counts.get('lease.take');
+    const handle = await start({ ...input, from: { ...input.from, store: 'offsite' } });
+    expect(await failure(handle)).toMatch(/the backup lies in store offsite on target .* has store main on target/);
+    expect(fleet.counts.get('lease.take')).toBe(taken);
+  });
+});
+
 test('S21 an abort with one host half restored starts nothing, and says in what state each host is', async () => {
   const started: string[] = [];
   const intercept = (call: FakeCall): undefined => {
