@@ -10,6 +10,7 @@ import type { BackupReport } from '../../../workflows/backup';
 import type { CopyBatchInput } from '../../../workflows/copy-batch';
 import type { DecideInput, OpenQuestion } from '../../../workflows/gate';
 import { until } from '../../workers/fixtures/engine';
+import { Ear } from './ear';
 import type { Engine } from './engine';
 import { backupInput, fleetRunbook, withFleet } from './engine';
 
@@ -77,6 +78,19 @@ export const SCENARIOS: readonly Scenario[] = [
       const handle = await started(stage, 'backup', backupInput(fleetRunbook(1)));
       await until('the copy runs', () => stage.fleet.host('app-1').jobs.size > 0);
       await handle.cancel();
+      return handle;
+    },
+  },
+  {
+    name: 'backup-notified',
+    expected: { state: 'Completed' },
+    run: async (stage) => {
+      const ear = new Ear();
+      const notify = await ear.notify(['start', 'success']);
+      const handle = await started(stage, 'backup', backupInput(fleetRunbook(1, { notify })));
+      await handle.result().finally(() => {
+        ear.close();
+      });
       return handle;
     },
   },
