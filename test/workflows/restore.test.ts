@@ -7,6 +7,7 @@ import { CONTROL_QUEUE } from '../../planning/queues';
 import type { RestoreInput } from '../../planning/run-input';
 import type { backup } from '../../workflows/backup';
 import type { restore, RestoreReport } from '../../workflows/restore';
+import { until } from '../workers/fixtures/engine';
 import { backupInput, fleetRunbook, useEngine, withFleet } from './support/engine';
 
 jest.setTimeout(120_000);
@@ -138,13 +139,18 @@ test('an answered question no longer waits in the table; a cancelled restore say
   let message = '';
   let states: (string | undefined)[] = [];
   const jobMs = (kind: string): number => (kind === 'restore-send' ? 3_000 : 5);
-  await withFleet({ engine, fake: { latencyMs: 2, jobMs } }, async () => {
+  await withFleet({ engine, fake: { latencyMs: 2, jobMs } }, async (fleet) => {
     const handle = await approved(await sealed(fleetRunbook(2)));
     const stateOf = async (): Promise<(string | undefined)[]> => {
       const rows = await handle.query<{ step: string; state: string }[]>('board');
       return rows.filter(({ step }) => step === 'approve').map(({ state }) => state);
     };
     states = await stateOf();
+    await until('the data comes', () =>
+      [...fleet.host('target').jobs.values()].some(
+        ({ kind, args }) => kind === 'restore-send' && args['dryRun'] === false,
+      ),
+    );
     await handle.cancel();
     message = await failure(handle);
   });
