@@ -38,6 +38,8 @@ export interface ReadDocument {
   locate: (place: { path: readonly PropertyKey[]; key?: boolean }) => Position;
 }
 
+export type ForeignTag = (tagged: { tag: string; value: unknown }) => unknown;
+
 /** How many values a file may hold once its aliases are expanded. */
 export const MAX_VALUES = 50_000;
 /** How deep values may lie in each other; a runbook needs eight. */
@@ -58,6 +60,7 @@ interface Walk {
   values: number;
   issues: DocumentIssue[];
   positions: Map<string, { key?: number; value: number }>;
+  foreignTag: ForeignTag | undefined;
 }
 
 /** A refusal that ends the walk: reading on would cost more than the file is worth. */
@@ -66,9 +69,9 @@ class Stop extends Error {}
 /**
  * Reads the text of one YAML document. Never throws: whatever is wrong is in `issues`.
  *
- * @param foreignTags read a value with an unknown tag (`!vault`) as if it had none, instead of refusing it
+ * @param foreignTag the value of a text with an unknown tag (`!vault`), read as if it had none; without it such tags are refused
  */
-export function readDocument({ text, foreignTags = false }: { text: string; foreignTags?: boolean }): ReadDocument {
+export function readDocument({ text, foreignTag }: { text: string; foreignTag?: ForeignTag }): ReadDocument {
   const counter = new LineCounter();
   const deep = tooMuch({ text });
   if (deep) return { value: undefined, issues: [deep], locate: () => ({ line: deep.line, column: deep.column }) };
@@ -89,9 +92,10 @@ export function readDocument({ text, foreignTags = false }: { text: string; fore
     values: 0,
     issues: [],
     positions: new Map(),
+    foreignTag,
   };
   walk.issues.push(
-    ...[...document.errors, ...(foreignTags ? [] : document.warnings)]
+    ...[...document.errors, ...(foreignTag ? [] : document.warnings)]
       .slice(0, MAX_SYNTAX_ISSUES)
       .map((error) => syntaxIssue({ error, counter })),
   );
@@ -165,7 +169,8 @@ function plainValue({ node, path, walk }: { node: unknown; path: Place; walk: Wa
     return result;
   }
   if (isScalar(node)) {
-    const { value } = node;
+    const { tag } = node;
+    const value = tag?.startsWith('!') && walk.foreignTag ? walk.foreignTag({ tag, value: node.value }) : node.value;
     if (value === null || ['string', 'number', 'boolean'].includes(typeof value)) return value;
   }
   return stop({ walk, node, path, message: 'only text, numbers, true, false, lists and maps may stand here' });

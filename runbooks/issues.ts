@@ -56,9 +56,18 @@ export function formatPath(path: readonly PropertyKey[]): string {
     .join('');
 }
 
-/** A value of the file in quotes, shortened, with control characters escaped. */
+/** The login of a URL. A password may hold anything, so all up to the last `@` counts. */
+const URL_LOGIN = /(:\/\/)[^]*@/;
+
+/** A text with `[redacted]` for the login of a URL in it. */
+export function withoutLogins(text: string): string {
+  return text.replace(URL_LOGIN, '$1[redacted]@');
+}
+
+/** A value of the file in quotes, shortened, without logins of URLs, with control characters escaped. */
 export function quote(value: string): string {
-  const short = value.length > 60 ? `${value.slice(0, 60)}…` : value;
+  const clean = withoutLogins(value);
+  const short = clean.length > 60 ? `${clean.slice(0, 60)}…` : clean;
   return JSON.stringify(short).replace(/[\x7f-\x9f\u2028-\u202e\u2066-\u2069]/g, (char) => {
     return `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;
   });
@@ -150,10 +159,12 @@ function findingsOf({
   const later = laterKind({ at, found });
   if (later) return [later];
   const oneOf = issue.code === 'invalid_value' && issue.values.length > 1 ? 'one of ' : '';
+  // What stands there against the rule is the secret itself.
+  const stands = at.at(-1) === 'secret' && typeof found === 'string' ? 'a text' : describe(found);
   return [
     {
       path: at,
-      message: `expected ${oneOf}${expected}, found ${describe(found)}`,
+      message: `expected ${oneOf}${expected}, found ${stands}`,
       expected,
       ...near({ issue, found }),
     },

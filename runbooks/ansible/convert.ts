@@ -1,85 +1,76 @@
 /** From an inventory in the SBDI manner to the fields of a runbook. */
-import { shortName } from '../names';
 import { nameJumps, type ImportedHost, type Jump } from './jumps';
-import { membersOf, variablesOf, type Inventory, type NotCarried } from './inventory';
+import { membersOf, variablesOf, type Inventory, type NotCarried, type Variable } from './inventory';
+import { type Usage } from './left-over';
+import { groupsWithRole, withRole, type Conversion } from './roles';
 import { sourcesOf, type ImportedSource } from './sources';
+import { storesOf, type ImportedStore } from './stores';
 import { valuesOf, type Values } from './values';
 
 export interface Imported {
   deployment?: string;
   hosts: Record<string, ImportedHost>;
-  stores: Record<string, { host: string; kind: string; place: string; compression?: string }>;
+  stores: Record<string, ImportedStore>;
   groups: Record<string, unknown>;
 }
-
-/** Groups by the part that their hosts have; several spellings are in use. */
-const ROLES = {
-  source: ['backup_sources', 'backup_source', 'backup_source_nodes'],
-  target: ['backup_targets', 'backup_target', 'backup_target_node', 'backup_target_nodes'],
-  remote: [
-    'backup_remote',
-    'backup_remotes',
-    'remote_backup',
-    'backup_remote_server',
-    'remote_backup_server',
-    'remote_backup_servers',
-  ],
-  paused: ['docker_swarm', 'swarm', 'docker', 'docker_hosts'],
-  manager: ['swarm_managers', 'swarm_manager', 'docker_swarm_manager', 'docker_swarm_managers', 'managers'],
-};
-
-/** Variables that are carried, or that say by themselves that there is nothing to carry. */
-export const HANDLED = new Set([
-  ...['ansible_host', 'ansible_ssh_host', 'ansible_port', 'ansible_ssh_port', 'ansible_user', 'ansible_ssh_user'],
-  ...['ansible_ssh_common_args', 'ansible_ssh_extra_args', 'deployment_prefix', 'deployment'],
-  ...['gluster_backup_source', 'lvm_backup_source', 'btrfs_backup_source', 'zfs_backup_source'],
-  ...['gluster_backup_source_path', 'lvm_backup_source_path', 'btrfs_backup_source_path', 'zfs_backup_source_path'],
-  ...['backup_source_path', 'backup_source_paths', 'backup_source_snapshot', 'backup_source_exclude'],
-  ...['backup_store_kind', 'backup_store_place', 'backup_store_compression'],
-]);
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 /** Prefixes that can only be a deployment's, where no variable says it. */
 const DEPLOYMENTS = /^(prod|production|staging|stage|test|testing|dev|devel|uat|qa|demo)-[A-Za-z]/;
 
-interface Conversion {
-  inventory: Inventory;
-  values: Map<string, Values>;
-  report: (entry: NotCarried) => void;
-}
-
-/** The runbook's fields; everything that has no place in it goes to `report`, variables that templates used to `seen`. */
-export function convert({
-  inventory,
-  report,
-  seen,
-}: {
-  inventory: Inventory;
-  report: (entry: NotCarried) => void;
-  seen: (name: string) => void;
-}): Imported {
+/** The runbook's fields; everything that has no place in it goes to `report`, and `usage` tells which variables went into it. */
+export function convert({ inventory, report }: { inventory: Inventory; report: (entry: NotCarried) => void }): {
+  imported: Imported;
+  usage: Usage;
+} {
   const names = [...inventory.hosts.values()].filter((host) => {
     if (NAME.test(host.name)) return true;
     report({ file: host.file, line: host.line, text: host.name, reason: 'is no host name that a runbook can have' });
     return false;
   });
-  const values = new Map(
-    names.map(({ name: host }) => [host, valuesOf({ host, vars: variablesOf({ inventory, host }), report, seen })]),
-  );
+  const usage: Usage = {
+    hosts: new Map(names.map(({ name: host }) => [host, variablesOf({ inventory, host })])),
+    used: new Set(),
+  };
+  const use = (variable: Variable) => usage.used.add(variable);
+  const values = new Map([...usage.hosts].map(([host, vars]) => [host, valuesOf({ host, vars, report, use })]));
   const conversion: Conversion = { inventory, values, report };
   const deployment = deploymentOf(conversion);
   const hosts = hostsOf(conversion);
   const stores = storesOf({ conversion, deployment });
-  return { ...(deployment !== undefined && { deployment }), hosts, stores, groups: groupsOf({ conversion, stores }) };
+  const groups = groupsOf({ conversion, stores });
+  return { imported: { ...(deployment !== undefined && { deployment }), hosts, stores, groups }, usage };
 }
 
-function deploymentOf({ values }: Conversion): string | undefined {
-  const stated = new Set([...values.values()].map((host) => host.text('deployment_prefix', 'deployment')));
-  const [only] = stated;
-  if (stated.size === 1 && only !== undefined) return only.replace(/-+$/, '');
+/** What all hosts state, or what all their names begin with; the latter is told, and what only some of them state. */
+function deploymentOf({ inventory, values, report }: Conversion): string | undefined {
+  const variables = ['deployment_prefix', 'deployment'];
+  const stated = new Map(
+    [...values].map(([host, value]) => [host, value.text(...variables)?.replace(/-+$/, '') ?? '']),
+  );
+  const words = new Set(stated.values());
+  const [only = ''] = words;
+  if (words.size === 1 && only !== '') return only;
   const prefixes = new Set([...values.keys()].map((name) => DEPLOYMENTS.exec(name)?.[1]));
   const [inferred] = prefixes;
-  return prefixes.size === 1 ? inferred : undefined;
+  const [first] = inventory.hosts.values();
+  if (
+    first &&
+    inferred !== undefined &&
+    prefixes.size === 1 &&
+    [...words].every((word) => ['', inferred].includes(word))
+  ) {
+    const reason = `not every host states a deployment: \`${inferred}\` is assumed, as all names begin with it; check it`;
+    report({ file: first.file, line: first.line, text: first.name, reason });
+    return inferred;
+  }
+  for (const [host, word] of stated) {
+    const origin = values.get(host)?.origin(...variables);
+    if (word === '' || !origin) continue;
+    const reason = `the deployment \`${word}\` is not carried, as not every host states it: a runbook has one, written as \`deployment:\``;
+    report({ file: origin.file, line: origin.line, text: origin.text, reason });
+  }
+  return undefined;
 }
 
 function hostsOf({ inventory, values, report }: Conversion): Record<string, ImportedHost> {
@@ -132,68 +123,47 @@ function labelsOf({
   });
 }
 
-/** The hosts that have a part in the backup, by any of the spellings. */
-function withRole({ conversion, role }: { conversion: Conversion; role: keyof typeof ROLES }): string[] {
-  const { inventory, values } = conversion;
-  const groups = [...inventory.groups.keys()].filter((name) => ROLES[role].includes(name.replaceAll('-', '_')));
-  const members = new Set(groups.flatMap((group) => membersOf({ inventory, group })));
-  return [...values.keys()].filter((host) => members.has(host));
-}
-
-function storesOf({ conversion, deployment }: { conversion: Conversion; deployment?: string }): Imported['stores'] {
-  const targets = withRole({ conversion, role: 'target' });
-  const remotes = withRole({ conversion, role: 'remote' });
-  const all = [...new Set([...targets, ...remotes])];
-  return Object.fromEntries(
-    all.map((host, index) => {
-      const value = conversion.values.get(host);
-      const kind = value?.text('backup_store_kind') ?? 'zfs';
-      const place = value?.text('backup_store_place') ?? (kind === 'zfs' ? 'backup' : '/backup');
-      const compression = value?.text('backup_store_compression') ?? (kind === 'zfs' ? 'gzip-7' : undefined);
-      const at = conversion.inventory.hosts.get(host);
-      if (at && value?.origin('backup_store_place') === undefined) {
-        const reason = `the inventory does not say where its store lies: kind ${kind} at \`${place}\` is assumed, check it`;
-        conversion.report({ file: at.file, line: at.line, text: host, reason });
-      }
-      const name = index === 0 && targets.length > 0 ? 'main' : shortName({ host, deployment: deployment ?? null });
-      return [name, { host, kind, place, ...(compression !== undefined && { compression }) }];
-    }),
-  );
-}
-
 function groupsOf({
   conversion,
   stores,
 }: {
   conversion: Conversion;
-  stores: Imported['stores'];
+  stores: Record<string, ImportedStore>;
 }): Record<string, unknown> {
-  const hosts = withRole({ conversion, role: 'source' });
   const { inventory, values, report } = conversion;
-  const sources: ImportedSource[] = [];
-  for (const [host, value] of values) {
+  const tell = (host: string, reason: string) => {
     const at = inventory.hosts.get(host);
-    if (at) sources.push(...sourcesOf({ host: at, value, isSource: hosts.includes(host), report }));
-  }
+    if (at) report({ file: at.file, line: at.line, text: host, reason });
+  };
   const nowhere = (reason: string) => {
-    const [first] = inventory.hosts.values();
-    report({ file: first?.file ?? inventory.file, line: 1, text: '', reason });
+    report({ file: inventory.file, line: 1, text: '', reason });
     return {};
   };
+  const ofSources = withRole({ conversion, role: 'source' });
+  const sources: ImportedSource[] = [...values].flatMap(([host, value]) => {
+    const at = inventory.hosts.get(host);
+    return at ? sourcesOf({ host: at, value, isSource: ofSources.includes(host), report }) : [];
+  });
   if (sources.length === 0)
     return nowhere('no host of a group [backup_sources] has a source: the runbook has no group yet');
   const storeOf = (list: string[]) => Object.entries(stores).find(([, store]) => list.includes(store.host))?.[0];
   const targets = withRole({ conversion, role: 'target' });
   const target = storeOf(targets);
-  if (target === undefined)
-    return nowhere('there is no group [backup_targets]: the sources are not carried without a target');
-  const remotes = withRole({ conversion, role: 'remote' });
-  for (const host of [...targets.slice(1), ...remotes.slice(1)]) {
-    const at = inventory.hosts.get(host);
-    const reason = 'a group of a runbook has one target and one remote: this store is written, but nothing goes there';
-    if (at) report({ file: at.file, line: at.line, text: host, reason });
+  if (target === undefined) {
+    for (const { host, path } of sources) tell(host, `its source \`${path}\` is not carried, as there is no target`);
+    const [group] = groupsWithRole({ inventory, role: 'target' });
+    return nowhere(
+      `${group === undefined ? 'there is no group [backup_targets]' : `no host of [${group}] is understood`}: the sources are not carried without a target`,
+    );
   }
-  const remote = storeOf(remotes.filter((host) => host !== stores[target]?.host));
+  const remotes = withRole({ conversion, role: 'remote' });
+  const targetHost = stores[target]?.host ?? '';
+  const remote = storeOf(remotes.filter((host) => host !== targetHost));
+  if (remotes.includes(targetHost)) tell(targetHost, 'is the target already: it is not carried as the remote too');
+  for (const [name, { host }] of Object.entries(stores)) {
+    if (name !== target && name !== remote)
+      tell(host, 'a group of a runbook has one target and one remote: this store is written, but nothing goes there');
+  }
   const paused = withRole({ conversion, role: 'paused' });
   const extra = paused.filter((host) => !sources.some((source) => source.host === host));
   const managers = withRole({ conversion, role: 'manager' });

@@ -1,6 +1,8 @@
 /** Reads an inventory in INI form. */
 import { define, emptyInventory, groupNamed, hostNamed, type Inventory } from './inventory';
+import { literal } from './literal';
 import { expandRange } from './ranges';
+import { withoutSecrets } from './secrets';
 
 interface Section {
   name: string;
@@ -66,7 +68,8 @@ function readVariable({ at, section, inventory }: { at: Line; section: Section; 
     return;
   }
   const [, name = '', rest = ''] = match;
-  const value = literal(/^(["'])(?:(?!\1).)*\1$/.test(rest) ? rest : rest.replace(/\s+#.*$/, ''));
+  const whole = literal(rest);
+  const value = whole === rest ? literal(rest.replace(/\s+#.*$/, '')) : whole;
   define({ inventory, owner: groupNamed({ inventory, name: section.name }), name, variable: { value, ...at } });
 }
 
@@ -96,7 +99,10 @@ function readMember({
     groupNamed({ inventory, name: section.name }).children.add(pattern);
     groupNamed({ inventory, name: pattern });
     for (const word of words.slice(1))
-      inventory.notCarried.push({ ...at, reason: `\`${word}\` stands after a group's name, where nothing may` });
+      inventory.notCarried.push({
+        ...at,
+        reason: `${wordOf({ at, word })} stands after a group's name, where nothing may`,
+      });
     return pattern;
   }
   const legacyPort = /^([^:]+|.*\]):(\d+)$/.exec(pattern);
@@ -107,7 +113,8 @@ function readMember({
   }
   const pairs = words.slice(1).map((word) => /^([^=]+)=([^]*)$/.exec(word));
   for (const [index, pair] of pairs.entries()) {
-    if (!pair) inventory.notCarried.push({ ...at, reason: `\`${words[index + 1] ?? ''}\` is no \`name=value\`` });
+    if (!pair)
+      inventory.notCarried.push({ ...at, reason: `${wordOf({ at, word: words[index + 1] })} is no \`name=value\`` });
   }
   for (const name of names) {
     const host = hostNamed({ inventory, name, file: at.file, line: at.line });
@@ -121,6 +128,11 @@ function readMember({
   return undefined;
 }
 
+/** How a word is called in a report; on a line with a secret it may be a part of that. */
+function wordOf({ at, word = '' }: { at: Line; word?: string }): string {
+  return withoutSecrets(at.text) === at.text ? `\`${word}\`` : 'a word';
+}
+
 /** Words as a shell splits them, without the quotes; ends at a comment. Null where a quote stays open. */
 function split(text: string): string[] | null {
   const words: string[] = [];
@@ -129,7 +141,9 @@ function split(text: string): string[] | null {
   let quote = '';
   for (let i = 0; i < text.length; i++) {
     const char = text[i] ?? '';
-    if (char === '\\' && quote !== "'" && i + 1 < text.length) {
+    const next = text[i + 1];
+    // Between double quotes a backslash stays one before anything but itself and the quote.
+    if (char === '\\' && next !== undefined && (quote === '' || (quote === '"' && /["\\]/.test(next)))) {
       word += text[++i] ?? '';
       inWord = true;
     } else if (quote !== '') {
@@ -142,7 +156,7 @@ function split(text: string): string[] | null {
       if (inWord) words.push(word);
       word = '';
       inWord = false;
-    } else if (char === '#' && !inWord) {
+    } else if (char === '#') {
       break;
     } else {
       word += char;
@@ -152,18 +166,4 @@ function split(text: string): string[] | null {
   if (quote !== '') return null;
   if (inWord) words.push(word);
   return words;
-}
-
-/** A value as Ansible reads it: a Python literal where it is one, else text. */
-function literal(text: string): unknown {
-  const quoted = /^(["'])(.*)\1$/.exec(text);
-  if (quoted) return quoted[2] ?? '';
-  if (text === 'True') return true;
-  if (text === 'False') return false;
-  const list = /^\[(.*)\]$/.exec(text);
-  if (list) {
-    const items = (list[1] ?? '').split(',').map((item) => item.trim());
-    return items.filter((item) => item !== '').map(literal);
-  }
-  return /^-?\d{1,15}$/.test(text) ? Number(text) : text;
 }

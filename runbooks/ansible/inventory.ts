@@ -33,14 +33,33 @@ export interface InventoryGroup {
   vars: Variables;
 }
 
+/** A variable with whose it is. */
+export interface Definition {
+  name: string;
+  owner: InventoryHost | InventoryGroup;
+  variable: Variable;
+}
+
 export interface Inventory {
   /** The file that it was read from. */
   file: string;
   hosts: Map<string, InventoryHost>;
   groups: Map<string, InventoryGroup>;
   /** Every variable that was set anywhere, also where a later line sets it again. */
-  definitions: (Variable & { name: string })[];
+  definitions: Definition[];
   notCarried: NotCarried[];
+}
+
+const VAULT = '$ANSIBLE_VAULT';
+
+/** Whether a file's text or a variable's value is ciphertext of ansible-vault. */
+export function isEncrypted(value: unknown): boolean {
+  return typeof value === 'string' && value.trimStart().startsWith(VAULT);
+}
+
+/** A value of YAML by its tag: one of `!vault` is ciphertext even where it does not look so, any other is as if it had no tag. */
+export function untagged({ tag, value }: { tag: string; value: unknown }): unknown {
+  return tag.startsWith('!vault') && !isEncrypted(value) ? `${VAULT};` : value;
 }
 
 export function emptyInventory({ file }: { file: string }): Inventory {
@@ -67,19 +86,9 @@ export function groupNamed({ inventory, name }: { inventory: Inventory; name: st
 }
 
 /** Sets a variable of a host or group, and remembers that this line did. */
-export function define({
-  inventory,
-  owner,
-  name,
-  variable,
-}: {
-  inventory: Inventory;
-  owner: { vars: Variables };
-  name: string;
-  variable: Variable;
-}): void {
+export function define({ inventory, owner, name, variable }: { inventory: Inventory } & Definition): void {
   owner.vars.set(name, variable);
-  inventory.definitions.push({ name, ...variable });
+  inventory.definitions.push({ name, owner, variable });
 }
 
 /** The hosts of a group and of all groups below it, in the inventory's order. */

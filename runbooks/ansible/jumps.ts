@@ -1,5 +1,6 @@
 /** Jump hosts from the ssh arguments of an inventory. */
 import { type NotCarried, type Variable } from './inventory';
+import { withoutSecrets } from './secrets';
 
 export interface ImportedHost {
   address?: string;
@@ -30,7 +31,7 @@ export function nameJumps({
       report({ file: origin.file, line: origin.line, text: origin.text, reason });
     };
     const { jump, rest } = jumpOf(args);
-    if (rest !== '') refuse(`the ssh arguments \`${rest}\` have no counterpart in a runbook`);
+    if (rest !== '') refuse(`the ssh arguments \`${withoutSecrets(rest)}\` have no counterpart in a runbook`);
     const entry = hosts[host];
     if (jump === undefined || !entry) continue;
     const match = /^(?:([a-z_][a-z0-9_-]{0,31})@)?([A-Za-z0-9.-]{1,255})(?::(\d{1,5}))?$/.exec(jump);
@@ -43,6 +44,10 @@ export function nameJumps({
     const via = known ?? address.slice(0, 64);
     // Ansible applies an argument of [all:vars] to the jump host as well, where it can only be meant for the others.
     if (via === host) continue;
+    if (entry.via !== undefined && entry.via !== via) {
+      refuse(`${host} jumps through ${entry.via} already, as ssh takes the first: the jump \`${jump}\` is left out`);
+      continue;
+    }
     hosts[host] = { ...entry, via };
     if (known === undefined) {
       hosts[via] = {
@@ -50,7 +55,12 @@ export function nameJumps({
         ...(port !== undefined && port !== '22' && { port: Number(port) }),
         ...(user !== undefined && user !== 'root' && { admin_user: user }),
       };
-    } else if (user !== undefined && hosts[known]?.admin_user === undefined) {
+      continue;
+    }
+    if (port !== undefined && Number(port) !== (hosts[known]?.port ?? 22)) {
+      refuse(`the jump host ${known} is reached at port ${port} here and has another port of its own, which stays`);
+    }
+    if (user !== undefined && hosts[known]?.admin_user === undefined) {
       hosts[known] = { ...hosts[known], ...(user !== 'root' && { admin_user: user }) };
     } else if (user !== undefined && user !== hosts[known]?.admin_user) {
       refuse(`the jump host ${known} is used as \`${user}\` here and has another user of its own, which stays`);

@@ -31,7 +31,6 @@ export function sourcesOf({
 }): ImportedSource[] {
   const at = { file: host.file, line: host.line, text: host.name };
   const switched = KINDS.filter(({ kind }) => value.truth(`${kind}_backup_source`));
-  const paths = value.list('backup_source_path', 'backup_source_paths');
   if (!isSource) {
     for (const { kind } of switched) {
       const { file, line, text } = value.origin(`${kind}_backup_source`) ?? at;
@@ -39,30 +38,52 @@ export function sourcesOf({
     }
     return [];
   }
-  const exclude = value.list('backup_source_exclude');
-  const more = exclude.length > 0 ? { exclude } : {};
-  const snapshot = value.text('backup_source_snapshot') ?? 'none';
-  const sources = [
-    ...switched.map(({ kind, usual }) => {
-      const path = value.text(`${kind}_backup_source_path`);
-      const { file, line, text } = value.origin(`${kind}_backup_source`) ?? at;
-      if (path === undefined) {
-        report({
-          file,
-          line,
-          text,
-          reason: `the inventory does not say where the data of ${host.name} lies: ${usual} is assumed, check it`,
-        });
-      }
-      return { host: host.name, path: path ?? usual, snapshot: kind, ...more };
-    }),
-    ...paths.map((path) => ({ host: host.name, path, snapshot, ...more })),
-  ];
-  if (sources.length === 0) {
+  const paths = value.list('backup_source_path', 'backup_source_paths');
+  if (switched.length === 0 && paths.length === 0) {
     report({
       ...at,
       reason: 'is a backup source, but no kind is switched on and no path is given: add its sources by hand',
     });
+    return [];
   }
-  return sources;
+  const exclude = value.list('backup_source_exclude');
+  const more = exclude.length > 0 ? { exclude } : {};
+  const ofKinds = switched.flatMap(({ kind, usual }) => {
+    const name = `${kind}_backup_source_path`;
+    const path = value.text(name);
+    const stated = value.origin(name)?.value ?? '';
+    const { file, line, text } = value.origin(`${kind}_backup_source`) ?? at;
+    if (path === undefined && stated !== '') {
+      report({ file, line, text, reason: `the ${kind} source of ${host.name} is not carried, as its path is not` });
+      return [];
+    }
+    if (path === undefined) {
+      const reason = `the inventory does not say where the data of ${host.name} lies: ${usual} is assumed, check it`;
+      report({ file, line, text, reason });
+    }
+    return { host: host.name, path: path ?? usual, snapshot: kind, ...more };
+  });
+  return [...ofKinds, ...ofPaths({ host, value, paths, report }).map((source) => ({ ...source, ...more }))];
+}
+
+/** Sources of paths that no kind goes with. */
+function ofPaths({
+  host,
+  value,
+  paths,
+  report,
+}: {
+  host: InventoryHost;
+  value: Values;
+  paths: string[];
+  report: (entry: NotCarried) => void;
+}): ImportedSource[] {
+  if (paths.length === 0) return [];
+  const snapshot = value.text('backup_source_snapshot');
+  if (snapshot === undefined) {
+    const { file, line, text } = value.origin('backup_source_path', 'backup_source_paths') ?? { ...host, text: '' };
+    const reason = `snapshot none is assumed for the paths of ${host.name}, a live copy that is not of one instant: no \`backup_source_snapshot\` is known`;
+    report({ file, line, text, reason });
+  }
+  return paths.map((path) => ({ host: host.name, path, snapshot: snapshot ?? 'none' }));
 }

@@ -6,11 +6,14 @@ import {
   emptyInventory,
   groupNamed,
   hostNamed,
+  isEncrypted,
+  untagged,
   type Inventory,
   type NotCarried,
   type Variables,
 } from './inventory';
 import { expandRange } from './ranges';
+import { withoutSecrets } from './secrets';
 
 type Place = string[];
 
@@ -27,12 +30,12 @@ interface Reading {
  * @throws RunbookError where the text is no YAML at all
  */
 export function readYaml({ text, file }: { text: string; file: string }): Inventory {
-  const document = readDocument({ text, foreignTags: true });
+  const document = readDocument({ text, foreignTag: untagged });
   if (document.value === undefined) {
     throw new RunbookError({ issues: document.issues.map((issue) => ({ file, ...issue, path: '' })) });
   }
   const reading: Reading = { inventory: emptyInventory({ file }), document, file, lines: text.split('\n') };
-  for (const { line, message } of document.issues) drop({ reading, line, reason: message });
+  tellIssues(reading);
   for (const [name, group] of mapAt({ reading, value: document.value, path: [], what: 'an inventory' }))
     readGroup({ reading, name, group, path: [name] });
   return reading.inventory;
@@ -43,13 +46,13 @@ export function readVariables({ text, file }: { text: string; file: string }): {
   vars: Variables;
   notCarried: NotCarried[];
 } {
-  if (text.startsWith('$ANSIBLE_VAULT')) {
+  if (isEncrypted(text)) {
     const reason = 'is encrypted by ansible-vault: nothing of it is carried, and secrets never stand in a runbook';
     return { vars: new Map(), notCarried: [{ file, line: 1, text: '$ANSIBLE_VAULT', reason }] };
   }
-  const document = readDocument({ text, foreignTags: true });
+  const document = readDocument({ text, foreignTag: untagged });
   const reading: Reading = { inventory: emptyInventory({ file }), document, file, lines: text.split('\n') };
-  for (const { line, message } of document.issues) drop({ reading, line, reason: message });
+  tellIssues(reading);
   return { vars: variables({ reading, value: document.value, path: [] }), notCarried: reading.inventory.notCarried };
 }
 
@@ -124,6 +127,15 @@ function variables({ reading, value, path }: { reading: Reading; value: unknown;
   );
 }
 
+/** What is wrong with the YAML itself. Of the line only the name: it may be the middle of a secret that is many lines long. */
+function tellIssues({ document, file, lines, inventory }: Reading): void {
+  for (const { line, message } of document.issues) {
+    const [name = ''] = /^\s*[\w.-]+:/.exec(lines[line - 1] ?? '') ?? [];
+    const all = document.value === undefined ? ': nothing of the file is carried' : '';
+    inventory.notCarried.push({ file, line, text: name.trim(), reason: `${message}${all}` });
+  }
+}
+
 function drop({ reading, line, reason }: { reading: Reading; line: number; reason: string }): void {
   reading.inventory.notCarried.push({ file: reading.file, line, text: lineText({ reading, line }), reason });
 }
@@ -147,6 +159,10 @@ function mapAt({
   if (value === undefined || value === null) return [];
   if (typeof value === 'object' && !Array.isArray(value)) return Object.entries(value);
   const { line } = reading.document.locate({ path, key: true });
-  drop({ reading, line, reason: `${what} is a map (\`name:\` on a line of its own); here is ${describe(value)}` });
+  drop({
+    reading,
+    line,
+    reason: `${what} is a map (\`name:\` on a line of its own); here is ${describe(typeof value === 'string' ? withoutSecrets(value) : value)}`,
+  });
   return [];
 }

@@ -75,12 +75,13 @@ test('import ansible lists what it does not carry over, by line, and writes no f
   const inventory = join(folder, 'hosts');
   writeFileSync(
     inventory,
-    '[backup_sources]\napp-1 lvm_backup_source=False backup_snapshot_storage=0 colour=red\n\n[backup_target]\ntarget-1\n',
+    '[backup_sources]\napp-1 lvm_backup_source=False backup_snapshot_storage=0 colour=red ansible_password=s3cr3t\n\n[backup_target]\ntarget-1\n',
   );
   const output = join(folder, 'resurgo.yaml');
   const ran = await resurgo('import', 'ansible', inventory, '-o', output);
   expect(ran.code).toBe(0);
-  expect(ran.stderr).toMatch(/hosts:2: .*`colour`/);
+  expect(ran.stderr).toMatch(/hosts:2: .*`colour`, `ansible_password`/);
+  expect(ran.stderr).not.toContain('s3cr3t');
   expect(readFileSync(output, 'utf8')).toContain('app-1');
   expect((await resurgo('import', 'ansible', inventory, '-o', output)).code).toBe(2);
 });

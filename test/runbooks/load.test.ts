@@ -338,6 +338,21 @@ describe('bad input', () => {
     expect(issuesOf(text).message).toMatch(message);
   });
 
+  it.each([
+    ['a login in a URL', 'webhook: "https://eva:hunter2@hook.example/x"', 'https://[redacted]@hook.example/x'],
+    ['a password that is no part of a URL', 'ping: "https://eva:hunter2/ @@hook.example"', 'https://[redacted]@hook'],
+    [
+      'a login that the end is cut off from',
+      `webhook: "https://eva:hunter2${'x'.repeat(60)}@a.example"`,
+      'https://[redacted]@a',
+    ],
+    ['a secret itself', 'webhook: "https://a.example/x", secret: hunter2', 'found a text'],
+  ])('never shows %s', (_, notify, shown) => {
+    const error = issuesOf(`${GOOD}    notify: [{ ${notify} }]\n`);
+    expect(error.message).toContain(shown);
+    expect(JSON.stringify([error.message, error.issues])).not.toContain('hunter2');
+  });
+
   it('escapes what a terminal would act on', () => {
     const { message } = issuesOf('version: 1\nhosts: { "a\\e[31m\\u202e\\x9b": { "x\\a": 1 } }\n');
     expect(message).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]/);
