@@ -1,5 +1,5 @@
 /** Enrolment and the rotation of keys on real hosts: a store and a source, each in a box of its own. */
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ensureNextKey, loadDirectorKeys } from '../../../hosts/director-keys';
@@ -89,7 +89,8 @@ groups:
     test('one that was cut off goes on with the key that it has spread', async () => {
       await cutBeforePromotion();
       const { publicKey: next } = await ensureNextKey({ stateDir });
-      expect(await rotate()).toEqual({ rotated: ['app-1', 'target'], failed: [], leftOut: [] });
+      const takenUp = statSync(key('director.next')).mtime;
+      expect(await rotate()).toEqual({ rotated: ['app-1', 'target'], failed: [], leftOut: [], takenUp });
       expect(await loginKey()).toBe(next);
       expect(lines.filter((line) => line.includes('added the new key'))).toEqual([]);
       expect(app.authorizedKeys()).toContain(next);
@@ -147,6 +148,109 @@ groups:
       expect((await enroll({ hosts: ['target'] })).failed).toMatchObject([{ error: { code: 'exists' } }]);
     }, 60_000);
 
+    describe('after one that did not reach a host', () => {
+      let first: string;
+      let second: string;
+      let mark: string;
+      let there: () => Promise<void>;
+
+      const only = async (host: BoxHost): Promise<void> => {
+        expect(host.read('etc/resurgo/director.keys')).toBe(`${await loginKey()}\n`);
+      };
+
+      // Another machine stands in the target's place for the time of a rotation.
+      beforeEach(async () => {
+        first = await loginKey();
+        const known = await KnownHosts.open({ stateDir });
+        const host = hostRef({ runbook, host: 'target' });
+        const pinned = [...known.keysOf(host)];
+        await known.pin({ host, keys: pinned.map(({ type }) => ({ type, base64: 'AAAA' })) });
+        there = () => known.pin({ host, keys: pinned });
+        expect(await rotate()).toMatchObject({ rotated: ['app-1'], failed: [{ host: 'target' }] });
+        second = await loginKey();
+        mark = readFileSync(key('rotation'), 'utf8');
+      }, 30_000);
+
+      test('the next makes a fresh key all the same, so that one which has leaked since goes', async () => {
+        expect(await rotate()).toMatchObject({ rotated: ['app-1'], failed: [{ host: 'target' }], takenUp: undefined });
+        expect([first, second]).not.toContain(await loginKey());
+        await only(app);
+        expect(target.read('etc/resurgo/director.keys')).toBe(`${first}\n`);
+        await there();
+        const third = await loginKey();
+        expect(await rotate()).toMatchObject({ rotated: ['app-1', 'target'], failed: [] });
+        expect(await loginKey()).not.toBe(third);
+        for (const host of [app, target]) await only(host);
+        expect(existsSync(key('rotation'))).toBe(false);
+      }, 60_000);
+
+      const put = (name: string, content: string | Buffer): void => {
+        writeFileSync(key(name), content);
+      };
+      interface Cut {
+        /** The former key's file, the fresh one's, and the mark that tells of the latter. */
+        former: Buffer;
+        fresh: Buffer;
+        marked: string;
+      }
+      test.each<[string, (cut: Cut) => void, takenUp: boolean]>([
+        [
+          'before its key was on every host',
+          ({ former, fresh }) => {
+            put('director', former);
+            put('director.next', fresh);
+            put('rotation', mark);
+          },
+          true,
+        ],
+        [
+          'before its key was the director’s own',
+          ({ former, fresh, marked }) => {
+            put('director', former);
+            put('director.next', fresh);
+            put('rotation', marked);
+          },
+          true,
+        ],
+        [
+          'there, and has lost its key',
+          ({ former, marked }) => {
+            put('director', former);
+            put('rotation', marked);
+          },
+          false,
+        ],
+        [
+          'before the former key was gone',
+          ({ marked }) => {
+            put('rotation', marked);
+          },
+          false,
+        ],
+      ])(
+        'the next that is cut off %s is taken up, and the host that comes back is this director’s',
+        async (_, cut, taken) => {
+          const former = readFileSync(key('director'));
+          await rotate();
+          const third = await loginKey();
+          cut({ former, fresh: readFileSync(key('director')), marked: readFileSync(key('rotation'), 'utf8') });
+          app.sh(`printf '%s\\n' '${second}' '${third}' >/etc/resurgo/director.keys`);
+          await there();
+          const old = target.read('etc/resurgo/director.keys');
+          expect(old).toBe(`${first}\n`);
+          expect((await enroll({ hosts: ['target'] })).failed).toEqual([]);
+          target.sh(`printf %s '${old}' >/etc/resurgo/director.keys`);
+          const { takenUp, ...result } = await rotate();
+          expect(result).toEqual({ rotated: ['app-1', 'target'], failed: [], leftOut: [] });
+          expect([first, second, ...(taken ? [] : [third])]).not.toContain(await loginKey());
+          expect(takenUp === undefined).toBe(!taken);
+          for (const host of [app, target]) await only(host);
+          expect(existsSync(key('rotation'))).toBe(false);
+        },
+        60_000,
+      );
+    });
+
     test('a host that another director has taken over stays that one’s, and the others get the new key', async () => {
       const other = newState();
       expect((await enroll({ stateDir: other, hosts: ['app-1'], takeOver: true })).failed).toEqual([]);
@@ -169,7 +273,7 @@ groups:
       const keys = [...known.keysOf(host)];
       await known.unpin({ host });
       app.sh('mv /usr/local/lib/resurgo /usr/local/lib/aside');
-      expect(await rotate()).toEqual({ rotated: ['target'], failed: [], leftOut: ['app-1'] });
+      expect(await rotate()).toEqual({ rotated: ['target'], failed: [], leftOut: ['app-1'], takenUp: undefined });
       expect(lines.join('\n')).toMatch(/app-1: left out: .*may let the old key in.*resurgo enroll app-1/);
       // Pinned too, as by the enrolment of a host behind it.
       await known.pin({ host, keys });
