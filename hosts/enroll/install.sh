@@ -1,8 +1,10 @@
 #!/bin/sh
 # Installs or updates everything that docs/hostkit.md names, from a tar.gz on stdin. Run by the administrator's root; safe to repeat
-# and to cut off anywhere: each file is replaced by renaming, the keys come last. Prints `change WHAT` and `boot-sweep HOW`.
+# and to cut off anywhere: each file is replaced by renaming, the keys come last. Prints `change WHAT` and `boot-sweep HOW`. $1: the
+# unprivileged user that the director logs in as.
 set -eu
 umask 077
+user=$1
 LC_ALL=C
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export LC_ALL PATH
@@ -52,44 +54,44 @@ own() {
 }
 
 make_user() {
-  entry=$(awk -F: '$1 == "resurgo" { print $3 ":" $6 }' /etc/passwd)
+  entry=$(awk -F: -v name="$user" '$1 == name { print $3 ":" $6 }' /etc/passwd)
   case $entry in
     '')
       if command -v useradd >/dev/null 2>&1; then
-        useradd --system --user-group --home-dir $var/home --no-create-home --shell /bin/sh resurgo
+        useradd --system --user-group --home-dir $var/home --no-create-home --shell /bin/sh "$user"
       elif command -v adduser >/dev/null 2>&1; then
-        addgroup -S resurgo 2>/dev/null || :
-        adduser -S -D -H -h $var/home -s /bin/sh -G resurgo resurgo
+        addgroup -S "$user" 2>/dev/null || :
+        adduser -S -D -H -h $var/home -s /bin/sh -G "$user" "$user"
       else
         id=$(awk -F: 'BEGIN { id = 990 } { used[$3] = 1 } END { while (id in used) id--; print id }' /etc/passwd /etc/group)
-        echo "resurgo:x:$id:" >>/etc/group
-        echo "resurgo:x:$id:$id::$var/home:/bin/sh" >>/etc/passwd
-        echo 'resurgo:*:19000:0:99999:7:::' >>/etc/shadow
+        echo "$user:x:$id:" >>/etc/group
+        echo "$user:x:$id:$id::$var/home:/bin/sh" >>/etc/passwd
+        echo "$user:*:19000:0:99999:7:::" >>/etc/shadow
       fi
-      echo 'change user resurgo'
+      echo "change user $user"
       ;;
     0:*)
-      echo 'a user resurgo with id 0 exists; remove it first' >&2
+      echo "the user $user has the id 0: name another in the runbook (\`user\`)" >&2
       exit 1
       ;;
     *:$var/home) ;;
     *)
-      echo "a user resurgo that is not ours exists (home ${entry#*:}); remove or rename it first" >&2
+      echo "a user $user that is not ours exists (home ${entry#*:}); remove or rename it, or name another in the runbook (\`user\`)" >&2
       exit 1
       ;;
   esac
   # Not locked with `!`: sshd without PAM would refuse its key then (S26).
-  [ "$(awk -F: '$1 == "resurgo" { print $2 }' /etc/shadow)" = '*' ] || set_password_field
+  [ "$(awk -F: -v name="$user" '$1 == name { print $2 }' /etc/shadow)" = '*' ] || set_password_field
 }
 
 # By the system's own tool where there is one; else by renaming, so that a power cut leaves one whole file.
 set_password_field() {
   if command -v usermod >/dev/null 2>&1; then
-    usermod --password '*' resurgo
+    usermod --password '*' "$user"
     return
   fi
   cp -p /etc/shadow /etc/shadow.resurgo-new
-  awk -F: 'BEGIN { OFS = ":" } $1 == "resurgo" { $2 = "*" } { print }' /etc/shadow >/etc/shadow.resurgo-new
+  awk -F: -v name="$user" 'BEGIN { OFS = ":" } $1 == name { $2 = "*" } { print }' /etc/shadow >/etc/shadow.resurgo-new
   [ "$(wc -l </etc/shadow.resurgo-new)" = "$(wc -l </etc/shadow)" ]
   mv -f /etc/shadow.resurgo-new /etc/shadow
 }

@@ -79,17 +79,19 @@ if [ -f /etc/rc.local ] && grep -q ' # resurgo$' /etc/rc.local; then
   chmod 0755 /etc/rc.local.resurgo-new
   mv -f /etc/rc.local.resurgo-new /etc/rc.local
 fi
-if grep -q '^resurgo:' /etc/passwd; then
+# Whatever the runbook calls it by now: whose home lies here was made by the enrolment.
+user=$(awk -F: -v home="$var/home" '$6 == home && $3 != 0 { print $1; exit }' /etc/passwd)
+if [ -n "$user" ]; then
   # Connections that still stand as this user.
-  pids=$(ps -o pid= -u resurgo 2>/dev/null) || pids=
+  pids=$(ps -o pid= -u "$user" 2>/dev/null) || pids=
   for pid in $pids; do kill -9 "$pid" 2>/dev/null || :; done
   if command -v userdel >/dev/null 2>&1; then
-    userdel resurgo 2>/dev/null || userdel -f resurgo
+    userdel "$user" 2>/dev/null || userdel -f "$user"
   elif command -v deluser >/dev/null 2>&1; then
-    deluser resurgo
+    deluser "$user"
   else
     for file in passwd shadow group; do
-      grep -v '^resurgo:' "/etc/$file" >"/etc/$file.resurgo-new" || :
+      grep -v "^$user:" "/etc/$file" >"/etc/$file.resurgo-new" || :
       cat "/etc/$file.resurgo-new" >"/etc/$file"
       rm -f "/etc/$file.resurgo-new"
     done

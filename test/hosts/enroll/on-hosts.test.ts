@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { ensureNextKey, loadDirectorKeys } from '../../../hosts/director-keys';
 import { enrollHosts, type EnrollOptions } from '../../../hosts/enroll/enroll';
 import { rotateKeys, type RotateResult } from '../../../hosts/enroll/rotate';
+import { unenrollHost } from '../../../hosts/enroll/unenroll';
 import { KnownHosts } from '../../../hosts/known-hosts';
 import { hostRef } from '../../../hosts/refs';
 import { SshHosts } from '../../../hosts/ssh-hosts';
@@ -283,6 +284,39 @@ groups:
       expect(failed).toMatchObject([{ host: 'app-1', error: { code: 'not-enrolled' } }]);
     }, 60_000);
   });
+
+  test('the user is the one that the runbook names, and one of another name is not left beside it', async () => {
+    const named = (user: string): Runbook => {
+      const { hosts, ...rest } = runbook;
+      const host = hosts['app-1'];
+      if (host === undefined) throw new Error('no app-1');
+      return { ...rest, hosts: { ...hosts, 'app-1': { ...host, user } } };
+    };
+    const users = () => app.sh('awk -F: \'$6 == "/var/lib/resurgo/home" { print $1 }\' /etc/passwd').stdout;
+    const login = { admin: app.admin(), adminKnownHosts: app.known };
+    await begin();
+    for (const dryRun of [true, false]) {
+      const { failed } = await enroll({ hosts: ['app-1'], runbook: named('rescuer'), dryRun });
+      expect(failed).toMatchObject([{ error: { code: 'enrolment', step: 'survey' } }]);
+      expect(failed[0]?.error.message).toMatch(
+        /enrolled with the user resurgo.*nothing was changed.*resurgo unenroll app-1/,
+      );
+    }
+    // Undone by the runbook that names the other already.
+    await unenrollHost({ stateDir, runbook: named('rescuer'), host: 'app-1', ...login });
+    expect(users()).toBe('');
+    const { enrolled, failed } = await enroll({ hosts: ['app-1'], runbook: named('rescuer') });
+    expect(failed).toEqual([]);
+    expect(enrolled[0]?.changes).toContain('user rescuer');
+    expect(users()).toBe('rescuer\n');
+    expect((await enroll({ hosts: ['app-1'], runbook: named('rescuer'), dryRun: true })).enrolled).toMatchObject([
+      { changes: [] },
+    ]);
+    await unenrollHost({ stateDir, runbook: named('rescuer'), host: 'app-1', ...login });
+    const { failed: kept } = await enroll({ hosts: ['app-1'], runbook: named('nobody') });
+    expect(kept[0]?.error.message).toMatch(/a user nobody that is not ours exists \(home/);
+    expect(app.sh('id -u nobody').stdout).not.toBe('');
+  }, 60_000);
 
   describe('what has come to stand on a host', () => {
     beforeAll(begin, 30_000);
