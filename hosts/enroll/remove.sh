@@ -82,9 +82,14 @@ fi
 # Whatever the runbook calls it by now: whose home lies here was made by the enrolment.
 user=$(awk -F: -v home="$var/home" '$6 == home && $3 != 0 { print $1; exit }' /etc/passwd)
 if [ -n "$user" ]; then
-  # Connections that still stand as this user.
+  # Connections that still stand as this user. The number alone is not it: 999 is PostgreSQL's in many a container.
   pids=$(ps -o pid= -u "$user" 2>/dev/null) || pids=
-  for pid in $pids; do kill -9 "$pid" 2>/dev/null || :; done
+  for pid in $pids; do
+    for space in pid mnt; do
+      [ "$(readlink "/proc/$pid/ns/$space")" = "$(readlink "/proc/$$/ns/$space")" ] || continue 2
+    done
+    kill -9 "$pid" 2>/dev/null || :
+  done
   if command -v userdel >/dev/null 2>&1; then
     userdel "$user" 2>/dev/null || userdel -f "$user"
   elif command -v deluser >/dev/null 2>&1; then
