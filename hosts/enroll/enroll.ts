@@ -57,7 +57,7 @@ export interface Enrolled {
 export interface EnrollResult {
   enrolled: Enrolled[];
   failed: { host: string; error: Error }[];
-  /** Hosts enrolled before that must be updated, as they do not know one enrolled now: its (new) identity, or it as a host behind them. */
+  /** Hosts enrolled before that must be updated, as they do not know one of these: its (new) identity, or it as a host behind them. */
   toUpdate: string[];
 }
 
@@ -113,15 +113,16 @@ export async function enrollHosts(options: EnrollOptions): Promise<EnrollResult>
       visited.push(...(await collect(host, () => visit(job, host))));
       options.signal?.throwIfAborted();
     }
-    if (options.dryRun !== true) await job.identities.save();
     const enrolled: Enrolled[] = [];
     // A jump must be there before what lies behind it can prove itself.
     for (const wave of waves(runbook, visited)) {
       enrolled.push(...(await Promise.all(wave.map((at) => collect(at.host, () => install(job, at))))).flat());
     }
+    // Not before: cut off in between, the next call still sees which are new, and names who must hear of them.
+    if (options.dryRun !== true) await job.identities.save();
     enrolled.sort((one, other) => hosts.indexOf(one.host) - hosts.indexOf(other.host));
-    const renewed = visited.filter(({ renews }) => renews).map(({ host }) => host);
-    const news = enrolled.map(({ host }) => host).filter((host) => renewed.includes(host));
+    // Also where the rest has failed: the identity stands by then, and no later call finds it new.
+    const news = visited.filter(({ renews }) => renews).map(({ host }) => host);
     return { enrolled, failed, toUpdate: stale({ job, news, hosts }) };
   } finally {
     for (const { shell } of visited) shell.close();

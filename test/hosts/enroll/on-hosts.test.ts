@@ -350,6 +350,16 @@ groups:
       60_000,
     );
 
+    test('whom a new identity makes out of date is said by the call that made it, though the rest of it failed', async () => {
+      app.sh('chmod 0640 /etc/resurgo/host.key; : >/etc/sudoers');
+      const { failed, toUpdate } = await enroll({ hosts: ['app-1'] });
+      app.sh("echo '@includedir /etc/sudoers.d' >/etc/sudoers");
+      expect(failed).toMatchObject([{ host: 'app-1', error: { step: 'install' } }]);
+      expect(toUpdate).toEqual(['target']);
+      expect(await enroll()).toMatchObject({ toUpdate: [], failed: [] });
+      expect(target.read('etc/resurgo/peers')).toContain(identity());
+    }, 60_000);
+
     test.each([
       ['a private half that root alone can read', 'host.key', 'chmod 0400'],
       ['a public half that is another’s', 'host.key.pub', 'echo ssh-ed25519 AAAAother >>$1 && chown nobody'],
