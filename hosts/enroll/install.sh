@@ -138,10 +138,16 @@ put_configuration() {
   put "$work/etc/director.keys" 0600 $etc/director.keys
 }
 
-# The folders that a restore beside the data may write below: root's alone, since what lies there may be anybody's secret.
+# The folders that a restore beside the data may write below: root's alone, since what lies there may be anybody's secret. Those that
+# were not there are noted, so that remove.sh can tell them from the administrator's own.
 make_restore_folders() {
   while IFS= read -r folder; do
     if [ -z "$folder" ] || [ -d "$folder" ]; then continue; fi
+    missing=$folder
+    while [ -n "$missing" ] && [ ! -d "$missing" ]; do
+      printf '%s\n' "$missing" >>$var/made-folders
+      missing=${missing%/*}
+    done
     (umask 022 && mkdir -p -- "${folder%/*}/")
     mkdir -- "$folder"
     echo "change $folder"
@@ -156,6 +162,34 @@ put_sudoers() {
     echo '/etc/sudoers does not include /etc/sudoers.d; add the line "@includedir /etc/sudoers.d" by visudo' >&2
     exit 1
   }
+}
+
+# All lines of ours in rc.local end with ` # resurgo`, or hold ` # resurgo: ` and what remove.sh needs. An rc.local that its administrator
+# has switched off runs ours and nothing else.
+put_rc_local() {
+  rc=$(readlink -f /etc/rc.local)
+  ours="/bin/sh $lib/sweep-boot # resurgo" switch=''
+  if [ ! -f "$rc" ] || grep -q ' # resurgo: made by enrolment' "$rc"; then
+    ours="$ours: made by enrolment"
+    [ -f "$rc" ] || printf '#!/bin/sh\n' >"$rc"
+    mode=0755
+  else
+    mode=$(stat -c %a "$rc")
+    off=$(sed -n 's/.* # resurgo: switched off, mode \([0-7]*\).*/\1/p' "$rc")
+    [ -x "$rc" ] || off=$mode
+    if [ -n "$off" ]; then
+      switch="exit 0 # resurgo: switched off, mode $off; take this line out to run the rest too"
+      mode=0755
+    fi
+  fi
+  sed '/ # resurgo$/d; / # resurgo: /d' "$rc" >"$work/rc.theirs"
+  {
+    sed -n '1{/^#!/p;}' "$work/rc.theirs"
+    printf '%s\n' "$ours"
+    [ -z "$switch" ] || printf '%s\n' "$switch"
+    sed '1{/^#!/d;}' "$work/rc.theirs"
+  } >"$work/rc"
+  put "$work/rc" "$mode" "$rc"
 }
 
 put_boot_sweep() {
@@ -186,13 +220,7 @@ UNIT
     put "$work/cron" 0644 /etc/cron.d/resurgo
     echo 'boot-sweep cron'
   else
-    [ -f /etc/rc.local ] || printf '#!/bin/sh\n' >/etc/rc.local
-    grep -Fq "$lib/sweep-boot" /etc/rc.local || {
-      awk -v line="/bin/sh $lib/sweep-boot # resurgo" 'NR == 1 && !/^#!/ { print line; done = 1 } { print } NR == 1 && !done { print line }' \
-        /etc/rc.local >"$work/rc"
-      put "$work/rc" 0755 /etc/rc.local
-    }
-    chmod 0755 /etc/rc.local
+    put_rc_local
     echo 'boot-sweep rc.local'
   fi
 }

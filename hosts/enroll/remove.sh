@@ -74,10 +74,15 @@ if [ -f /etc/systemd/system/resurgo-sweep.service ]; then
   [ ! -d /run/systemd/system ] || systemctl daemon-reload
 fi
 rm -f /etc/local.d/resurgo.start /etc/cron.d/resurgo
-if [ -f /etc/rc.local ] && grep -q ' # resurgo$' /etc/rc.local; then
-  sed '/ # resurgo$/d' /etc/rc.local >/etc/rc.local.resurgo-new
-  chmod 0755 /etc/rc.local.resurgo-new
-  mv -f /etc/rc.local.resurgo-new /etc/rc.local
+rc=$(readlink -f /etc/rc.local) || rc=
+if [ -f "$rc" ] && grep -q ' # resurgo' "$rc"; then
+  mode=$(sed -n 's/.* # resurgo: switched off, mode \([0-7]*\).*/\1/p' "$rc")
+  made=$(grep -c ' # resurgo: made by enrolment' "$rc") || :
+  sed '/ # resurgo$/d; / # resurgo: /d' "$rc" >"$rc.resurgo-new"
+  chmod "${mode:-$(stat -c %a "$rc")}" "$rc.resurgo-new"
+  mv -f "$rc.resurgo-new" "$rc"
+  # The administrator may have added to it since.
+  if [ "$made" != 0 ] && ! grep -qv '^#!/bin/sh$' "$rc"; then rm -f "$rc"; fi
 fi
 # Whatever the runbook calls it by now: whose home lies here was made by the enrolment.
 user=$(awk -F: -v home="$var/home" '$6 == home && $3 != 0 { print $1; exit }' /etc/passwd)
@@ -103,6 +108,10 @@ if [ -n "$user" ]; then
   fi
 fi
 rm -rf -- "$RESURGO_LIB" /etc/resurgo
+if [ -r $var/made-folders ]; then
+  # The deepest first; what holds anything stays.
+  sort -r $var/made-folders | while IFS= read -r folder; do rmdir -- "$folder" 2>/dev/null || :; done
+fi
 empty_own $var
 empty_own /run/resurgo
 echo 'removed'

@@ -50,8 +50,8 @@ describeAsRoot('enrolment on hosts', () => {
     runbook = parseRunbook({
       text: `version: 1
 hosts:
-  app-1: { address: 127.0.0.1, port: ${app.port} }
-  target: { address: 127.0.0.1, port: ${target.port} }
+  app-1: { address: 127.0.0.1, port: ${app.port}, restore_to: [] }
+  target: { address: 127.0.0.1, port: ${target.port}, restore_to: [] }
 stores: { main: { host: target, kind: hardlink, place: /var/lib/store } }
 groups:
   portal: { sources: [{ host: app-1, path: /var/lib/data, name: data, snapshot: none }], target: main }
@@ -317,6 +317,81 @@ groups:
     expect(kept[0]?.error.message).toMatch(/a user nobody that is not ours exists \(home/);
     expect(app.sh('id -u nobody').stdout).not.toBe('');
   }, 60_000);
+
+  describe('what was on the host before', () => {
+    const login = () => ({ admin: app.admin(), adminKnownHosts: app.known });
+    const unenroll = (): Promise<void> => unenrollHost({ stateDir, runbook, host: 'app-1', ...login() });
+    /** Its mode and content; '' where there is none. */
+    const rcLocal = (): string =>
+      app.sh('[ ! -e /etc/rc.local ] || { stat -c %a /etc/rc.local; cat /etc/rc.local; }').stdout;
+    const again = async (): Promise<void> => {
+      const { enrolled, failed } = await enroll({ hosts: ['app-1'] });
+      expect(failed).toEqual([]);
+      expect(enrolled).toMatchObject([{ changes: [], bootSweep: 'rc.local' }]);
+    };
+    /** What a boot would run, with the sweep itself told and not done. */
+    const boot = (): string =>
+      app.sh("sed 's|^/bin/sh .*/sweep-boot|echo swept|' /etc/rc.local >/run/rc; [ ! -x /etc/rc.local ] || sh /run/rc")
+        .stdout;
+
+    beforeAll(async () => {
+      await begin();
+      await unenroll();
+      // Neither systemd nor OpenRC nor cron: the sweep at boot is rc.local's.
+      app.sh('mv /etc/cron.d /etc/cron.aside');
+    }, 30_000);
+    afterAll(() => {
+      app.sh('mv /etc/cron.aside /etc/cron.d');
+    });
+
+    test.each([
+      ['runs', '0750', '#!/bin/sh -e\necho theirs\n', 'swept\ntheirs\n'],
+      ['runs, without a first line', '0755', 'echo theirs\n', 'swept\ntheirs\n'],
+      ['its administrator has switched off', '0640', '#!/bin/sh\necho theirs\n', 'swept\n'],
+    ])(
+      'an rc.local that %s goes on as it was, and is as before after the end',
+      async (_, mode, text, ran) => {
+        app.sh(`printf '${text.replaceAll('\n', '\\n')}' >/etc/rc.local; chmod ${mode} /etc/rc.local`);
+        const before = rcLocal();
+        expect((await enroll({ hosts: ['app-1'] })).failed).toEqual([]);
+        expect(boot()).toBe(ran);
+        await again();
+        await unenroll();
+        expect(rcLocal()).toBe(before);
+        app.sh('rm /etc/rc.local');
+      },
+      60_000,
+    );
+
+    test('an rc.local that was not there goes again, unless somebody has added to it', async () => {
+      for (const added of ['', 'echo theirs\n']) {
+        expect((await enroll({ hosts: ['app-1'] })).failed).toEqual([]);
+        app.sh(`printf '${added.replaceAll('\n', '\\n')}' >>/etc/rc.local`);
+        expect(boot()).toBe(`swept\n${added === '' ? '' : 'theirs\n'}`);
+        await again();
+        await unenroll();
+        expect(rcLocal()).toBe(added === '' ? '' : `755\n#!/bin/sh\n${added}`);
+      }
+      app.sh('rm /etc/rc.local');
+    }, 60_000);
+
+    test('of the folders for restores those that enrolment made go with it, if they are empty', async () => {
+      const folders = ['made/deep', 'made/full', 'theirs'];
+      const host = runbook.hosts['app-1'];
+      if (host === undefined) throw new Error('no app-1');
+      const wide = { ...runbook.hosts, 'app-1': { ...host, restoreTo: folders.map((each) => `/var/lib/${each}`) } };
+      app.sh('mkdir /var/lib/theirs');
+      expect((await enroll({ hosts: ['app-1'], runbook: { ...runbook, hosts: wide } })).failed).toEqual([]);
+      app.sh('cd /var/lib; [ -d made/deep ]; echo x >made/full/restored');
+      // A later enrolment has not forgotten which it made.
+      expect((await enroll({ hosts: ['app-1'] })).failed).toEqual([]);
+      await unenroll();
+      expect(app.sh('cd /var/lib; find made theirs | sort').stdout).toBe(
+        'made\nmade/full\nmade/full/restored\ntheirs\n',
+      );
+      app.sh('rm -r /var/lib/made /var/lib/theirs /etc/rc.local 2>/dev/null || :');
+    }, 60_000);
+  });
 
   describe('what has come to stand on a host', () => {
     beforeAll(begin, 30_000);
