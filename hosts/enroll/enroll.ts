@@ -139,7 +139,8 @@ async function visit(job: Job, host: string): Promise<Visited> {
     knownHosts,
     seen: (place, key) => seen.set(place, [...(seen.get(place) ?? []), key]),
   });
-  const shell = await AdminShell.open({ host: adminRef({ runbook, host }), admin: await options.admin(host), trust });
+  const at = adminRef({ runbook, host });
+  const shell = await AdminShell.open({ verb: 'enroll', host: at, admin: await options.admin(host), trust });
   try {
     const tools = toolsOf({ runbook, host });
     const { user = 'resurgo' } = ref;
@@ -283,7 +284,7 @@ async function run(
   name: 'packages' | 'identity' | 'install',
   options: { args?: readonly string[]; stdin?: Uint8Array; timeoutMs?: number },
 ): Promise<string> {
-  const { stdout, stderr, exit } = await shell.root(await readScript(name), options);
+  const { stdout, stderr, exit } = await shell.root(await readScript(name), { step: name, ...options });
   if (exit !== 0) throw enrolmentError(host, name, stderr.trim() || `exit ${exit ?? 'unknown'}`);
   return stdout;
 }

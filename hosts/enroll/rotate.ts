@@ -194,9 +194,10 @@ async function replaceKeys(
     seen: (place, key) => seen.set(place, [...(seen.get(place) ?? []), key]),
   });
   const stdin = Buffer.from(pairs.map((pair) => `${pair.publicKey}\n`).join(''));
-  const shell = await AdminShell.open({ host: adminRef({ runbook, host }), admin: await admin(host), trust });
+  const at = adminRef({ runbook, host });
+  const shell = await AdminShell.open({ verb: 'keys rotate', host: at, admin: await admin(host), trust });
   try {
-    const output = await shell.root(await readScript('keys'), { args: own, stdin });
+    const output = await shell.root(await readScript('keys'), { step: 'keys', args: own, stdin });
     if (output.exit !== 0) throw refusal(job, host, output);
   } finally {
     shell.close();

@@ -43,7 +43,10 @@ export async function survey({
   /** What this host needs besides the tools of every host. */
   tools: readonly string[];
 }): Promise<Survey> {
-  const { stdout, stderr, exit } = await shell.root(await readScript('survey'), { args: [user, ...tools] });
+  const { stdout, stderr, exit } = await shell.root(await readScript('survey'), {
+    step: 'survey',
+    args: [user, ...tools],
+  });
   const facts = stdout.split('\n').map((line) => {
     const [, key = '', value = ''] = /^(\S+) ?(.*)$/.exec(line) ?? [];
     return { key, value };
