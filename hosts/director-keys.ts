@@ -3,7 +3,7 @@
  * signs manifests (S19). They are apart, so that each can be replaced or lost by itself. All 0600, made at the first enrolment.
  */
 import { createPrivateKey, createPublicKey, generateKeyPairSync, sign, verify } from 'node:crypto';
-import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { link, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { utils } from 'ssh2';
 import { hasCode, isMissing } from './files';
@@ -63,6 +63,11 @@ export async function ensureDirectorKeys({ stateDir }: { stateDir: string }): Pr
   await createOnce({ file: join(dir, 'jump'), make: () => newOpensshKey({ comment: 'resurgo-jump' }) });
   await createOnce({ file: join(dir, 'signing.pem'), make: newSigningKey });
   return loadDirectorKeys({ stateDir });
+}
+
+/** When `director.next` was made; undefined when there is none. */
+export async function nextKeyMade({ stateDir }: { stateDir: string }): Promise<Date | undefined> {
+  return (await stat(join(stateDir, 'keys', 'director.next')).catch(undefinedIfMissing))?.mtime;
 }
 
 /** Begins (or takes up) a rotation: makes `director.next` unless it is there. */

@@ -158,8 +158,11 @@ export class Lane {
   ): Promise<C | undefined> {
     const waitMs = refused === undefined ? OPEN_CHANNEL_MS : Math.min(Math.max(timeoutMs, 1), OPEN_CHANNEL_MS);
     let late = false;
+    let counted = true;
     connection.channels += 1;
     const leave = () => {
+      if (!counted) return;
+      counted = false;
       connection.channels -= 1;
       connection.lastUsedMs = Date.now();
     };
@@ -170,6 +173,8 @@ export class Lane {
           return;
         }
         late = true;
+        // The jump itself may go on trying for minutes: silent hosts would take all its room from those that answer.
+        leave();
         reject(refused(new Error(`no answer within ${waitMs} ms`)));
       }, waitMs);
       const done = (error: Error | undefined, channel: C) => {

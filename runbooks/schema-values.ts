@@ -33,6 +33,11 @@ export const user = text({
   shape: /^[a-z_][a-z0-9_-]{0,31}$/,
   expected: 'a user name of small letters, digits, `_` and `-`',
 });
+/** The hostkit's own form of it begins with a letter. */
+export const unprivilegedUser = text({
+  shape: /^(?!root$)[a-z][a-z0-9_-]{0,31}$/,
+  expected: 'the name of an unprivileged user, not root: small letters, digits, `_` and `-`, beginning with a letter',
+});
 export const address = text({
   shape: /^[A-Za-z0-9.:-]{1,255}$/,
   expected: 'a host name or an IP address, without user or port',

@@ -8,7 +8,11 @@ export const host = z
   .strictObject({
     address: v.address.optional().describe('Where ssh connects to. By default the name of the host.'),
     port: v.int({ min: 1, max: 65_535 }).default(22).describe('Port of its ssh server.'),
-    user: v.user.default('resurgo').describe('The unprivileged user that enrolment makes and the director works as.'),
+    user: v.unprivilegedUser
+      .default('resurgo')
+      .describe(
+        'The unprivileged user that enrolment makes and the director logs in as: one of its own, that nobody else uses.',
+      ),
     admin_user: v.user.default('root').describe("The administrator's own login there, used by `enroll` alone."),
     via: v.name.optional().describe('Name of another host in this file to jump through.'),
     labels: z.array(v.label).default([]).describe('Words to name several hosts by in `order` and `quiesce.hosts`.'),

@@ -72,7 +72,7 @@ export function registerEnroll(program: Command): void {
     .description("the director's keys")
     .addHelpText('after', '\nExample:\n  $ resurgo keys rotate')
     .command('rotate')
-    .description('replace the login key on every enrolled host; cut off anywhere, the next call goes on')
+    .description('replace the login key on every enrolled host by a new one; cut off anywhere, the next call goes on')
     .option('--key <file>', KEY_HELP)
     .option('--ask-password', "ask for the administrator's ssh password")
     .option('--ask-sudo', 'ask for the sudo password')
@@ -152,7 +152,7 @@ async function unenroll(context: CliContext, host: string, options: AdminOptions
 async function rotate(context: CliContext, options: AdminOptions): Promise<number> {
   const { runbook } = await context.runbook();
   const login = await loginOf(options);
-  const { rotated, failed, leftOut } = await rotateKeys({
+  const { rotated, failed, leftOut, takenUp } = await rotateKeys({
     stateDir: context.stateDir,
     runbook,
     admin: () => login,
@@ -163,7 +163,13 @@ async function rotate(context: CliContext, options: AdminOptions): Promise<numbe
   });
   const names = failed.map(({ host }) => host).join(', ');
   const aside = leftOut.length === 0 ? '' : `; not enrolled, so left out: ${leftOut.join(', ')}`;
-  const left = `not changed, so the old key may still be let in there: ${names}. Run \`resurgo keys rotate\` again when they can be reached; until then the director may be locked out there`;
+  const left = `not changed, so the old key may still be let in there: ${names}. Run \`resurgo keys rotate\` again when they can be reached; until then the director may be locked out there. Of a host that is gone for ever, remove the lines from known_hosts and identities in ${context.stateDir}`;
+  const older =
+    takenUp === undefined
+      ? []
+      : [
+          `the new key is that of a rotation which was cut off, made ${takenUp.toISOString()}: if it may have leaked since, run \`resurgo keys rotate\` once more`,
+        ];
   const done =
     failed.length === 0
       ? 'every enrolled host knows the new key, and only that'
@@ -174,8 +180,9 @@ async function rotate(context: CliContext, options: AdminOptions): Promise<numbe
       hosts: rotated,
       failed: failed.map(({ host, error }) => ({ host, message: error.message })),
       leftOut,
+      takenUp: takenUp?.toISOString() ?? null,
     },
-    text: [`${done}${aside}`, ...(failed.length === 0 ? [] : [left])].join('\n'),
+    text: [`${done}${aside}`, ...older, ...(failed.length === 0 ? [] : [left])].join('\n'),
   });
   for (const { error } of failed) context.out.warn(error.message);
   if (failed.length === 0) return EXIT.ok;

@@ -10,7 +10,7 @@
 
 verb_main() {
   set +e
-  sources='' covered='' units='' containers='' unprotected=''
+  sources='' covered='' units='' containers='' unprotected='' listed=$LF
   check_restore
   source_names "$arg_group"
   for name in $source_names; do check_source "$name"; done
@@ -18,6 +18,7 @@ verb_main() {
   config_each source '' check_covered
   check_file_systems
   check_containers
+  check_databases
   config_each unit "$arg_group" check_unit
   reply "\"problems\":[$group_problems],\"sources\":[$sources],\"containers\":[$containers],\"units\":[$units],\"unprotected\":[$unprotected]"
 }
@@ -156,26 +157,51 @@ check_file_systems() {
     case ${_fs_rest%% *} in ext[234] | xfs | btrfs | zfs | fuse.zfs | f2fs | jfs | reiserfs | nfs | nfs4 | cifs | fuse.glusterfs) ;; *) continue ;; esac
     unescape_mount "$_fs_point"
     case $unescaped in / | /boot | /boot/* | /run/* | /proc/* | /sys/* | /dev/* | /snap/* | /etc/* | /var/lib/docker | /var/lib/docker/* | /var/lib/resurgo | "$RESURGO_LIB") continue ;; esac
-    is_covered "$unescaped" || unprotected_add "file system at $unescaped (${_fs_rest%% *})"
+    is_covered "$unescaped" && continue
+    listed=$listed$unescaped$LF
+    unprotected_add "file system at $unescaped (${_fs_rest%% *})"
   done 7</proc/self/mountinfo
 }
 
 CHECK_FORMAT="{{.Id}}{{\"\\t\"}}{{.Name}}{{\"\\t\"}}{{.Config.Image}}{{\"\\t\"}}{{.State.Status}}{{\"\\t\"}}{{range \$k,\$v := .Config.Labels}}{{printf \"%q\" \$k}}={{printf \"%q\" \$v}} {{end}}{{range .Mounts}}{{\"\\n\"}}{{\"\\t\"}}{{.Type}}{{\"\\t\"}}{{.Destination}}{{\"\\t\"}}{{.Source}}{{end}}"
 
+# How many of those that don't run are looked at, the newest: each backup asks, and must not wait for what nobody has cleared away.
+CHECK_STOPPED=200
+
+# Only those that a freeze would pause are counted in the reply. What is not protected is told of all, whatever the group pauses.
 check_containers() {
   containers_scope "$arg_group"
-  command -v docker >/dev/null && [ "$scope" != none ] || return 0
+  command -v docker >/dev/null || return 0
   _kc_ids=$(docker_run 20 ps -q --no-trunc 2>/dev/null) || {
     engine_find || ! engine_absent || return 0
     unprotected_add 'docker does not answer: its containers are unknown'
     return 0
   }
-  [ -n "$_kc_ids" ] || return 0
-  _kc_text=$(docker_on 20 "$_kc_ids" inspect --type container --format "$CHECK_FORMAT" 2>/dev/null)
-  container_open='' in_scope=no container_mounts='' container_volumes=0 container_database=''
+  container_stopped=''
+  check_these "$_kc_ids"
+  # Apart, so that many of them hide none that runs.
+  container_stopped=' (stopped)'
+  _kc_ids=$(docker_run 20 ps -aq --no-trunc --filter status=exited --filter status=created --filter status=dead 2>/dev/null) || {
+    unprotected_add 'docker does not answer: its stopped containers are unknown'
+    return 0
+  }
+  # shellcheck disable=SC2086 # Words.
+  set -- $_kc_ids
+  if [ $# -gt $CHECK_STOPPED ]; then
+    unprotected_add "of $# stopped containers the oldest $(($# - CHECK_STOPPED)) were not looked at: remove those that nobody needs (docker container prune)"
+    _kc_ids=$(printf '%s\n' "$_kc_ids" | head -n $CHECK_STOPPED)
+  fi
+  check_these "$_kc_ids"
+}
+
+# check_these IDS
+check_these() {
+  [ -n "$1" ] || return 0
+  _kc_text=$(docker_on 20 "$1" inspect --type container --format "$CHECK_FORMAT" 2>/dev/null)
+  container_open='' container_own=yes container_mounts='' container_volumes=0 container_database=''
   while IFS= read -r _kc_line <&7; do
     case $_kc_line in
-      "$TAB"*) [ "$in_scope" != yes ] || check_mount "${_kc_line#"$TAB"}" ;;
+      "$TAB"*) [ "$container_own" = yes ] || check_mount "${_kc_line#"$TAB"}" ;;
       *)
         check_container_end
         check_container "$_kc_line"
@@ -192,19 +218,29 @@ check_container() {
   _kk_name=${_kk_rest%%"$TAB"*} _kk_rest=${_kk_rest#*"$TAB"}
   _kk_image=${_kk_rest%%"$TAB"*} _kk_rest=${_kk_rest#*"$TAB"}
   _kk_state=${_kk_rest%%"$TAB"*}
+  container_open='' container_mounts='' container_volumes=0 container_database=''
+  check_own "$_kk_image" " ${_kk_rest#*"$TAB"}"
+  [ "$container_own" = no ] || return 0
   container_in_scope "$_kk_image" "${_kk_rest#*"$TAB"}"
-  container_mounts='' container_volumes=0 container_database=''
-  [ "$in_scope" = yes ] || return 0
   _kk_name=${_kk_name#/}
   case ${_kk_image##*/} in
     postgres* | *postgis* | mysql* | mariadb* | percona* | mongo* | redis* | valkey* | elasticsearch* | opensearch* | solr* | influxdb* | cassandra* | couchdb* | neo4j* | clickhouse* | mssql* | timescale* | etcd*)
       container_database=${_kk_image##*/}
       ;;
   esac
+  [ "$in_scope$container_stopped" = yes ] || return 0
   json_quote "$_kk_name"
   container_open="{\"id\":\"$_kk_id\",\"name\":$json"
   json_quote "$_kk_image"
   container_open="$container_open,\"image\":$json,\"state\":\"$_kk_state\""
+}
+
+# check_own IMAGE TOKENS: sets container_own. Our engine's data is no data of the operator's; of other exempt containers it is.
+check_own() {
+  container_own=yes
+  case $1 in temporalio/* | */temporalio/*) return ;; esac
+  case $2 in *' "com.resurgo.engine"='* | *' "resurgo.engine"="true" '*) return ;; esac
+  container_own=no
 }
 
 check_mount() {
@@ -215,7 +251,14 @@ check_mount() {
   _km_real=$(readlink -f -- "$_km_from" 2>/dev/null)
   _km_in=false
   is_covered "${_km_real:-$_km_from}" && _km_in=true
-  [ "$_km_in" = true ] || unprotected_add "container $_kk_name: ${container_database:+database }$_km_type $_km_from (at $_km_to) lies in no source"
+  case $container_stopped$listed in
+    # Once is enough: those that were run and forgotten may be many.
+    ' '*"$LF${_km_real:-$_km_from}$LF"*) _km_in=true ;;
+  esac
+  [ "$_km_in" = true ] || {
+    listed=$listed${_km_real:-$_km_from}$LF
+    unprotected_add "container $_kk_name$container_stopped: ${container_database:+database }$_km_type $_km_from (at $_km_to) lies in no source"
+  }
   json_quote "$_km_from"
   container_mounts="$container_mounts${container_mounts:+,}{\"type\":\"$_km_type\",\"from\":$json"
   json_quote "$_km_to"
@@ -223,10 +266,24 @@ check_mount() {
 }
 
 check_container_end() {
+  [ -z "$container_database" ] || [ "$container_volumes" -gt 0 ] || unprotected_add "container $_kk_name$container_stopped: database $container_database keeps its data in the container itself"
   [ -n "$container_open" ] || return 0
-  [ -z "$container_database" ] || [ "$container_volumes" -gt 0 ] || unprotected_add "container $_kk_name: database $container_database keeps its data in the container itself"
   containers="$containers${containers:+,}$container_open,\"database\":\"$container_database\",\"mounts\":[$container_mounts]}"
   container_open=''
+}
+
+# Databases of the host itself, where the distributions put their data.
+check_databases() {
+  for _kd_at in mysql mariadb postgresql pgsql mongodb mongo redis valkey influxdb elasticsearch opensearch cassandra couchdb neo4j \
+    clickhouse etcd ldap; do
+    _kd_real=$(readlink -f -- "/var/lib/$_kd_at" 2>/dev/null)
+    [ -d "$_kd_real" ] || continue
+    case $listed in *"$LF$_kd_real$LF"*) continue ;; esac
+    is_covered "$_kd_real" && continue
+    # A source of one cluster below it may be all that there is.
+    case $LF$covered in *"$LF$_kd_real/"*) continue ;; esac
+    [ -z "$(timeout 5 find "$_kd_real" -xdev -type f -print -quit 2>/dev/null)" ] || unprotected_add "database files in /var/lib/$_kd_at lie in no source"
+  done
 }
 
 check_unit() {

@@ -13,11 +13,25 @@ export interface AdminLogin {
 }
 
 export interface AdminOptions {
+  /** What it is for: the command, as errors name it. */
+  verb: 'enroll' | 'unenroll' | 'keys rotate';
   /** Address, port and the administrator's user; `via` is dialled with the same login. */
   host: HostRef;
   admin: AdminLogin;
   /** The pinned keys of a place on the way, or who decides. */
   trust: (host: HostRef) => { pinned: readonly PublicKey[]; decide?: (key: PublicKey) => Promise<boolean> };
+  /** For each connection on the way, in ms. Default 20,000. */
+  connectTimeoutMs?: number;
+}
+
+/** A script for root, or what is asked of the login beforehand. */
+interface Run {
+  /** As errors name it. */
+  step: string;
+  args?: readonly string[];
+  stdin?: Uint8Array;
+  /** Default 60,000. */
+  timeoutMs?: number;
 }
 
 export interface ScriptOutput {
@@ -35,28 +49,31 @@ const OUTPUT_BYTES = 1024 * 1024;
 export class AdminShell {
   private constructor(
     private readonly clients: readonly Client[],
-    private readonly name: string,
+    private readonly at: { host: string; verb: AdminOptions['verb'] },
     private readonly sudo: string[],
     private readonly password: string | undefined,
   ) {}
 
   /** Logs in, by way of the jumps, and finds out how to become root. @throws HostError */
-  static async open({ host, admin, trust }: AdminOptions): Promise<AdminShell> {
+  static async open(options: AdminOptions): Promise<AdminShell> {
+    const { verb, host, admin } = options;
     const clients: Client[] = [];
     try {
-      await connect({ host, admin, trust }, clients);
-      const as = (sudo: string[], password?: string) => new AdminShell(clients, host.name, sudo, password);
+      await connect(options, clients);
+      const at = { host: host.name, verb };
+      const as = (sudo: string[], password?: string) => new AdminShell(clients, at, sudo, password);
       const plain = as([]);
-      if ((await plain.exec('id -u')).stdout.trim() === '0') return plain;
-      if ((await plain.exec('sudo -k -n true')).exit === 0) return as(['sudo', '-n', '--']);
+      if ((await plain.exec('id -u', { step: 'login' })).stdout.trim() === '0') return plain;
+      if ((await plain.exec('sudo -k -n true', { step: 'sudo' })).exit === 0) return as(['sudo', '-n', '--']);
       const withPassword = as(['sudo', '-k', '-S', '-p', "''", '--'], admin.sudoPassword ?? '');
-      if (admin.sudoPassword !== undefined && (await withPassword.root('exit 0', {})).exit === 0) return withPassword;
+      if (admin.sudoPassword !== undefined && (await withPassword.root('exit 0', { step: 'sudo' })).exit === 0)
+        return withPassword;
       const message =
         admin.sudoPassword === undefined
           ? `${host.user ?? ''} is not root and sudo asks for a password (or is missing)`
           : `sudo refused the password of ${host.user ?? ''}`;
-      const next = 'log in as root, or give the sudo password, and run `resurgo enroll HOST` again';
-      throw new HostError({ host: host.name, verb: 'enroll', step: 'sudo', code: 'sudo-refused', message, next });
+      const next = `log in as root (\`admin_user\` in the runbook), or give the right sudo password with --ask-sudo: run \`resurgo ${verb}\` again`;
+      throw new HostError({ ...at, step: 'sudo', code: 'sudo-refused', message, next });
     } catch (error) {
       for (const client of clients) client.destroy();
       throw error;
@@ -64,10 +81,7 @@ export class AdminShell {
   }
 
   /** Runs a script as root with `sh -c`; its arguments and stdin are given. */
-  root(
-    script: string,
-    options: { args?: readonly string[]; stdin?: Uint8Array; timeoutMs?: number },
-  ): Promise<ScriptOutput> {
+  root(script: string, options: Run): Promise<ScriptOutput> {
     const words = [...this.sudo, '/bin/sh', '-c', quote(script), 'resurgo-enroll', ...(options.args ?? []).map(quote)];
     const password = this.password === undefined ? [] : [Buffer.from(`${this.password}\n`)];
     return this.exec(words.join(' '), {
@@ -80,48 +94,55 @@ export class AdminShell {
     for (const client of [...this.clients].reverse()) client.end();
   }
 
-  private exec(command: string, options: { stdin?: Uint8Array; timeoutMs?: number } = {}): Promise<ScriptOutput> {
-    const { stdin, timeoutMs = 60_000 } = options;
+  private exec(command: string, { step, stdin, timeoutMs = 60_000 }: Run): Promise<ScriptOutput> {
+    const at = { ...this.at, step };
     const client = this.clients.at(-1);
     if (client === undefined) throw new Error('not connected');
     const output = new Promise<ScriptOutput>((resolve, reject) => {
       client.exec(command, (error: Error | undefined, channel: ClientChannel) => {
         if (error === undefined) collect(channel, stdin, resolve);
-        else reject(new HostError({ ...this.at(), code: 'connection-lost', message: error.message, cause: error }));
+        else reject(new HostError({ ...at, code: 'connection-lost', message: error.message, cause: error }));
       });
     });
-    const late = () => new HostError({ ...this.at(), code: 'timeout', message: `no end within ${timeoutMs} ms` });
+    const late = () => new HostError({ ...at, code: 'timeout', message: `no end within ${timeoutMs} ms` });
     const giveUp = () => {
       client.destroy();
     };
     return bounded(output, { timeoutMs, late, giveUp });
   }
+}
 
-  private at() {
-    return { host: this.name, verb: 'enroll' };
+async function connect(options: AdminOptions, clients: Client[]): Promise<Client> {
+  const { verb, host, admin, trust, connectTimeoutMs: timeoutMs = CONNECT_MS } = options;
+  const jump = host.via === undefined ? undefined : await connect({ ...options, host: host.via }, clients);
+  try {
+    const sock = jump === undefined ? undefined : await forward(jump, host, timeoutMs);
+    const how = { timeoutMs, keepaliveMs: 15_000, sock, whenRefused: REFUSED, ...trust(host) };
+    const client = await dial({ host, login: admin.login, ...how });
+    client.on('error', () => undefined);
+    clients.push(client);
+    return client;
+  } catch (error) {
+    if (!(error instanceof HostError)) throw error;
+    const { code, reason, next, retryable, detail } = error;
+    const at = { host: host.name, verb, step: 'connect' };
+    throw new HostError({ ...at, code, message: reason, next, retryable, detail, cause: error });
   }
 }
 
-async function connect({ host, admin, trust }: AdminOptions, clients: Client[]): Promise<Client> {
-  const jump = host.via === undefined ? undefined : await connect({ host: host.via, admin, trust }, clients);
-  const sock = jump === undefined ? undefined : await forward(jump, host);
-  const how = { timeoutMs: CONNECT_MS, keepaliveMs: 15_000, sock, whenRefused: REFUSED, ...trust(host) };
-  const client = await dial({ host, login: admin.login, ...how });
-  client.on('error', () => undefined);
-  clients.push(client);
-  return client;
-}
-
-function forward(jump: Client, host: HostRef): Promise<ClientChannel> {
-  return new Promise((resolve, reject) => {
+/** A jump goes on trying a silent host for minutes: the wait has an end of its own. Who asked closes the jump's connection then. */
+function forward(jump: Client, host: HostRef, timeoutMs: number): Promise<ClientChannel> {
+  const failure = (why: string, cause?: unknown) => {
+    const message = `through ${host.via?.name ?? 'the jump'}: ${why}`;
+    return new HostError({ host: host.name, verb: 'connect', code: 'unreachable', message, cause });
+  };
+  const opened = new Promise<ClientChannel>((resolve, reject) => {
     jump.forwardOut('127.0.0.1', 0, host.address, host.port ?? 22, (error, channel) => {
       if (error === undefined) resolve(channel);
-      else {
-        const message = `through ${host.via?.name ?? 'the jump'}: ${error.message}`;
-        reject(new HostError({ host: host.name, verb: 'connect', code: 'unreachable', message, cause: error }));
-      }
+      else reject(failure(error.message, error));
     });
   });
+  return bounded(opened, { timeoutMs, late: () => failure(`no answer within ${timeoutMs} ms`) });
 }
 
 function collect(channel: ClientChannel, stdin: Uint8Array | undefined, done: (output: ScriptOutput) => void): void {

@@ -103,12 +103,14 @@ export function peersFile(identities: ReadonlyMap<string, string>): string {
   return lines.map(([name, key]) => `${name} namespaces="resurgo-grant" ${key}\n`).join('') || '# no peers\n';
 }
 
-/** The sudoers fragment: one command without arguments, one kept variable (S26). */
-export const SUDOERS = `# Written by \`resurgo enroll\`.
+/** The sudoers fragment: one command without arguments for this user, one kept variable (S26). */
+export function sudoers({ user }: { user: string }): string {
+  return `# Written by \`resurgo enroll\`.
 Defaults!/usr/local/lib/resurgo/hostkit env_keep += "RESURGO_GRANT"
 Defaults!/usr/local/lib/resurgo/hostkit !requiretty
-resurgo ALL=(root) NOPASSWD: /usr/local/lib/resurgo/hostkit ""
+${user} ALL=(root) NOPASSWD: /usr/local/lib/resurgo/hostkit ""
 `;
+}
 
 /** The jump's key file: it may forward to the hosts behind this one, and do nothing else. Empty when none is. */
 export function jumpFile({ runbook, host, jumpKey }: { runbook: Runbook; host: string; jumpKey: string }): string {

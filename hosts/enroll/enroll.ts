@@ -13,13 +13,13 @@ import type { Probe } from '../replies';
 import { SshHosts } from '../ssh-hosts';
 import { probe } from '../verbs/reading';
 import { AdminShell, type AdminLogin } from './admin';
-import { hostConfig, jumpFile, peersFile, peersOf, SUDOERS } from './config';
+import { peersOf } from './config';
+import { hostFiles, payload } from './host-files';
 import { readHostkit, readScript, type HostkitTree } from './hostkit-tree';
 import { Identities } from './identities';
 import { bare, ownKeys, rotationUnderWay } from './rotation';
-import { keptIdentity, planned, type Files } from './planned';
+import { keptIdentity, planned } from './planned';
 import { survey, type Survey } from './survey';
-import { packTarGz } from './tar';
 import { installCommand, packagesFor, toolsOf } from './tools';
 import { trustIn, type TrustOptions } from './trust';
 
@@ -57,7 +57,7 @@ export interface Enrolled {
 export interface EnrollResult {
   enrolled: Enrolled[];
   failed: { host: string; error: Error }[];
-  /** Hosts enrolled before that must be updated, as they do not know one enrolled now: its (new) identity, or it as a host behind them. */
+  /** Hosts enrolled before that must be updated, as they do not know one of these: its (new) identity, or it as a host behind them. */
   toUpdate: string[];
 }
 
@@ -113,15 +113,16 @@ export async function enrollHosts(options: EnrollOptions): Promise<EnrollResult>
       visited.push(...(await collect(host, () => visit(job, host))));
       options.signal?.throwIfAborted();
     }
-    if (options.dryRun !== true) await job.identities.save();
     const enrolled: Enrolled[] = [];
     // A jump must be there before what lies behind it can prove itself.
     for (const wave of waves(runbook, visited)) {
       enrolled.push(...(await Promise.all(wave.map((at) => collect(at.host, () => install(job, at))))).flat());
     }
+    // Not before: cut off in between, the next call still sees which are new, and names who must hear of them.
+    if (options.dryRun !== true) await job.identities.save();
     enrolled.sort((one, other) => hosts.indexOf(one.host) - hosts.indexOf(other.host));
-    const renewed = visited.filter(({ renews }) => renews).map(({ host }) => host);
-    const news = enrolled.map(({ host }) => host).filter((host) => renewed.includes(host));
+    // Also where the rest has failed: the identity stands by then, and no later call finds it new.
+    const news = visited.filter(({ renews }) => renews).map(({ host }) => host);
     return { enrolled, failed, toUpdate: stale({ job, news, hosts }) };
   } finally {
     for (const { shell } of visited) shell.close();
@@ -138,17 +139,20 @@ async function visit(job: Job, host: string): Promise<Visited> {
     knownHosts,
     seen: (place, key) => seen.set(place, [...(seen.get(place) ?? []), key]),
   });
-  const shell = await AdminShell.open({ host: adminRef({ runbook, host }), admin: await options.admin(host), trust });
+  const at = adminRef({ runbook, host });
+  const shell = await AdminShell.open({ verb: 'enroll', host: at, admin: await options.admin(host), trust });
   try {
     const tools = toolsOf({ runbook, host });
-    let found = await survey({ shell, host, tools });
+    const { user = 'resurgo' } = ref;
+    let found = await survey({ shell, host, user, tools });
     refuseLinks(host, found);
     refuseForeign(job, host, found);
+    refuseOtherUser(host, user, found);
     if (found.missing.length > 0 && installPackages === true && dryRun !== true) {
       const packages = packagesFor(found);
       say(job, host, `installs ${packages.join(' ')}`);
       await run(shell, host, 'packages', { args: [found.manager, ...packages], timeoutMs: INSTALL_MS });
-      found = await survey({ shell, host, tools });
+      found = await survey({ shell, host, user, tools });
     }
     if (found.missing.length > 0 && dryRun !== true) {
       const next = `run there: ${installCommand(found)}; or run \`resurgo enroll HOST --install-packages\``;
@@ -196,9 +200,9 @@ function waves(runbook: Runbook, visited: readonly Visited[]): Visited[][] {
 }
 
 async function install(job: Job, { host, shell, found, seen, changes: before }: Visited): Promise<Enrolled> {
-  const { options, keys, knownHosts, hostkit } = job;
+  const { options, keys, knownHosts, identities, hostkit } = job;
   const { runbook, dryRun } = options;
-  const files = filesFor(job, host);
+  const files = hostFiles({ runbook, host, keys, identities });
   const ref = hostRef({ runbook, host });
   const hostKey = [...([...seen].find(([place]) => place.name === host)?.[1] ?? knownHosts.keysOf(ref))];
   const fingerprints = hostKey.map(fingerprint).join(', ');
@@ -211,19 +215,8 @@ async function install(job: Job, { host, shell, found, seen, changes: before }: 
       probe: undefined,
     };
   }
-  const version = Buffer.from(`${hostkit.version} ${hostkit.hash}\n`);
-  const text = (path: string, content: string) => ({ path, mode: 0o600, content: Buffer.from(content) });
-  const stdin = packTarGz([
-    ...hostkit.files.map((file) => ({ ...file, path: `hostkit/${file.path}` })),
-    { path: 'hostkit/VERSION', mode: 0o644, content: version },
-    text('etc/host.conf', files.config),
-    text('etc/director.keys', files.directorKeys),
-    text('etc/peers', files.peers),
-    text('etc/restore-to', (runbook.hosts[host]?.restoreTo ?? []).map((path) => `${path}\n`).join('')),
-    text('sudoers', SUDOERS),
-    text('jump', jumpFile({ runbook, host, jumpKey: keys.jump.publicKey })),
-  ]);
-  const output = await run(shell, host, 'install', { stdin, timeoutMs: INSTALL_MS });
+  const stdin = payload({ files, hostkit });
+  const output = await run(shell, host, 'install', { args: [files.user], stdin, timeoutMs: INSTALL_MS });
   const changes = [...before, ...changesIn(output)];
   const bootSweep = /^boot-sweep (.*)$/m.exec(output)?.[1] ?? '';
   for (const [place, pins] of seen) await knownHosts.pin({ host: place, keys: pins });
@@ -248,20 +241,6 @@ async function confirmEnrolled({ keys, knownHosts, hostkit }: Job, host: HostRef
   }
 }
 
-function filesFor({ options: { runbook }, keys, identities }: Job, host: string): Files {
-  const known = new Map<string, string>();
-  for (const peer of peersOf({ runbook, host })) {
-    const key = identities.of(hostRef({ runbook, host: peer }));
-    if (key !== undefined) known.set(peer, key);
-  }
-  const directors = [keys.director, ...(keys.directorNext === undefined ? [] : [keys.directorNext])];
-  return {
-    config: hostConfig({ runbook, host, signerHex: keys.signing.publicHex }),
-    directorKeys: directors.map((pair) => `${pair.publicKey}\n`).join(''),
-    peers: peersFile(known),
-  };
-}
-
 /** What root reads and runs lies in folders of its own; where a link leads, others may own. It is not dropped: what it leads to may be in use. */
 function refuseLinks(host: string, { links }: Survey): void {
   if (links.length === 0) return;
@@ -278,6 +257,14 @@ function refuseForeign({ own, options }: Job, host: string, found: Survey): void
   const next = 'unenrol it from there (`resurgo unenroll HOST`), or take it over with --take-over';
   const message = `another director is enrolled here (its key: ${foreign.join(', ')})`;
   throw new HostError({ host, verb: 'enroll', step: 'survey', code: 'exists', message, next });
+}
+
+/** The former user would go on letting the director in. */
+function refuseOtherUser(host: string, user: string, { otherUser }: Survey): void {
+  if (otherUser === undefined) return;
+  const next = `unenrol it first (\`resurgo unenroll HOST\`), or write \`user: ${otherUser}\` in the runbook`;
+  const message = `it was enrolled with the user ${otherUser}, and the runbook names ${user}; nothing was changed`;
+  throw new HostError({ host, verb: 'enroll', step: 'survey', code: 'enrolment', message, next });
 }
 
 function stale({ job, news, hosts }: { job: Job; news: readonly string[]; hosts: readonly string[] }): string[] {
@@ -297,7 +284,7 @@ async function run(
   name: 'packages' | 'identity' | 'install',
   options: { args?: readonly string[]; stdin?: Uint8Array; timeoutMs?: number },
 ): Promise<string> {
-  const { stdout, stderr, exit } = await shell.root(await readScript(name), options);
+  const { stdout, stderr, exit } = await shell.root(await readScript(name), { step: name, ...options });
   if (exit !== 0) throw enrolmentError(host, name, stderr.trim() || `exit ${exit ?? 'unknown'}`);
   return stdout;
 }

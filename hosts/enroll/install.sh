@@ -1,8 +1,10 @@
 #!/bin/sh
 # Installs or updates everything that docs/hostkit.md names, from a tar.gz on stdin. Run by the administrator's root; safe to repeat
-# and to cut off anywhere: each file is replaced by renaming, the keys come last. Prints `change WHAT` and `boot-sweep HOW`.
+# and to cut off anywhere: each file is replaced by renaming, the keys come last. Prints `change WHAT` and `boot-sweep HOW`. $1: the
+# unprivileged user that the director logs in as.
 set -eu
 umask 077
+user=$1
 LC_ALL=C
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export LC_ALL PATH
@@ -52,44 +54,44 @@ own() {
 }
 
 make_user() {
-  entry=$(awk -F: '$1 == "resurgo" { print $3 ":" $6 }' /etc/passwd)
+  entry=$(awk -F: -v name="$user" '$1 == name { print $3 ":" $6 }' /etc/passwd)
   case $entry in
     '')
       if command -v useradd >/dev/null 2>&1; then
-        useradd --system --user-group --home-dir $var/home --no-create-home --shell /bin/sh resurgo
+        useradd --system --user-group --home-dir $var/home --no-create-home --shell /bin/sh "$user"
       elif command -v adduser >/dev/null 2>&1; then
-        addgroup -S resurgo 2>/dev/null || :
-        adduser -S -D -H -h $var/home -s /bin/sh -G resurgo resurgo
+        addgroup -S "$user" 2>/dev/null || :
+        adduser -S -D -H -h $var/home -s /bin/sh -G "$user" "$user"
       else
         id=$(awk -F: 'BEGIN { id = 990 } { used[$3] = 1 } END { while (id in used) id--; print id }' /etc/passwd /etc/group)
-        echo "resurgo:x:$id:" >>/etc/group
-        echo "resurgo:x:$id:$id::$var/home:/bin/sh" >>/etc/passwd
-        echo 'resurgo:*:19000:0:99999:7:::' >>/etc/shadow
+        echo "$user:x:$id:" >>/etc/group
+        echo "$user:x:$id:$id::$var/home:/bin/sh" >>/etc/passwd
+        echo "$user:*:19000:0:99999:7:::" >>/etc/shadow
       fi
-      echo 'change user resurgo'
+      echo "change user $user"
       ;;
     0:*)
-      echo 'a user resurgo with id 0 exists; remove it first' >&2
+      echo "the user $user has the id 0: name another in the runbook (\`user\`)" >&2
       exit 1
       ;;
     *:$var/home) ;;
     *)
-      echo "a user resurgo that is not ours exists (home ${entry#*:}); remove or rename it first" >&2
+      echo "a user $user that is not ours exists (home ${entry#*:}); remove or rename it, or name another in the runbook (\`user\`)" >&2
       exit 1
       ;;
   esac
   # Not locked with `!`: sshd without PAM would refuse its key then (S26).
-  [ "$(awk -F: '$1 == "resurgo" { print $2 }' /etc/shadow)" = '*' ] || set_password_field
+  [ "$(awk -F: -v name="$user" '$1 == name { print $2 }' /etc/shadow)" = '*' ] || set_password_field
 }
 
 # By the system's own tool where there is one; else by renaming, so that a power cut leaves one whole file.
 set_password_field() {
   if command -v usermod >/dev/null 2>&1; then
-    usermod --password '*' resurgo
+    usermod --password '*' "$user"
     return
   fi
   cp -p /etc/shadow /etc/shadow.resurgo-new
-  awk -F: 'BEGIN { OFS = ":" } $1 == "resurgo" { $2 = "*" } { print }' /etc/shadow >/etc/shadow.resurgo-new
+  awk -F: -v name="$user" 'BEGIN { OFS = ":" } $1 == name { $2 = "*" } { print }' /etc/shadow >/etc/shadow.resurgo-new
   [ "$(wc -l </etc/shadow.resurgo-new)" = "$(wc -l </etc/shadow)" ]
   mv -f /etc/shadow.resurgo-new /etc/shadow
 }
@@ -136,10 +138,16 @@ put_configuration() {
   put "$work/etc/director.keys" 0600 $etc/director.keys
 }
 
-# The folders that a restore beside the data may write below: root's alone, since what lies there may be anybody's secret.
+# The folders that a restore beside the data may write below: root's alone, since what lies there may be anybody's secret. Those that
+# were not there are noted, so that remove.sh can tell them from the administrator's own.
 make_restore_folders() {
   while IFS= read -r folder; do
     if [ -z "$folder" ] || [ -d "$folder" ]; then continue; fi
+    missing=$folder
+    while [ -n "$missing" ] && [ ! -d "$missing" ]; do
+      printf '%s\n' "$missing" >>$var/made-folders
+      missing=${missing%/*}
+    done
     (umask 022 && mkdir -p -- "${folder%/*}/")
     mkdir -- "$folder"
     echo "change $folder"
@@ -154,6 +162,34 @@ put_sudoers() {
     echo '/etc/sudoers does not include /etc/sudoers.d; add the line "@includedir /etc/sudoers.d" by visudo' >&2
     exit 1
   }
+}
+
+# All lines of ours in rc.local end with ` # resurgo`, or hold ` # resurgo: ` and what remove.sh needs. An rc.local that its administrator
+# has switched off runs ours and nothing else.
+put_rc_local() {
+  rc=$(readlink -f /etc/rc.local)
+  ours="/bin/sh $lib/sweep-boot # resurgo" switch=''
+  if [ ! -f "$rc" ] || grep -q ' # resurgo: made by enrolment' "$rc"; then
+    ours="$ours: made by enrolment"
+    [ -f "$rc" ] || printf '#!/bin/sh\n' >"$rc"
+    mode=0755
+  else
+    mode=$(stat -c %a "$rc")
+    off=$(sed -n 's/.* # resurgo: switched off, mode \([0-7]*\).*/\1/p' "$rc")
+    [ -x "$rc" ] || off=$mode
+    if [ -n "$off" ]; then
+      switch="exit 0 # resurgo: switched off, mode $off; take this line out to run the rest too"
+      mode=0755
+    fi
+  fi
+  sed '/ # resurgo$/d; / # resurgo: /d' "$rc" >"$work/rc.theirs"
+  {
+    sed -n '1{/^#!/p;}' "$work/rc.theirs"
+    printf '%s\n' "$ours"
+    [ -z "$switch" ] || printf '%s\n' "$switch"
+    sed '1{/^#!/d;}' "$work/rc.theirs"
+  } >"$work/rc"
+  put "$work/rc" "$mode" "$rc"
 }
 
 put_boot_sweep() {
@@ -184,13 +220,7 @@ UNIT
     put "$work/cron" 0644 /etc/cron.d/resurgo
     echo 'boot-sweep cron'
   else
-    [ -f /etc/rc.local ] || printf '#!/bin/sh\n' >/etc/rc.local
-    grep -Fq "$lib/sweep-boot" /etc/rc.local || {
-      awk -v line="/bin/sh $lib/sweep-boot # resurgo" 'NR == 1 && !/^#!/ { print line; done = 1 } { print } NR == 1 && !done { print line }' \
-        /etc/rc.local >"$work/rc"
-      put "$work/rc" 0755 /etc/rc.local
-    }
-    chmod 0755 /etc/rc.local
+    put_rc_local
     echo 'boot-sweep rc.local'
   fi
 }

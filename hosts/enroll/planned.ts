@@ -1,15 +1,8 @@
 /** What an enrolment would change on a host: the words of a dry run. */
-import { SUDOERS } from './config';
+import type { HostFiles } from './host-files';
 import { sumOf, type HostkitTree } from './hostkit-tree';
 import { damagedParts, type Survey } from './survey';
 import { installCommand } from './tools';
-
-/** The files of a host that the runbook and this director's keys make. */
-export interface Files {
-  config: string;
-  directorKeys: string;
-  peers: string;
-}
 
 const IDENTITY = '/etc/resurgo/host.key';
 /** As `identity.sh` says it. */
@@ -20,13 +13,21 @@ export function keptIdentity({ identity, disclosed }: Survey): string | undefine
   return disclosed ? undefined : identity;
 }
 
-export function planned({ found, files, hostkit }: { found: Survey; files: Files; hostkit: HostkitTree }): string[] {
+export function planned({
+  found,
+  files,
+  hostkit,
+}: {
+  found: Survey;
+  files: HostFiles;
+  hostkit: HostkitTree;
+}): string[] {
   const differs = (file: string, text: string) => found.sums.get(file) !== sumOf(text);
   // Of a disclosed identity the public half goes too.
   const loose = found.loose.filter((path) => !found.disclosed || !path.startsWith(IDENTITY));
   return [
     ...(found.missing.length > 0 ? [`missing tools: ${found.missing.join(', ')} (${installCommand(found)})`] : []),
-    ...(found.user === undefined ? ['user resurgo'] : []),
+    ...(found.user === undefined ? [`user ${files.user}`] : []),
     ...(found.hash === hostkit.hash
       ? damagedParts({ found, hostkit }).map((part) => `/usr/local/lib/resurgo/${part} (not as installed)`)
       : [`hostkit ${found.version || 'none'} → ${hostkit.version}`]),
@@ -35,6 +36,6 @@ export function planned({ found, files, hostkit }: { found: Survey; files: Files
     ...(differs('host.conf', files.config) ? ['/etc/resurgo/host.conf'] : []),
     ...(differs('peers', files.peers) ? ['/etc/resurgo/peers'] : []),
     ...(differs('director.keys', files.directorKeys) ? ['/etc/resurgo/director.keys'] : []),
-    ...(differs('sudoers', SUDOERS) ? ['/etc/sudoers.d/resurgo'] : []),
+    ...(differs('sudoers', files.sudoers) ? ['/etc/sudoers.d/resurgo'] : []),
   ];
 }

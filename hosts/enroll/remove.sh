@@ -74,28 +74,44 @@ if [ -f /etc/systemd/system/resurgo-sweep.service ]; then
   [ ! -d /run/systemd/system ] || systemctl daemon-reload
 fi
 rm -f /etc/local.d/resurgo.start /etc/cron.d/resurgo
-if [ -f /etc/rc.local ] && grep -q ' # resurgo$' /etc/rc.local; then
-  sed '/ # resurgo$/d' /etc/rc.local >/etc/rc.local.resurgo-new
-  chmod 0755 /etc/rc.local.resurgo-new
-  mv -f /etc/rc.local.resurgo-new /etc/rc.local
+rc=$(readlink -f /etc/rc.local) || rc=
+if [ -f "$rc" ] && grep -q ' # resurgo' "$rc"; then
+  mode=$(sed -n 's/.* # resurgo: switched off, mode \([0-7]*\).*/\1/p' "$rc")
+  made=$(grep -c ' # resurgo: made by enrolment' "$rc") || :
+  sed '/ # resurgo$/d; / # resurgo: /d' "$rc" >"$rc.resurgo-new"
+  chmod "${mode:-$(stat -c %a "$rc")}" "$rc.resurgo-new"
+  mv -f "$rc.resurgo-new" "$rc"
+  # The administrator may have added to it since.
+  if [ "$made" != 0 ] && ! grep -qv '^#!/bin/sh$' "$rc"; then rm -f "$rc"; fi
 fi
-if grep -q '^resurgo:' /etc/passwd; then
-  # Connections that still stand as this user.
-  pids=$(ps -o pid= -u resurgo 2>/dev/null) || pids=
-  for pid in $pids; do kill -9 "$pid" 2>/dev/null || :; done
+# Whatever the runbook calls it by now: whose home lies here was made by the enrolment.
+user=$(awk -F: -v home="$var/home" '$6 == home && $3 != 0 { print $1; exit }' /etc/passwd)
+if [ -n "$user" ]; then
+  # Connections that still stand as this user. The number alone is not it: 999 is PostgreSQL's in many a container.
+  pids=$(ps -o pid= -u "$user" 2>/dev/null) || pids=
+  for pid in $pids; do
+    for space in pid mnt; do
+      [ "$(readlink "/proc/$pid/ns/$space")" = "$(readlink "/proc/$$/ns/$space")" ] || continue 2
+    done
+    kill -9 "$pid" 2>/dev/null || :
+  done
   if command -v userdel >/dev/null 2>&1; then
-    userdel resurgo 2>/dev/null || userdel -f resurgo
+    userdel "$user" 2>/dev/null || userdel -f "$user"
   elif command -v deluser >/dev/null 2>&1; then
-    deluser resurgo
+    deluser "$user"
   else
     for file in passwd shadow group; do
-      grep -v '^resurgo:' "/etc/$file" >"/etc/$file.resurgo-new" || :
+      grep -v "^$user:" "/etc/$file" >"/etc/$file.resurgo-new" || :
       cat "/etc/$file.resurgo-new" >"/etc/$file"
       rm -f "/etc/$file.resurgo-new"
     done
   fi
 fi
 rm -rf -- "$RESURGO_LIB" /etc/resurgo
+if [ -r $var/made-folders ]; then
+  # The deepest first; what holds anything stays.
+  sort -r $var/made-folders | while IFS= read -r folder; do rmdir -- "$folder" 2>/dev/null || :; done
+fi
 empty_own $var
 empty_own /run/resurgo
 echo 'removed'

@@ -1,10 +1,18 @@
 /**
  * Replaces the director's login key everywhere: the new one is added to every host, proven by logging in, made the director's
- * own, and only then the old one removed. Cut off at any point it is taken up by the next call.
+ * own, and only then the old one removed. Cut off before the new key is the director's own, the next call goes on with that key;
+ * after that each call makes a fresh one, so that a key which leaks while a host is away can always be replaced.
  */
 import { join } from 'node:path';
 import type { Runbook } from '../../runbooks/types';
-import { ensureNextKey, loadDirectorKeys, promoteNextKey, type DirectorKeys, type SshKeyPair } from '../director-keys';
+import {
+  ensureNextKey,
+  loadDirectorKeys,
+  nextKeyMade,
+  promoteNextKey,
+  type DirectorKeys,
+  type SshKeyPair,
+} from '../director-keys';
 import { HostError, isAway, type HostErrorCode } from '../errors';
 import type { HostRef } from '../hosts';
 import { KnownHosts, placeOf, type PublicKey } from '../known-hosts';
@@ -15,7 +23,7 @@ import { probe } from '../verbs/reading';
 import { AdminShell, type AdminLogin, type ScriptOutput } from './admin';
 import { readScript } from './hostkit-tree';
 import { Identities } from './identities';
-import { bare, markRotation, ownKeys, rotationUnderWay, unmarkRotation } from './rotation';
+import { bare, isSpread, markRotation, ownKeys, rotationUnderWay, unmarkRotation, type Rotation } from './rotation';
 import { trustIn } from './trust';
 
 export interface RotateOptions {
@@ -31,10 +39,12 @@ export interface RotateOptions {
 export interface RotateResult {
   /** These let the new key in, and only that. */
   rotated: string[];
-  /** These may still let the old key in; the next call goes on with them. */
+  /** These may still let an old key in; the next call gives them the key that is new then. */
   failed: { host: string; error: Error }[];
   /** Hosts of the runbook that this director has not enrolled, or not to the end. */
   leftOut: string[];
+  /** When the new key was made, if an earlier call did so and was cut off; undefined for a key of this call. */
+  takenUp: Date | undefined;
 }
 
 interface Job extends RotateOptions {
@@ -52,6 +62,7 @@ export async function rotateKeys(options: RotateOptions): Promise<RotateResult> 
   const { stateDir } = options;
   const job = { ...options, knownHosts: await KnownHosts.open({ stateDir }) };
   const { hosts, leftOut } = await enrolledHosts(job);
+  const takenUp = await nextKeyMade({ stateDir });
   const unreached = await spreadUnlessDone(job, hosts);
   if ((await loadDirectorKeys({ stateDir })).directorNext !== undefined) await promoteNextKey({ stateDir });
   const keys = await loadDirectorKeys({ stateDir });
@@ -62,7 +73,7 @@ export async function rotateKeys(options: RotateOptions): Promise<RotateResult> 
   const failed = [...unreached, ...(await publish(job, removal))];
   if (failed.length === 0) await unmarkRotation({ stateDir });
   const rotated = hosts.filter((name) => !failed.some(({ host }) => host === name));
-  return { rotated, failed, leftOut };
+  return { rotated, failed, leftOut, takenUp };
 }
 
 /** The codes of a host that is not the machine that was enrolled, or where no enrolment of this director's stands. */
@@ -71,29 +82,34 @@ const NOT_OURS: readonly HostErrorCode[] = ['host-key-changed', 'host-key-unknow
 const outOfReach = (error: Error): boolean =>
   isAway(error) || (error instanceof HostError && NOT_OURS.includes(error.code));
 
-/** Spreads the next key, unless an earlier call did and that key is still there to go on with. */
+/** Spreads the next key, unless an earlier call did and was cut off before it made that key the director's own. */
 async function spreadUnlessDone(job: Job, hosts: readonly string[]): Promise<RotateResult['failed']> {
   const { stateDir } = job;
   const keys = await loadDirectorKeys({ stateDir });
-  if ((await rotationUnderWay({ stateDir, keys })) !== undefined) return [];
-  await unmarkRotation({ stateDir });
-  return spreadNextKey(job, hosts);
+  const former = await rotationUnderWay({ stateDir, keys });
+  return isSpread(keys, former) ? [] : spreadNextKey(job, hosts, former);
 }
 
 /** Adds the new key to the hosts, and says from then on that it is the one that counts. Resolves to those that could not be reached. */
-async function spreadNextKey(job: Job, hosts: readonly string[]): Promise<RotateResult['failed']> {
+async function spreadNextKey(
+  job: Job,
+  hosts: readonly string[],
+  former: Rotation | undefined,
+): Promise<RotateResult['failed']> {
   const { stateDir } = job;
   const next = await ensureNextKey({ stateDir });
   const old = await loadDirectorKeys({ stateDir });
   const keys = { ...old, director: next };
   const pairs = [old.director, next];
-  const failed = await publish(job, { hosts, keys, pairs, own: ownKeys(old), text: 'added the new key' });
+  const failed = await publish(job, { hosts, keys, pairs, own: ownKeys(old, former), text: 'added the new key' });
   const blocking = failed.length === hosts.length ? failed : failed.filter(({ error }) => !outOfReach(error));
   const [first, ...others] = blocking.map(({ error }) => error);
   if (first !== undefined && others.length === 0) throw first;
   if (first !== undefined)
     throw new Error([first, ...others].map(({ message }) => message).join('\n'), { cause: first });
-  await markRotation({ stateDir, next: bare(next.publicKey), old: bare(old.director.publicKey) });
+  // Hosts that an earlier rotation did not reach have older keys: without these they would be taken for another director's.
+  const gone = new Set([bare(old.director.publicKey), ...(former?.old ?? [])]);
+  await markRotation({ stateDir, next: bare(next.publicKey), old: [...gone] });
   return failed;
 }
 
@@ -178,9 +194,10 @@ async function replaceKeys(
     seen: (place, key) => seen.set(place, [...(seen.get(place) ?? []), key]),
   });
   const stdin = Buffer.from(pairs.map((pair) => `${pair.publicKey}\n`).join(''));
-  const shell = await AdminShell.open({ host: adminRef({ runbook, host }), admin: await admin(host), trust });
+  const at = adminRef({ runbook, host });
+  const shell = await AdminShell.open({ verb: 'keys rotate', host: at, admin: await admin(host), trust });
   try {
-    const output = await shell.root(await readScript('keys'), { args: own, stdin });
+    const output = await shell.root(await readScript('keys'), { step: 'keys', args: own, stdin });
     if (output.exit !== 0) throw refusal(job, host, output);
   } finally {
     shell.close();

@@ -1,10 +1,12 @@
 #!/bin/sh
-# What an enrolment finds on a host; run by the administrator's root, changes nothing. One fact a line on stdout. The arguments name
-# tools that this host needs besides those that every host does.
+# What an enrolment finds on a host; run by the administrator's root, changes nothing. One fact a line on stdout. $1: the
+# unprivileged user that it is to have; the further arguments name tools that this host needs besides those that every host does.
 set -u
 LC_ALL=C
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export LC_ALL PATH
+user=$1
+shift
 
 echo "root $([ -O / ] && echo yes || echo no)"
 for tool in rsync sudo visudo getfattr setfattr getfacl flock setsid unshare gzip base64 awk od ssh-keygen timeout "$@"; do
@@ -20,8 +22,9 @@ for manager in apt-get dnf zypper apk; do
   fi
 done
 if [ -d /run/systemd/system ]; then echo 'init systemd'; else echo 'init other'; fi
-home=$(awk -F: '$1 == "resurgo" { print $3 ":" $6 }' /etc/passwd)
+home=$(awk -F: -v name="$user" '$1 == name { print $3 ":" $6 }' /etc/passwd)
 [ -z "$home" ] || echo "user $home"
+awk -F: -v name="$user" '$6 == "/var/lib/resurgo/home" && $1 != name { print "other-user " $1 }' /etc/passwd
 [ ! -r /usr/local/lib/resurgo/VERSION ] || echo "version $(head -n 1 /usr/local/lib/resurgo/VERSION)"
 for folder in /usr/local/lib/resurgo /etc/resurgo; do
   [ ! -h $folder ] || echo "link $folder → $(readlink $folder)"

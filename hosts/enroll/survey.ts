@@ -8,6 +8,8 @@ export interface Survey {
   manager: string;
   systemd: boolean;
   user: string | undefined;
+  /** The user of an earlier enrolment, where it had another name. */
+  otherUser: string | undefined;
   version: string;
   hash: string;
   /** Part of the installed hostkit → sha256 of what stands there, hex. */
@@ -31,14 +33,20 @@ export interface Survey {
 export async function survey({
   shell,
   host,
+  user,
   tools,
 }: {
   shell: AdminShell;
   host: string;
+  /** The unprivileged user that it is to have. */
+  user: string;
   /** What this host needs besides the tools of every host. */
   tools: readonly string[];
 }): Promise<Survey> {
-  const { stdout, stderr, exit } = await shell.root(await readScript('survey'), { args: tools });
+  const { stdout, stderr, exit } = await shell.root(await readScript('survey'), {
+    step: 'survey',
+    args: [user, ...tools],
+  });
   const facts = stdout.split('\n').map((line) => {
     const [, key = '', value = ''] = /^(\S+) ?(.*)$/.exec(line) ?? [];
     return { key, value };
@@ -57,6 +65,7 @@ export async function survey({
     manager: all('manager')[0] ?? '',
     systemd: all('init')[0] === 'systemd',
     user: all('user')[0],
+    otherUser: all('other-user')[0],
     version,
     hash,
     parts,

@@ -25,10 +25,14 @@ export async function unenrollHost(options: UnenrollOptions): Promise<void> {
   const { stateDir, runbook, host, admin, force } = options;
   const knownHosts = await KnownHosts.open({ stateDir });
   const trust = trustIn({ ...options, knownHosts, seen: () => undefined });
-  const shell = await AdminShell.open({ host: adminRef({ runbook, host }), admin, trust });
+  const shell = await AdminShell.open({ verb: 'unenroll', host: adminRef({ runbook, host }), admin, trust });
   try {
     const args = force === true ? ['force'] : [];
-    const { stdout, stderr, exit } = await shell.root(await readScript('remove'), { args, timeoutMs: REMOVE_MS });
+    const { stdout, stderr, exit } = await shell.root(await readScript('remove'), {
+      step: 'remove',
+      args,
+      timeoutMs: REMOVE_MS,
+    });
     if (exit === 0 && stdout.includes('removed')) {
       const ref = hostRef({ runbook, host });
       const identities = await Identities.open({ stateDir });

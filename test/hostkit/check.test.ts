@@ -36,6 +36,120 @@ describeAsRoot('what a backup would meet', () => {
   });
 });
 
+/** Of docker what the check asks it, from files: `test/lab/freeze-workloads.test.ts` has the real one. */
+const DOCKER = `#!/bin/sh
+case $* in
+  'ps -q '*) cat /etc/docker-says/running ;;
+  'ps -aq '*) cat /etc/docker-says/stopped ;;
+  inspect*) for id in "$@"; do [ ! -f "/etc/docker-says/$id" ] || cat "/etc/docker-says/$id"; done ;;
+  *) exit 1 ;;
+esac
+`;
+
+interface Container {
+  id: string;
+  image?: string;
+  label?: string;
+  mounts?: string[];
+}
+
+describeAsRoot('what is told to be in no source', () => {
+  describe.each(SHELLS)('under %s', (shell: Shell) => {
+    let box: Box;
+    beforeEach(() => {
+      box = new Box({ shell });
+      fs.mkdirSync(box.file('etc/docker-says'));
+      box.runs('sh', ['-euc', 'mount -t tmpfs none /usr/local/sbin; cat >/usr/local/sbin/docker', 'sh'], DOCKER);
+      box.runs('chmod', ['0755', '/usr/local/sbin/docker']);
+      docker({});
+    });
+    afterEach(() => {
+      box.close();
+    });
+
+    function docker({ running = [], stopped = [] }: { running?: Container[]; stopped?: Container[] }): void {
+      const says = (name: string, lines: string[]) => {
+        fs.writeFileSync(box.file(`etc/docker-says/${name}`), lines.map((line) => `${line}\n`).join(''));
+      };
+      const ids = (containers: Container[]) => containers.map(({ id }) => id);
+      says('running', ids(running));
+      says('stopped', ids(stopped));
+      for (const { id, image = 'web:1', label = '', mounts = [] } of [...running, ...stopped]) {
+        const labels = label === '' ? '' : `"${label.replace('=', '"="')}" `;
+        says(id, [
+          [id, `/${id}`, image, 'any', labels].join('\t'),
+          ...mounts.map((from) => ['', 'bind', '/in', from].join('\t')),
+        ]);
+      }
+    }
+    const asked = () => check.parse(box.ask('check', { group: 'portal' }));
+    /** Without the file systems of this machine. */
+    const told = () => asked().unprotected.filter((line) => !line.startsWith('file system at '));
+
+    it.each([['all'], ['none'], ['label:app=portal']])(
+      'of every container, whether it runs and whatever the group pauses (%s)',
+      (pauses) => {
+        fs.mkdirSync(box.file('var/data'));
+        box.conf([
+          'host app-1',
+          'source portal data none /var/lib/data app-1@data',
+          `containers portal ${pauses}`,
+          'exempt-label resurgo.engine=true',
+          'exempt-label keep=running',
+        ]);
+        docker({
+          running: [
+            { id: 'web', mounts: ['/var/lib/data', '/srv/web'], label: 'app=portal' },
+            { id: 'other', mounts: ['/srv/other'] },
+            { id: 'spared', mounts: ['/srv/spared'], label: 'keep=running' },
+            { id: 'engine', mounts: ['/srv/engine'], label: 'resurgo.engine=true' },
+            { id: 'temporal', mounts: ['/srv/temporal'], image: 'temporalio/server:1' },
+          ],
+          stopped: [
+            { id: 'old', mounts: ['/srv/web', '/srv/old'], label: 'app=portal' },
+            { id: 'older', mounts: ['/srv/old'] },
+            { id: 'db', image: 'postgres:16' },
+          ],
+        });
+        expect(told()).toEqual([
+          'container web: bind /srv/web (at /in) lies in no source',
+          'container other: bind /srv/other (at /in) lies in no source',
+          'container spared: bind /srv/spared (at /in) lies in no source',
+          'container old (stopped): bind /srv/old (at /in) lies in no source',
+          'container db (stopped): database postgres:16 keeps its data in the container itself',
+        ]);
+        // What the reply counts is what a freeze would pause, as ever.
+        const paused = { all: ['web', 'other'], none: [] }[pauses] ?? ['web'];
+        expect(asked().containers.map(({ name }) => name)).toEqual(paused);
+      },
+    );
+
+    it('of hundreds that were left lying the newest, and that there are more', () => {
+      const stopped = Array.from({ length: 203 }, (_, nth) => ({ id: `c${nth}`, mounts: [`/srv/${nth}`] }));
+      docker({ stopped });
+      const lines = told();
+      expect(lines).toHaveLength(201);
+      expect(lines[0]).toMatch(/^of 203 stopped containers the oldest 3 were not looked at/);
+      expect(lines.at(-1)).toMatch(/^container c199 /);
+    });
+
+    it('of databases of the host’s own, where files of theirs lie', () => {
+      for (const at of ['mysql', 'postgresql/15/main', 'redis', 'mongodb/db'])
+        fs.mkdirSync(box.file(`var/${at}`), { recursive: true });
+      for (const at of ['mysql/ibdata1', 'postgresql/15/main/base', 'redis/dump.rdb'])
+        fs.writeFileSync(box.file(`var/${at}`), 'x');
+      box.conf([
+        'host app-1',
+        'source portal pg none /var/lib/postgresql/15/main app-1@pg',
+        'source other redis none /var/lib/redis app-1@redis',
+      ]);
+      expect(told()).toEqual(['database files in /var/lib/mysql lie in no source']);
+      docker({ running: [{ id: 'db', image: 'mysql:8', mounts: ['/var/lib/mysql'] }] });
+      expect(told()).toEqual(['container db: database bind /var/lib/mysql (at /in) lies in no source']);
+    });
+  });
+});
+
 describeAsRoot('how much a source holds at least', () => {
   let root: string;
   let box: Box;

@@ -18,8 +18,7 @@ test('no answer in time ends the wait alone: the connection serves on, and the c
     code: 'unreachable',
     reason: expect.stringMatching(/^no answer within \d+ ms$/) as string,
   });
-  // It is still asked for at the host, so it counts.
-  expect(lane.channels).toBe(1);
+  expect(lane.channels).toBe(0);
 
   const good = new PassThrough();
   const opened = await lane.open<Duplex>({
@@ -36,5 +35,30 @@ test('no answer in time ends the wait alone: the connection serves on, and the c
   answer?.(undefined, late);
   await new Promise((done) => late.once('close', done));
   expect(lane.channels).toBe(1);
+  lane.close();
+});
+
+test('silent hosts take no room from those that answer, however long the jump goes on trying', async () => {
+  const connect = jest.fn(() => Promise.resolve(new Client()));
+  const host = { name: 'jump', address: '192.0.2.1' };
+  const lane = new Lane({ host, maxConnections: 1, maxChannels: 2, connect, onClosed: () => undefined });
+  const answers: ((error: Error, channel: Duplex) => void)[] = [];
+  const mute = [1, 2].map(() => lane.open<Duplex>({ timeoutMs: 50, refused, opener: (_, done) => answers.push(done) }));
+  for (const { status } of await Promise.allSettled(mute)) expect(status).toBe('rejected');
+  const good = [new PassThrough(), new PassThrough()];
+  const opened = good.map((channel) =>
+    lane.open<Duplex>({
+      timeoutMs: 200,
+      refused,
+      opener: (_, done) => {
+        done(undefined, channel);
+      },
+    }),
+  );
+  expect(await Promise.all(opened)).toEqual(good);
+  // What the jump says at last is counted no second time.
+  for (const answer of answers) answer(new Error('Connection timed out'), new PassThrough());
+  expect(lane.channels).toBe(2);
+  expect(connect).toHaveBeenCalledTimes(1);
   lane.close();
 });

@@ -214,8 +214,8 @@ describe('connections', () => {
     expect(error.next).toMatch(/director's key: run `resurgo enroll app-1 --update`/);
     const admin = { login: { privateKey: keys.director.privateKey } };
     const trust = () => ({ pinned: [sshd.hostKey] });
-    const asAdmin = await failure(AdminShell.open({ host: sshd.ref(), admin, trust }));
-    expect(asAdmin).toMatchObject({ code: 'auth-refused', retryable: false });
+    const asAdmin = await failure(AdminShell.open({ verb: 'enroll', host: sshd.ref(), admin, trust }));
+    expect(asAdmin).toMatchObject({ verb: 'enroll', step: 'connect', code: 'auth-refused', retryable: false });
     expect(asAdmin.next).toMatch(/administrator's login.*--key/);
   });
 

@@ -192,6 +192,12 @@ describeLab('freeze: zfs, hooks, hand tools, restore', () => {
     expect(check.unprotected).toContainEqual(expect.stringMatching(/postgres-1: volume .*pg.* lies in no source/));
     expect(check.unprotected).toContainEqual(expect.stringMatching(/file system at \/srv /));
     expect(check.unprotected.join()).not.toMatch(/\/tank\/d/);
+    await sh('docker stop -t 0 postgres-1');
+    await configure(fleet, H, ['containers portal none', ...CONF.slice(1), ZFS]);
+    const still = await ask(fleet, H, 'check', { group: 'portal' });
+    expect(still.unprotected).toContainEqual(
+      expect.stringMatching(/postgres-1 \(stopped\): volume .*pg.* lies in no source/),
+    );
     await sh('docker rm -f postgres-1; docker volume rm pg');
   });
 });

@@ -124,6 +124,11 @@ describe('a good runbook', () => {
     expect(JSON.parse(JSON.stringify(runbook))).toEqual(runbook);
   });
 
+  it.each(['root', '_backup', 'ALL', 'a b', '1st'])('lets the director not log in as %s', (user) => {
+    const text = GOOD.replace('address: 10.0.0.11', `address: 10.0.0.11, user: '${user}'`);
+    expect(() => parseRunbook({ text, file: 'r.yaml' })).toThrow(/user: .*an unprivileged user, not root/s);
+  });
+
   it('puts labels in order and joins hosts that have no source', () => {
     const text = `version: 1
 hosts: { m1: { labels: [manager] }, w1: { labels: [worker] }, w2: { labels: [worker] }, t: {}, other: {} }

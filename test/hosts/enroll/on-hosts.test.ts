@@ -1,10 +1,11 @@
 /** Enrolment and the rotation of keys on real hosts: a store and a source, each in a box of its own. */
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ensureNextKey, loadDirectorKeys } from '../../../hosts/director-keys';
 import { enrollHosts, type EnrollOptions } from '../../../hosts/enroll/enroll';
 import { rotateKeys, type RotateResult } from '../../../hosts/enroll/rotate';
+import { unenrollHost } from '../../../hosts/enroll/unenroll';
 import { KnownHosts } from '../../../hosts/known-hosts';
 import { hostRef } from '../../../hosts/refs';
 import { SshHosts } from '../../../hosts/ssh-hosts';
@@ -49,8 +50,8 @@ describeAsRoot('enrolment on hosts', () => {
     runbook = parseRunbook({
       text: `version: 1
 hosts:
-  app-1: { address: 127.0.0.1, port: ${app.port} }
-  target: { address: 127.0.0.1, port: ${target.port} }
+  app-1: { address: 127.0.0.1, port: ${app.port}, restore_to: [] }
+  target: { address: 127.0.0.1, port: ${target.port}, restore_to: [] }
 stores: { main: { host: target, kind: hardlink, place: /var/lib/store } }
 groups:
   portal: { sources: [{ host: app-1, path: /var/lib/data, name: data, snapshot: none }], target: main }
@@ -89,7 +90,8 @@ groups:
     test('one that was cut off goes on with the key that it has spread', async () => {
       await cutBeforePromotion();
       const { publicKey: next } = await ensureNextKey({ stateDir });
-      expect(await rotate()).toEqual({ rotated: ['app-1', 'target'], failed: [], leftOut: [] });
+      const takenUp = statSync(key('director.next')).mtime;
+      expect(await rotate()).toEqual({ rotated: ['app-1', 'target'], failed: [], leftOut: [], takenUp });
       expect(await loginKey()).toBe(next);
       expect(lines.filter((line) => line.includes('added the new key'))).toEqual([]);
       expect(app.authorizedKeys()).toContain(next);
@@ -147,6 +149,109 @@ groups:
       expect((await enroll({ hosts: ['target'] })).failed).toMatchObject([{ error: { code: 'exists' } }]);
     }, 60_000);
 
+    describe('after one that did not reach a host', () => {
+      let first: string;
+      let second: string;
+      let mark: string;
+      let there: () => Promise<void>;
+
+      const only = async (host: BoxHost): Promise<void> => {
+        expect(host.read('etc/resurgo/director.keys')).toBe(`${await loginKey()}\n`);
+      };
+
+      // Another machine stands in the target's place for the time of a rotation.
+      beforeEach(async () => {
+        first = await loginKey();
+        const known = await KnownHosts.open({ stateDir });
+        const host = hostRef({ runbook, host: 'target' });
+        const pinned = [...known.keysOf(host)];
+        await known.pin({ host, keys: pinned.map(({ type }) => ({ type, base64: 'AAAA' })) });
+        there = () => known.pin({ host, keys: pinned });
+        expect(await rotate()).toMatchObject({ rotated: ['app-1'], failed: [{ host: 'target' }] });
+        second = await loginKey();
+        mark = readFileSync(key('rotation'), 'utf8');
+      }, 30_000);
+
+      test('the next makes a fresh key all the same, so that one which has leaked since goes', async () => {
+        expect(await rotate()).toMatchObject({ rotated: ['app-1'], failed: [{ host: 'target' }], takenUp: undefined });
+        expect([first, second]).not.toContain(await loginKey());
+        await only(app);
+        expect(target.read('etc/resurgo/director.keys')).toBe(`${first}\n`);
+        await there();
+        const third = await loginKey();
+        expect(await rotate()).toMatchObject({ rotated: ['app-1', 'target'], failed: [] });
+        expect(await loginKey()).not.toBe(third);
+        for (const host of [app, target]) await only(host);
+        expect(existsSync(key('rotation'))).toBe(false);
+      }, 60_000);
+
+      const put = (name: string, content: string | Buffer): void => {
+        writeFileSync(key(name), content);
+      };
+      interface Cut {
+        /** The former key's file, the fresh one's, and the mark that tells of the latter. */
+        former: Buffer;
+        fresh: Buffer;
+        marked: string;
+      }
+      test.each<[string, (cut: Cut) => void, takenUp: boolean]>([
+        [
+          'before its key was on every host',
+          ({ former, fresh }) => {
+            put('director', former);
+            put('director.next', fresh);
+            put('rotation', mark);
+          },
+          true,
+        ],
+        [
+          'before its key was the director’s own',
+          ({ former, fresh, marked }) => {
+            put('director', former);
+            put('director.next', fresh);
+            put('rotation', marked);
+          },
+          true,
+        ],
+        [
+          'there, and has lost its key',
+          ({ former, marked }) => {
+            put('director', former);
+            put('rotation', marked);
+          },
+          false,
+        ],
+        [
+          'before the former key was gone',
+          ({ marked }) => {
+            put('rotation', marked);
+          },
+          false,
+        ],
+      ])(
+        'the next that is cut off %s is taken up, and the host that comes back is this director’s',
+        async (_, cut, taken) => {
+          const former = readFileSync(key('director'));
+          await rotate();
+          const third = await loginKey();
+          cut({ former, fresh: readFileSync(key('director')), marked: readFileSync(key('rotation'), 'utf8') });
+          app.sh(`printf '%s\\n' '${second}' '${third}' >/etc/resurgo/director.keys`);
+          await there();
+          const old = target.read('etc/resurgo/director.keys');
+          expect(old).toBe(`${first}\n`);
+          expect((await enroll({ hosts: ['target'] })).failed).toEqual([]);
+          target.sh(`printf %s '${old}' >/etc/resurgo/director.keys`);
+          const { takenUp, ...result } = await rotate();
+          expect(result).toEqual({ rotated: ['app-1', 'target'], failed: [], leftOut: [] });
+          expect([first, second, ...(taken ? [] : [third])]).not.toContain(await loginKey());
+          expect(takenUp === undefined).toBe(!taken);
+          for (const host of [app, target]) await only(host);
+          expect(existsSync(key('rotation'))).toBe(false);
+        },
+        60_000,
+      );
+    });
+
     test('a host that another director has taken over stays that one’s, and the others get the new key', async () => {
       const other = newState();
       expect((await enroll({ stateDir: other, hosts: ['app-1'], takeOver: true })).failed).toEqual([]);
@@ -169,7 +274,7 @@ groups:
       const keys = [...known.keysOf(host)];
       await known.unpin({ host });
       app.sh('mv /usr/local/lib/resurgo /usr/local/lib/aside');
-      expect(await rotate()).toEqual({ rotated: ['target'], failed: [], leftOut: ['app-1'] });
+      expect(await rotate()).toEqual({ rotated: ['target'], failed: [], leftOut: ['app-1'], takenUp: undefined });
       expect(lines.join('\n')).toMatch(/app-1: left out: .*may let the old key in.*resurgo enroll app-1/);
       // Pinned too, as by the enrolment of a host behind it.
       await known.pin({ host, keys });
@@ -177,6 +282,114 @@ groups:
       app.sh('mv /usr/local/lib/aside /usr/local/lib/resurgo');
       expect(rotated).toEqual(['target']);
       expect(failed).toMatchObject([{ host: 'app-1', error: { code: 'not-enrolled' } }]);
+    }, 60_000);
+  });
+
+  test('the user is the one that the runbook names, and one of another name is not left beside it', async () => {
+    const named = (user: string): Runbook => {
+      const { hosts, ...rest } = runbook;
+      const host = hosts['app-1'];
+      if (host === undefined) throw new Error('no app-1');
+      return { ...rest, hosts: { ...hosts, 'app-1': { ...host, user } } };
+    };
+    const users = () => app.sh('awk -F: \'$6 == "/var/lib/resurgo/home" { print $1 }\' /etc/passwd').stdout;
+    const login = { admin: app.admin(), adminKnownHosts: app.known };
+    await begin();
+    for (const dryRun of [true, false]) {
+      const { failed } = await enroll({ hosts: ['app-1'], runbook: named('rescuer'), dryRun });
+      expect(failed).toMatchObject([{ error: { code: 'enrolment', step: 'survey' } }]);
+      expect(failed[0]?.error.message).toMatch(
+        /enrolled with the user resurgo.*nothing was changed.*resurgo unenroll app-1/,
+      );
+    }
+    // Undone by the runbook that names the other already.
+    await unenrollHost({ stateDir, runbook: named('rescuer'), host: 'app-1', ...login });
+    expect(users()).toBe('');
+    const { enrolled, failed } = await enroll({ hosts: ['app-1'], runbook: named('rescuer') });
+    expect(failed).toEqual([]);
+    expect(enrolled[0]?.changes).toContain('user rescuer');
+    expect(users()).toBe('rescuer\n');
+    expect((await enroll({ hosts: ['app-1'], runbook: named('rescuer'), dryRun: true })).enrolled).toMatchObject([
+      { changes: [] },
+    ]);
+    await unenrollHost({ stateDir, runbook: named('rescuer'), host: 'app-1', ...login });
+    const { failed: kept } = await enroll({ hosts: ['app-1'], runbook: named('nobody') });
+    expect(kept[0]?.error.message).toMatch(/a user nobody that is not ours exists \(home/);
+    expect(app.sh('id -u nobody').stdout).not.toBe('');
+  }, 60_000);
+
+  describe('what was on the host before', () => {
+    const login = () => ({ admin: app.admin(), adminKnownHosts: app.known });
+    const unenroll = (): Promise<void> => unenrollHost({ stateDir, runbook, host: 'app-1', ...login() });
+    /** Its mode and content; '' where there is none. */
+    const rcLocal = (): string =>
+      app.sh('[ ! -e /etc/rc.local ] || { stat -c %a /etc/rc.local; cat /etc/rc.local; }').stdout;
+    const again = async (): Promise<void> => {
+      const { enrolled, failed } = await enroll({ hosts: ['app-1'] });
+      expect(failed).toEqual([]);
+      expect(enrolled).toMatchObject([{ changes: [], bootSweep: 'rc.local' }]);
+    };
+    /** What a boot would run, with the sweep itself told and not done. */
+    const boot = (): string =>
+      app.sh("sed 's|^/bin/sh .*/sweep-boot|echo swept|' /etc/rc.local >/run/rc; [ ! -x /etc/rc.local ] || sh /run/rc")
+        .stdout;
+
+    beforeAll(async () => {
+      await begin();
+      await unenroll();
+      // Neither systemd nor OpenRC nor cron: the sweep at boot is rc.local's.
+      app.sh('mv /etc/cron.d /etc/cron.aside');
+    }, 30_000);
+    afterAll(() => {
+      app.sh('mv /etc/cron.aside /etc/cron.d');
+    });
+
+    test.each([
+      ['runs', '0750', '#!/bin/sh -e\necho theirs\n', 'swept\ntheirs\n'],
+      ['runs, without a first line', '0755', 'echo theirs\n', 'swept\ntheirs\n'],
+      ['its administrator has switched off', '0640', '#!/bin/sh\necho theirs\n', 'swept\n'],
+    ])(
+      'an rc.local that %s goes on as it was, and is as before after the end',
+      async (_, mode, text, ran) => {
+        app.sh(`printf '${text.replaceAll('\n', '\\n')}' >/etc/rc.local; chmod ${mode} /etc/rc.local`);
+        const before = rcLocal();
+        expect((await enroll({ hosts: ['app-1'] })).failed).toEqual([]);
+        expect(boot()).toBe(ran);
+        await again();
+        await unenroll();
+        expect(rcLocal()).toBe(before);
+        app.sh('rm /etc/rc.local');
+      },
+      60_000,
+    );
+
+    test('an rc.local that was not there goes again, unless somebody has added to it', async () => {
+      for (const added of ['', 'echo theirs\n']) {
+        expect((await enroll({ hosts: ['app-1'] })).failed).toEqual([]);
+        app.sh(`printf '${added.replaceAll('\n', '\\n')}' >>/etc/rc.local`);
+        expect(boot()).toBe(`swept\n${added === '' ? '' : 'theirs\n'}`);
+        await again();
+        await unenroll();
+        expect(rcLocal()).toBe(added === '' ? '' : `755\n#!/bin/sh\n${added}`);
+      }
+      app.sh('rm /etc/rc.local');
+    }, 60_000);
+
+    test('of the folders for restores those that enrolment made go with it, if they are empty', async () => {
+      const folders = ['made/deep', 'made/full', 'theirs'];
+      const host = runbook.hosts['app-1'];
+      if (host === undefined) throw new Error('no app-1');
+      const wide = { ...runbook.hosts, 'app-1': { ...host, restoreTo: folders.map((each) => `/var/lib/${each}`) } };
+      app.sh('mkdir /var/lib/theirs');
+      expect((await enroll({ hosts: ['app-1'], runbook: { ...runbook, hosts: wide } })).failed).toEqual([]);
+      app.sh('cd /var/lib; [ -d made/deep ]; echo x >made/full/restored');
+      // A later enrolment has not forgotten which it made.
+      expect((await enroll({ hosts: ['app-1'] })).failed).toEqual([]);
+      await unenroll();
+      expect(app.sh('cd /var/lib; find made theirs | sort').stdout).toBe(
+        'made\nmade/full\nmade/full/restored\ntheirs\n',
+      );
+      app.sh('rm -r /var/lib/made /var/lib/theirs /etc/rc.local 2>/dev/null || :');
     }, 60_000);
   });
 
@@ -211,6 +424,16 @@ groups:
       },
       60_000,
     );
+
+    test('whom a new identity makes out of date is said by the call that made it, though the rest of it failed', async () => {
+      app.sh('chmod 0640 /etc/resurgo/host.key; : >/etc/sudoers');
+      const { failed, toUpdate } = await enroll({ hosts: ['app-1'] });
+      app.sh("echo '@includedir /etc/sudoers.d' >/etc/sudoers");
+      expect(failed).toMatchObject([{ host: 'app-1', error: { step: 'install' } }]);
+      expect(toUpdate).toEqual(['target']);
+      expect(await enroll()).toMatchObject({ toUpdate: [], failed: [] });
+      expect(target.read('etc/resurgo/peers')).toContain(identity());
+    }, 60_000);
 
     test.each([
       ['a private half that root alone can read', 'host.key', 'chmod 0400'],

@@ -1,0 +1,68 @@
+/** What an enrolment puts on a host: made of the runbook, this director's keys and the identities that it knows, and packed for `install.sh`. */
+import type { Runbook } from '../../runbooks/types';
+import type { DirectorKeys } from '../director-keys';
+import { hostRef } from '../refs';
+import { hostConfig, jumpFile, peersFile, peersOf, sudoers } from './config';
+import type { HostkitTree } from './hostkit-tree';
+import type { Identities } from './identities';
+import { packTarGz } from './tar';
+
+export interface HostFiles {
+  /** The unprivileged user that the director logs in as. */
+  user: string;
+  config: string;
+  directorKeys: string;
+  peers: string;
+  sudoers: string;
+  /** '' where no host lies behind this one. */
+  jump: string;
+  /** The folders that a restore beside the data may write below. */
+  restoreTo: readonly string[];
+}
+
+/** @throws RangeError for a host that the runbook does not know */
+export function hostFiles({
+  runbook,
+  host,
+  keys,
+  identities,
+}: {
+  runbook: Runbook;
+  host: string;
+  keys: DirectorKeys;
+  identities: Identities;
+}): HostFiles {
+  const entry = runbook.hosts[host];
+  if (entry === undefined) throw new RangeError(`the runbook has no host ${host}`);
+  const known = new Map<string, string>();
+  for (const peer of peersOf({ runbook, host })) {
+    const key = identities.of(hostRef({ runbook, host: peer }));
+    if (key !== undefined) known.set(peer, key);
+  }
+  const directors = [keys.director, ...(keys.directorNext === undefined ? [] : [keys.directorNext])];
+  return {
+    user: entry.user,
+    config: hostConfig({ runbook, host, signerHex: keys.signing.publicHex }),
+    directorKeys: directors.map((pair) => `${pair.publicKey}\n`).join(''),
+    peers: peersFile(known),
+    sudoers: sudoers({ user: entry.user }),
+    jump: jumpFile({ runbook, host, jumpKey: keys.jump.publicKey }),
+    restoreTo: entry.restoreTo,
+  };
+}
+
+/** The tar.gz that `install.sh` takes on stdin. */
+export function payload({ files, hostkit }: { files: HostFiles; hostkit: HostkitTree }): Buffer {
+  const version = Buffer.from(`${hostkit.version} ${hostkit.hash}\n`);
+  const text = (path: string, content: string) => ({ path, mode: 0o600, content: Buffer.from(content) });
+  return packTarGz([
+    ...hostkit.files.map((file) => ({ ...file, path: `hostkit/${file.path}` })),
+    { path: 'hostkit/VERSION', mode: 0o644, content: version },
+    text('etc/host.conf', files.config),
+    text('etc/director.keys', files.directorKeys),
+    text('etc/peers', files.peers),
+    text('etc/restore-to', files.restoreTo.map((path) => `${path}\n`).join('')),
+    text('sudoers', files.sudoers),
+    text('jump', files.jump),
+  ]);
+}
