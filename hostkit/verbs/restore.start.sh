@@ -9,7 +9,7 @@
 
 verb_main() {
   set +e
-  workloads_start "$arg_group" "$arg_group" start_note || workloads_not_started
+  workloads_start "$arg_group" start_note || workloads_not_started
   reply "\"started\":[$thawed],\"failed\":[],\"gone\":[$gone]"
 }
 

@@ -14,6 +14,6 @@ verb_main() {
     reply "\"started\":[],\"failed\":[],\"gone\":[],\"restore\":\"$line\""
     return
   fi
-  workloads_start "$arg_group.hand" "$arg_group" || workloads_not_started
+  workloads_start "$arg_group.hand" || workloads_not_started
   reply "\"started\":[$thawed],\"failed\":[],\"gone\":[$gone]"
 }

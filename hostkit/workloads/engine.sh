@@ -24,7 +24,7 @@ engine_stop() {
 }
 
 # engine_note REC: what will have to start again; engine.units comes last, and says that the note is whole. A container that did not run
-# loses a policy by which the engine's next start would start it: it is given back with the rest.
+# loses a policy by which the engine's next start would start it: containers_start gives it back.
 engine_note() {
   _eo_rec=$1 _eo_units='' _eo_ran='' _eo_tasks='' _cz_hold=''
   for _eo_unit in $ENGINE_UNITS; do
@@ -99,6 +99,5 @@ engine_start() {
     fi
   done 7<"$1/engine.units"
   containers_again "$1" engine.ran || _en_bad=1
-  containers_give_back "$1" || _en_bad=1
   return "$_en_bad"
 }

@@ -170,5 +170,3 @@ units_start() {
   units_unpause "$1" || _ub_bad=1
   return "$_ub_bad"
 }
-
-units_stopped() { units_still "$1"; }
