@@ -12,23 +12,35 @@ echo "systemctl $*" >>/run/log
 verb=$1
 shift
 for unit; do
-  case $unit in -* | *State | Result | *ID) continue ;; esac
+  case $unit in -* | *State | *Result | *ID | Type | *Monotonic) continue ;; esac
   state=/run/units/$unit
   case $verb in
     show)
-      echo "ActiveState=$(cat "$state" 2>/dev/null || echo inactive)"
+      was=$(cat "$state" 2>/dev/null)
+      [ "$was" != deactivating ] || echo inactive >"$state"
+      echo "ActiveState=\${was:-inactive}"
       echo "Result=$(cat "$state.result" 2>/dev/null || echo success)"
       echo "ConditionResult=$(cat "$state.condition" 2>/dev/null || echo no)"
+      if [ -e "$state.condition" ]; then echo ConditionTimestampMonotonic=77; else echo ConditionTimestampMonotonic=0; fi
+      if grep -qsx "$unit" /run/once; then echo Type=oneshot; else echo Type=simple; fi
       ;;
     stop)
       echo inactive >"$state"
       [ "$unit" != docker.service ] || { kill "$(cat /run/docker.pid)" && rm -f /run/docker.pid && sed -i 's/^true /false /' /run/containers/*; } 2>/dev/null
       ;;
     start)
-      [ ! -e "/etc/systemd/system/$unit.d/50-resurgo-restore.conf" ] || { echo no >"$state.condition"; continue; }
+      [ ! -e "/etc/systemd/system/$unit.d/50-resurgo-restore.conf" ] && [ ! -e "$state.unmet" ] || {
+        echo no >"$state.condition"
+        continue
+      }
       echo yes >"$state.condition"
       [ ! -e "$state.fails" ] || { echo failed >"$state"; echo exit-code >"$state.result"; exit 1; }
-      ! grep -qsx "$unit" /run/once || { echo inactive >"$state"; continue; }
+      ! grep -qsx "$unit" /run/once || {
+        echo inactive >"$state"
+        ! grep -qsx "$unit" /run/unloaded || rm "$state.condition"
+        ! grep -qsx "$unit" /run/slow || echo deactivating >"$state"
+        continue
+      }
       echo active >"$state"
       [ "$unit" != docker.service ] || { setsid /run/dockerd 600 </dev/null >/dev/null 2>&1 & echo $! >/run/docker.pid; sed -i 's/^false always/true always/' /run/containers/*; }
       ;;
@@ -160,6 +172,49 @@ describeAsRoot('the record of what a restore stopped', () => {
         conf(...containers('portal'));
         expect(ask('restore.start')).toMatchObject({ ok: true, started: ['db.service'], failed: [] });
         expect([state('db.service'), records(), blocked()]).toEqual(['active', [], []]);
+      });
+    });
+
+    describe('a oneshot unit', () => {
+      beforeEach(() => {
+        conf(...units('portal'));
+        put('units/db.service', 'activating');
+        put('once', 'db.service');
+        expect(ask('restore.stop')).toMatchObject({ ok: true, stopped: [{ family: 'units', name: 'db.service' }] });
+      });
+
+      test('that ran at the stop and runs to its good end is started again', () => {
+        expect(ask('restore.start')).toMatchObject({ ok: true, started: ['db.service'], failed: [] });
+        expect([records(), blocked()]).toEqual([[], []]);
+        expect(fs.readFileSync(box.file('run/log'), 'utf8').match(/start -- db.service/g)).toHaveLength(1);
+      });
+
+      test('that systemd has unloaded after its good end is started again', () => {
+        put('unloaded', 'db.service');
+        expect(ask('restore.start')).toMatchObject({ ok: true, started: ['db.service'], failed: [] });
+      });
+
+      test('that is still on its way down is waited for', () => {
+        put('slow', 'db.service');
+        expect(ask('restore.start')).toMatchObject({ ok: true, started: ['db.service'], failed: [] });
+      });
+
+      test('that fails is named', () => {
+        put('units/db.service.fails', '');
+        expect(ask('restore.start')).toMatchObject({
+          ok: false,
+          message: expect.stringContaining('db.service: it is failed') as string,
+        });
+        expect(records()).toEqual(['portal']);
+      });
+
+      test('that a condition keeps from starting is not taken for one that ran', () => {
+        put('units/db.service.unmet', '');
+        expect(ask('restore.start')).toMatchObject({
+          ok: false,
+          message: expect.stringContaining('db.service: it is inactive') as string,
+        });
+        expect(records()).toEqual(['portal']);
       });
     });
   });
