@@ -6,10 +6,22 @@
 
 # shellcheck source=lib/freeze.sh
 . "$RESURGO_LIB/lib/freeze.sh"
+# shellcheck source=workloads/keepers.sh
+. "$RESURGO_LIB/workloads/keepers.sh"
 # shellcheck source=workloads/containers-stop.sh
 . "$RESURGO_LIB/workloads/containers-stop.sh"
 # shellcheck source=workloads/engine.sh
 . "$RESURGO_LIB/workloads/engine.sh"
+
+# One request at a time stops or starts on this host: what several groups need stopped is looked up in the records of all. An engine with
+# its containers may take minutes (s). What runs for it closes fd 9: a client that hangs, or busybox's timeout, which lingers for a second,
+# would keep the lock.
+WORKLOADS_WAIT_S=240
+
+workloads_lock() {
+  with_lock workloads "$WORKLOADS_WAIT_S"
+  fence_still
+}
 
 # workload_families GROUP: sets families (words, in the order in which they stop).
 workload_families() {
@@ -27,6 +39,7 @@ workload_families_take() {
 # was stopped until then stays recorded: workloads_start undoes it. The record of a run that ended half-way is taken over, as the fence
 # lets only its successor come here: what ran before both is what starts again.
 workloads_stop() {
+  workloads_lock
   rec=$RESURGO_VAR/workloads/$1
   # The rest of one that was being removed when the power went: all of it had been started.
   [ -e "$rec/run" ] || rm -rf -- "$rec"
@@ -50,11 +63,12 @@ workload_mention() {
   stopped_list="$stopped_list${stopped_list:+,}{\"family\":\"$1\",\"name\":$json}"
 }
 
-# workloads_start NAME [NOTE]: reverses what the record says and sees it run; sets thawed, failed and gone (JSON members), and failed_why.
-# NOTE REC is called before the record goes, which it does when all of it runs. Every family is asked, whatever the runbook names by now:
+# workloads_start NAME [NOTE]: reverses what the record says and sees it run; sets thawed, failed, gone and kept (JSON members), and
+# failed_why. What another record needs stopped is handed over to it, not started (workloads/keepers.sh). NOTE REC is called before the record goes, which it does when all of it runs. Every family is asked, whatever the runbook names by now:
 # it may have changed since the stop, and what the record holds is written down nowhere else. Containers need their engine first.
 workloads_start() {
-  thawed='' failed='' failed_why='' gone='' problem='' _wt_bad=0
+  thawed='' failed='' failed_why='' gone='' kept='' problem='' _wt_bad=0
+  workloads_lock
   rec=$RESURGO_VAR/workloads/$1
   [ -e "$rec/run" ] || return 0
   for _wt_family in engine containers units; do
@@ -73,5 +87,5 @@ workloads_start() {
 # workloads_not_started: fails the request with what does not start again.
 workloads_not_started() {
   fail failed "not everything starts again: ${failed_why:-$problem}; it stays recorded: look at its log, then call this again" \
-    "\"started\":[$thawed],\"failed\":[$failed],\"gone\":[$gone]"
+    "\"started\":[$thawed],\"failed\":[$failed],\"gone\":[$gone],\"kept\":[$kept]"
 }

@@ -31,7 +31,7 @@ units_list_take() {
 unit_state() {
   unit_active='' unit_freezer='' unit_invocation='' unit_type='' unit_result='' unit_condition=''
   _us_text=$(timeout -k 2 20 systemctl show -p ActiveState -p FreezerState -p InvocationID -p Type -p Result \
-    -p ConditionResult -p ConditionTimestampMonotonic -- "$1" 2>/dev/null </dev/null)
+    -p ConditionResult -p ConditionTimestampMonotonic -- "$1" 2>/dev/null </dev/null 9>&-)
   while IFS='=' read -r _us_key _us_value; do
     case $_us_key in
       ActiveState) unit_active=$_us_value ;;
@@ -59,7 +59,7 @@ unit_settle() {
 # unit_up: does it run, or is it about to? One between two restarts is `activating`.
 unit_up() { case $unit_active in active | activating | reloading | refreshing) ;; *) return 1 ;; esac }
 
-unit_do() { timeout -k 2 "$1" systemctl "$2" -- "$3" </dev/null 2>&1; }
+unit_do() { timeout -k 2 "$1" systemctl "$2" -- "$3" </dev/null 2>&1 9>&-; }
 
 units_pause() {
   [ -s "$2/units" ] || return 0
@@ -154,35 +154,48 @@ unit_block() {
     atomic_put "/etc/systemd/system/$1.d/50-resurgo-restore.conf" "# A restore is under way; removed when it ends.
 [Unit]
 ConditionPathExists=!$RESURGO_VAR/workloads/blocked" &&
-    timeout 60 systemctl daemon-reload </dev/null
+    timeout 60 systemctl daemon-reload </dev/null 9>&-
 }
 
 # unit_unblock UNIT
 unit_unblock() {
   rm -f "/etc/systemd/system/$1.d/50-resurgo-restore.conf" || return 1
   rmdir "/etc/systemd/system/$1.d" 2>/dev/null
-  timeout 60 systemctl daemon-reload </dev/null
+  timeout 60 systemctl daemon-reload </dev/null 9>&-
 }
 
-# unit_let REC UNIT: of a unit that is not to be started here: does no other record (the operator's stop, another group's) name it? Then
-# it is unblocked, else that one does it.
-unit_let() {
-  for _ul_rec in "$RESURGO_VAR/workloads"/*; do
-    [ "$_ul_rec" != "$1" ] || continue
-    case " $ENGINE_UNITS " in *" $2 "*) [ ! -e "$_ul_rec/engine.units" ] || return 0 ;; esac
-    [ ! -s "$_ul_rec/units" ] || ! unit=$2 awk '$2 == ENVIRON["unit"] { found = 1 } END { exit !found }' "$_ul_rec/units" || return 0
-  done
-  unit_unblock "$2"
-}
-
+# units_start: what another record names stays blocked for it: what was to be started is handed over, what was only held is forgotten.
 units_start() {
   [ -s "$1/units" ] || return 0
-  _ub_bad=0
-  while read -r _ub_mode _ub_unit _ <&7; do
-    if [ "$_ub_mode" = held ]; then unit_let "$1" "$_ub_unit"; else unit_unblock "$_ub_unit"; fi && continue
-    _ub_bad=1
-    workload_failed "$_ub_unit" 'its start block stays'
+  _ub_bad=0 _ub_mine='' _ub_less=no
+  while read -r _ub_mode _ub_unit _ub_rest <&7; do
+    if ! keeper_of "$1" names_unit "$_ub_unit"; then
+      unit_unblock "$_ub_unit" || {
+        _ub_bad=$((_ub_bad | 1))
+        workload_failed "$_ub_unit" 'its start block stays'
+      }
+    elif [ "$_ub_mode" = held ] || unit_hand_over "$_ub_unit"; then
+      _ub_less=yes
+      continue
+    else
+      _ub_bad=2
+    fi
+    _ub_mine="$_ub_mine$_ub_mode $_ub_unit $_ub_rest$LF"
   done 7<"$1/units"
+  if [ "$_ub_less" = yes ] && ! printf '%s' "$_ub_mine" | atomic_write "$1/units"; then
+    _ub_bad=2
+    workload_failed units "$RECORD_STOP_FULL"
+  fi
+  # The file still names what another needs stopped.
+  [ "$_ub_bad" -lt 2 ] || return 1
   units_unpause "$1" || _ub_bad=1
   return "$_ub_bad"
+}
+
+# unit_hand_over UNIT: to $keeper.
+unit_hand_over() {
+  units_rec=$keeper
+  unit_note stop "$1" && kept_add "$keeper" "$1" && return 0
+  workload_failed "$1" "$RECORD_STOP_FULL"
+  return 1
 }
