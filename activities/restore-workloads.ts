@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { Reply } from '../hosts/replies';
 import type { FleetHost } from '../planning/run-input';
 import { goneWhileStopped } from '../planning/gone-while-stopped';
+import { keptStopped } from '../planning/kept-stopped';
 import { HEALTH_LANES, healthMs } from '../planning/time-limits';
 import type { ActivityDeps, RunFence } from './context';
 import { asActivity, fenceFor, forEachLimited, heartbeating } from './context';
@@ -52,17 +53,20 @@ export function workloadActivities({ hosts }: ActivityDeps) {
     return stopped.parse(reply).stopped.map((each) => (typeof each === 'string' ? each : each.name));
   }
 
-  /** Starts exactly what was stopped; returns warnings: what was removed meanwhile can't be started again by anybody. */
+  /**
+   * Starts exactly what was stopped; returns warnings: what was removed meanwhile can't be started again by anybody, and what another
+   * restore of the host needs stopped starts with that one.
+   */
   async function startWorkloads(input: { fence: RunFence; host: FleetHost }): Promise<string[]> {
     const step = `start ${input.host.name}`;
-    const { gone } = await hosts.call({
+    const { gone, kept } = await hosts.call({
       host: input.host,
       verb: 'restore.start',
       step,
       args: { ...fenceFor({ fence: input.fence, step }) },
       timeoutMs: 300_000,
     });
-    return gone.map((name) => `${input.host.name}: ${goneWhileStopped(name)}`);
+    return [...gone.map(goneWhileStopped), ...keptStopped(kept)].map((line) => `${input.host.name}: ${line}`);
   }
 
   /** A snapshot of what is about to be overwritten; `freeze` tells the sources of one host apart. */

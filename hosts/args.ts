@@ -173,7 +173,6 @@ export interface VerbArgs {
   'restore.stop': Fence & Loose;
   'restore.start': Fence & Loose;
   'restore.safety': Fence & Loose;
-  'restore.undo': Fence & Loose;
   'restore.health': Fence & Loose;
   'workload.pause': Fence & { maxPause: number };
   'workload.unpause': Fence;

@@ -125,7 +125,6 @@ export const fakeReplies: Record<Verb, Answer> = {
   'restore.stop': none,
   'restore.start': none,
   'restore.safety': none,
-  'restore.undo': none,
   'restore.health': () => ({ healthy: true }),
   'workload.pause': none,
   'workload.unpause': none,

@@ -46,7 +46,6 @@ export const replySchemas = {
   'restore.stop': loose,
   'restore.start': started,
   'restore.safety': loose,
-  'restore.undo': loose,
   'restore.health': restoreHealth,
   'workload.pause': loose,
   'workload.unpause': loose,

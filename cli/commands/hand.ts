@@ -6,6 +6,7 @@ import type { HostRef, Hosts } from '../../hosts/hosts';
 import { restore } from '../../hosts/verbs/restore';
 import { pauseWorkload, startWorkload, stopWorkload, unpauseWorkload } from '../../hosts/verbs/workload';
 import { goneWhileStopped } from '../../planning/gone-while-stopped';
+import { keptStopped } from '../../planning/kept-stopped';
 import { startWaves } from '../../planning/order';
 import type { GroupSetup } from '../../planning/run-input';
 import { DURATION_PATTERN, parseDuration } from '../../runbooks/units';
@@ -132,14 +133,17 @@ async function start(context: CliContext, asked: { group: string; asItIs?: true 
     const on = { hosts, host, step, fence: hand.fenceAt(host) };
     if (asked.asItIs !== true) {
       const byHand = lists.parse(await startWorkload(on));
-      return { ...byHand, failed: [...byHand.failed, ...keptBy(byHand.restore)] };
+      return { ...byHand, failed: [...byHand.failed, ...keptBy(byHand.restore), ...keptStopped(byHand.kept)] };
     }
     // The restore's comes first: while its record stands, the hand's is not started.
     const byRestore = await startedOrWhy(() => restore({ ...on, verb: 'start' }));
     const byHand = await startedOrWhy(() => startWorkload(on));
+    const started = [...byRestore.started, ...byHand.started];
+    // What the restore has left to the stop by hand of the same group has just been started with that.
+    const kept = [...byRestore.kept, ...byHand.kept].filter(({ name }) => !started.includes(name));
     return {
-      started: [...byRestore.started, ...byHand.started],
-      failed: [...byRestore.failed, ...byHand.failed],
+      started,
+      failed: [...byRestore.failed, ...byHand.failed, ...keptStopped(kept)],
       gone: [...byRestore.gone, ...byHand.gone],
     };
   });
@@ -187,12 +191,15 @@ async function inOrder(
 }
 
 const mention = z.union([z.string(), z.looseObject({ name: z.string() }).transform(({ name }) => name)]);
+/** What another restore, or stop by hand, of the host needs stopped. */
+const kept = z.array(z.object({ name: z.string(), by: z.string() })).default([]);
 const lists = z.looseObject({
   restore: z.string().optional(),
   started: z.array(mention).default([]),
   failed: z.array(mention).default([]),
   /** What was removed or made anew while it was stopped. */
   gone: z.array(z.string()).default([]),
+  kept,
 });
 const reply = lists.extend({
   paused: z.array(mention).default([]),
@@ -208,8 +215,7 @@ async function startedOrWhy(start: () => Promise<unknown>): Promise<z.output<typ
     return lists.parse(await start());
   } catch (error) {
     if (!(error instanceof HostError) || error.code !== 'failed') throw error;
-    const { started, gone } = lists.parse(error.detail);
-    return { started, failed: [error.message], gone };
+    return { ...lists.parse(error.detail), failed: [error.message] };
   }
 }
 

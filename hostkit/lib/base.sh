@@ -136,14 +136,14 @@ detach() {
 
 # --- locks -----------------------------------------------------------------------------------------------------------
 
-# with_lock NAME: holds that lock (on fd 9) until unlock or the end of this process; waits 20 s at most. One at a time.
+# with_lock NAME [SECONDS]: holds that lock (on fd 9) until unlock or the end of this process; waits 20 s at most, or SECONDS. One at a time.
 with_lock() {
   lock_dir=$RESURGO_VAR/lock
   [ -d "$lock_dir" ] || mkdir -p "$lock_dir"
   lock_tries=0
   until lock_try "$lock_dir/$1"; do
     lock_tries=$((lock_tries + 1))
-    [ "$lock_tries" -lt 200 ] || fail busy "another request on this host holds the lock '$1' for 20 s already; try again, and look at what runs if it goes on"
+    [ "$lock_tries" -lt $((${2:-20} * 10)) ] || fail busy "another request on this host holds the lock '$1' for ${2:-20} s already; try again, and look at what runs if it goes on"
     sleep 0.1
   done
 }

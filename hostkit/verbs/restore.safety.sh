@@ -9,7 +9,7 @@
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/snapshots.sh"
 # shellcheck source=/dev/null
-. "$RESURGO_LIB/lib/undo.sh"
+. "$RESURGO_LIB/lib/safety.sh"
 
 verb_main() {
   with_lock "snapshots.$arg_group"

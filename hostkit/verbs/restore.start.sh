@@ -2,15 +2,15 @@
 # Starts again exactly what restore.stop has stopped, in reverse order. Idempotent. What it starts is noted for restore.health.
 
 # Set or read elsewhere:
-: "${arg_group-}" "${arg_run-}" "${gone-}" "${thawed-}"
+: "${arg_group-}" "${arg_run-}" "${gone-}" "${kept-}" "${thawed-}"
 
 # shellcheck source=lib/workloads.sh
 . "$RESURGO_LIB/lib/workloads.sh"
 
 verb_main() {
   set +e
-  workloads_start "$arg_group" "$arg_group" start_note || workloads_not_started
-  reply "\"started\":[$thawed],\"failed\":[],\"gone\":[$gone]"
+  workloads_start "$arg_group" start_note || workloads_not_started
+  reply "\"started\":[$thawed],\"failed\":[],\"gone\":[$gone],\"kept\":[$kept]"
 }
 
 # start_note REC: the record goes once all of it runs, and with it the containers' names. A note of this run that is there already came

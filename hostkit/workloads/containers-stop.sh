@@ -7,12 +7,17 @@ STOP_FORMAT="{{.Id}} {{.State.Pid}} {{.State.Running}} {{.State.Paused}} {{.Stat
 
 # containers_stop: each container's restart policy is remembered and set to `no` before it is stopped, so that neither docker nor a
 # reboot starts it on half-restored data (S21). A line in REC/stopped: ID PID PAUSED POLICY NAME, newest first. One that does not run, but
-# that a reboot would start, loses its policy alone. A line in REC/held: ID POLICY NAME.
+# that a reboot would start, loses its policy alone. A line in REC/held: ID POLICY NAME; POLICY - is one that another record has taken.
 containers_stop() {
   containers_scope "$1"
   [ "$scope" != none ] || return 0
   problem=''
   if ! engine_find; then
+    # One that this record has stopped, as the runbook said before, or that another has: it stays stopped until all of them have ended.
+    if [ -e "$2/engine.units" ] || keeper_of "$2" names_engine; then
+      engine_stop "$1" "$2"
+      return
+    fi
     engine_absent && return 0
     problem='docker is installed but its daemon does not run: start it, so that what would start with it is known'
     return 1
@@ -89,10 +94,16 @@ container_can_return() {
   return 1
 }
 
-# container_hold REC ID STATUS POLICY NAME: notes one that does not run but would start with its engine, and adds it to _cz_hold. What
-# was noted as stopped is held by that.
+# container_hold REC ID STATUS POLICY NAME: notes one that does not run but would start with its engine, and adds it to _cz_hold; and one
+# that another record would start. What was noted as stopped is held by that.
 container_hold() {
-  case $4/$3 in no/* | */dead | */removing) return 0 ;; esac
+  case $4/$3 in
+    */dead | */removing) return 0 ;;
+    no/*)
+      if ! container_noted "$1" stopped "$2" && keeper_of "$1" notes_container "$2"; then container_note "$1" held "$2" "- $5"; fi
+      return
+      ;;
+  esac
   container_noted "$1" stopped "$2" || container_note "$1" held "$2" "$4 $5" || return 1
   _cz_hold="$_cz_hold $2"
 }
@@ -140,26 +151,31 @@ containers_start() {
 }
 
 # containers_again REC FILE: starts what FILE names (lines as in REC/stopped; POLICY - is left as it is), oldest first, each with its own
-# restart policy again; seen running. What was removed or made anew meanwhile can't be started ever: it goes to REC/gone (ID NAME).
+# restart policy again; seen running. What was removed or made anew meanwhile can't be started ever: it goes to REC/gone (ID NAME). What
+# another record needs stopped goes there.
 containers_again() {
   [ -s "$1/$2" ] || return 0
-  _ca_order='' _ca_bad=0 _ca_kept='' _ca_gone=no
+  _ca_order='' _ca_bad=0 _ca_left='' _ca_less=no
   while read -r _ca_line; do _ca_order="$_ca_line$LF$_ca_order"; done <"$1/$2"
   containers_there
   while read -r _ca_id _ca_pid _ca_paused _ca_policy _ca_name <&7; do
     [ -n "$_ca_id" ] || continue
-    if container_gone "$_ca_id"; then
-      container_note "$1" gone "$_ca_id" "$_ca_name" && _ca_gone=yes && continue
+    if keeper_of "$1" names_container "$_ca_id"; then
+      hand_over "$keeper" stopped "$_ca_id $_ca_pid $_ca_paused $_ca_policy $_ca_name" "$_ca_name" && _ca_less=yes && continue
+      _ca_bad=1
+      workload_failed "$_ca_name" "$RECORD_STOP_FULL"
+    elif container_gone "$_ca_id"; then
+      container_note "$1" gone "$_ca_id" "$_ca_name" && _ca_less=yes && continue
       _ca_bad=1
       workload_failed "$_ca_name" "$problem"
     else
       container_again "$1" "$_ca_id" "$_ca_paused" "$_ca_policy" "$_ca_name" || _ca_bad=1
     fi
-    _ca_kept="$_ca_id $_ca_pid $_ca_paused $_ca_policy $_ca_name$LF$_ca_kept"
+    _ca_left="$_ca_id $_ca_pid $_ca_paused $_ca_policy $_ca_name$LF$_ca_left"
   done 7<<EOF
 $_ca_order
 EOF
-  [ "$_ca_gone" = no ] || printf '%s' "$_ca_kept" | atomic_write "$1/$2" || {
+  [ "$_ca_less" = no ] || printf '%s' "$_ca_left" | atomic_write "$1/$2" || {
     _ca_bad=1
     problem=$RECORD_STOP_FULL
   }
@@ -169,7 +185,7 @@ EOF
 # container_again REC ID PAUSED POLICY NAME. One that was held and then started by hand has the policy that it was held for.
 container_again() {
   _cb_policy=$4
-  [ "$4" = - ] || ! container_noted "$1" held "$2" || _cb_policy=-
+  [ "$4" = - ] || [ ! -s "$1/held" ] || ! grep -q "^$2 [^-]" "$1/held" || _cb_policy=-
   _cb_said=$(docker_run 30 start "$2" 2>&1 >/dev/null) || [ -n "$_cb_said" ] || _cb_said='docker start gave no answer within 30 s'
   [ "$_cb_policy" = - ] || docker_run 20 update "--restart=$_cb_policy" "$2" >/dev/null 2>&1 ||
     _cb_said="${_cb_said%%"$LF"*} its restart policy $_cb_policy is not given back"
@@ -189,18 +205,34 @@ container_again() {
   return 1
 }
 
-# containers_give_back REC: what did not run at the stop gets its restart policy again, and is not started.
+# containers_give_back REC: what did not run at the stop gets its restart policy again, and is not started. What another record needs
+# stopped gets it from there.
 containers_give_back() {
   [ -s "$1/held" ] || return 0
-  _cg_bad=0
+  _cg_bad=0 _cg_left='' _cg_less=no
   containers_there
   while read -r _cg_id _cg_policy _cg_name <&7; do
-    container_gone "$_cg_id" && continue
-    _cg_said=$(docker_run 20 update "--restart=$_cg_policy" "$_cg_id" 2>&1 >/dev/null) && continue
-    _cg_bad=1
-    workload_failed "$_cg_name" "its restart policy $_cg_policy is not given back: ${_cg_said%%"$LF"*}"
+    [ "$_cg_policy" != - ] || continue
+    if keeper_of "$1" names_container "$_cg_id"; then
+      hand_over "$keeper" held "$_cg_id $_cg_policy $_cg_name" '' && _cg_less=yes && continue
+      _cg_bad=1
+      workload_failed "$_cg_name" "$RECORD_STOP_FULL"
+    else
+      container_give_back
+    fi
+    _cg_left="$_cg_left$_cg_id $_cg_policy $_cg_name$LF"
   done 7<"$1/held"
+  [ "$_cg_less" = no ] || printf '%s' "$_cg_left" | atomic_write "$1/held" || {
+    _cg_bad=1
+    problem=$RECORD_STOP_FULL
+  }
   return "$_cg_bad"
+}
+container_give_back() {
+  container_gone "$_cg_id" && return
+  _cg_said=$(docker_run 20 update "--restart=$_cg_policy" "$_cg_id" 2>&1 >/dev/null) && return
+  _cg_bad=1
+  workload_failed "$_cg_name" "its restart policy $_cg_policy is not given back: ${_cg_said%%"$LF"*}"
 }
 
 # containers_there: sets there_known (does docker answer?) and there_ids.

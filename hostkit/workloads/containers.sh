@@ -3,8 +3,7 @@
 #   FAMILY_pause GROUP REC     pauses it and sees it paused; returns 1 with $problem
 #   FAMILY_unpause REC         reverses what REC says; sees it run; adds to $thawed and $failed; returns 1 when something still stands
 #   FAMILY_stop GROUP REC      stops it, sees it stopped, blocks its start (S21)
-#   FAMILY_start REC           reverses exactly that
-#   FAMILY_stopped REC         is all of it still stopped? returns 1 with $problem
+#   FAMILY_start REC           reverses exactly that; nothing without its files
 # A container's line in REC/containers: ID PID FREEZER-FILE NAME. Others that were seen are in REC/left: ID already|exempt NAME.
 # Beside this file: docker.sh (the client, the engine, which containers count, their freezers), containers-stop.sh (stop and start),
 # containers-evidence.sh (did the pause hold).

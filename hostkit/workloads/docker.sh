@@ -7,7 +7,7 @@
 docker_run() {
   _dr_limit=$1
   shift
-  timeout -k 2 "$_dr_limit" docker "$@" </dev/null
+  timeout -k 2 "$_dr_limit" docker "$@" </dev/null 9>&-
 }
 
 # docker_on LIMIT IDS COMMAND…: the command on those containers (words), in one call: the client works on them in parallel.

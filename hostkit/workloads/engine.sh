@@ -19,12 +19,12 @@ engine_stop() {
   for _es_unit in $ENGINE_UNITS; do
     unit_block "$_es_unit" || problem="can't write the start block of $_es_unit"
   done
-  timeout -k 5 150 systemctl stop docker.socket docker.service </dev/null >/dev/null 2>&1
+  timeout -k 5 150 systemctl stop docker.socket docker.service </dev/null >/dev/null 2>&1 9>&-
   [ -z "$problem" ] && engine_stopped "$2"
 }
 
 # engine_note REC: what will have to start again; engine.units comes last, and says that the note is whole. A container that did not run
-# loses a policy by which the engine's next start would start it: it is given back with the rest.
+# loses a policy by which the engine's next start would start it: containers_start gives it back.
 engine_note() {
   _eo_rec=$1 _eo_units='' _eo_ran='' _eo_tasks='' _cz_hold=''
   for _eo_unit in $ENGINE_UNITS; do
@@ -81,13 +81,19 @@ engine_stopped() {
 
 engine_start() {
   [ -e "$1/engine.units" ] || return 0
+  if keeper_of "$1" names_engine; then
+    engine_hand_over "$1" && return 0
+    workload_failed docker.service "$RECORD_STOP_FULL"
+    return 1
+  fi
   _en_bad=0
   for _en_unit in $ENGINE_UNITS; do
-    if grep -qx "$_en_unit" "$1/engine.units"; then unit_unblock "$_en_unit"; else unit_let "$1" "$_en_unit"; fi && continue
+    unit_unblock "$_en_unit" && continue
     _en_bad=1
     workload_failed "$_en_unit" 'its start block stays'
   done
-  while read -r _en_unit <&7; do
+  for _en_unit in $ENGINE_UNITS; do
+    grep -qx "$_en_unit" "$1/engine.units" || continue
     unit_do 120 start "$_en_unit" >/dev/null
     unit_state "$_en_unit"
     if [ "$unit_active" = active ]; then
@@ -97,8 +103,27 @@ engine_start() {
       _en_bad=1
       workload_failed "$_en_unit" "it is ${unit_active:-unknown}"
     fi
-  done 7<"$1/engine.units"
+  done
   containers_again "$1" engine.ran || _en_bad=1
-  containers_give_back "$1" || _en_bad=1
   return "$_en_bad"
+}
+
+# engine_hand_over REC: to $keeper; engine.units last, as in engine_note.
+engine_hand_over() {
+  if [ -s "$1/engine.ran" ]; then
+    # The last first: each goes before the others there.
+    _eh_order=''
+    while IFS= read -r _eh_line; do _eh_order="$_eh_line$LF$_eh_order"; done <"$1/engine.ran"
+    while read -r _eh_id _eh_pid _eh_paused _eh_policy _eh_name <&7; do
+      [ -n "$_eh_id" ] || continue
+      hand_over "$keeper" engine.ran "$_eh_id $_eh_pid $_eh_paused $_eh_policy $_eh_name" "$_eh_name" || return 1
+    done 7<<EOF
+$_eh_order
+EOF
+  fi
+  while read -r _eh_unit <&7; do
+    hand_over "$keeper" engine.units "$_eh_unit" "$_eh_unit" || return 1
+  done 7<"$1/engine.units"
+  [ -e "$keeper/engine.units" ] || printf '' | atomic_write "$keeper/engine.units" || return 1
+  rm -f -- "$1/engine.units" "$1/engine.ran" "$1/engine.tasks"
 }

@@ -26,25 +26,40 @@ units_list_take() {
     fail no-space "unit $3 can't be written down in $RESURGO_VAR: make room there"
 }
 
-# unit_state UNIT: sets unit_active unit_freezer unit_invocation.
+# unit_state UNIT: sets unit_active unit_freezer unit_invocation unit_type unit_result, and unit_condition: did its conditions let it start?
+# `unasked` is also said of a unit that has ended well and was unloaded since.
 unit_state() {
-  unit_active='' unit_freezer='' unit_invocation=''
-  _us_text=$(timeout -k 2 20 systemctl show -p ActiveState -p FreezerState -p InvocationID -- "$1" 2>/dev/null </dev/null)
+  unit_active='' unit_freezer='' unit_invocation='' unit_type='' unit_result='' unit_condition=''
+  _us_text=$(timeout -k 2 20 systemctl show -p ActiveState -p FreezerState -p InvocationID -p Type -p Result \
+    -p ConditionResult -p ConditionTimestampMonotonic -- "$1" 2>/dev/null </dev/null 9>&-)
   while IFS='=' read -r _us_key _us_value; do
     case $_us_key in
       ActiveState) unit_active=$_us_value ;;
       FreezerState) unit_freezer=$_us_value ;;
       InvocationID) unit_invocation=$_us_value ;;
+      Result) unit_result=$_us_value ;;
+      Type) unit_type=$_us_value ;;
+      ConditionResult) unit_condition=${unit_condition:-$_us_value} ;;
+      ConditionTimestampMonotonic) [ "$_us_value" != 0 ] || unit_condition=unasked ;;
     esac
   done <<EOF
 $_us_text
 EOF
 }
 
+# unit_settle UNIT: its state once it is not on its way down any more, 30 s at most: only what follows tells.
+unit_settle() {
+  _ue_tries=0
+  while unit_state "$1" && [ "$unit_active" = deactivating ] && [ "$_ue_tries" -lt 30 ]; do
+    _ue_tries=$((_ue_tries + 1))
+    sleep 1
+  done
+}
+
 # unit_up: does it run, or is it about to? One between two restarts is `activating`.
 unit_up() { case $unit_active in active | activating | reloading | refreshing) ;; *) return 1 ;; esac }
 
-unit_do() { timeout -k 2 "$1" systemctl "$2" -- "$3" </dev/null 2>&1; }
+unit_do() { timeout -k 2 "$1" systemctl "$2" -- "$3" </dev/null 2>&1 9>&-; }
 
 units_pause() {
   [ -s "$2/units" ] || return 0
@@ -82,11 +97,16 @@ units_unpause() {
     case $_uu_mode in '' | held) continue ;; esac
     case $_uu_mode in stop) _uu_verb=start ;; *) _uu_verb=thaw ;; esac
     unit_do 60 "$_uu_verb" "$_uu_unit" >/dev/null
-    unit_state "$_uu_unit"
+    _uu_exit=$?
+    unit_settle "$_uu_unit"
     json_quote "$_uu_unit"
-    case $unit_active/$unit_freezer in
-      active/frozen | active/freezing) _uu_bad=1 && workload_failed "$_uu_unit" 'it is still frozen' ;;
-      active/* | activating/*) thawed="$thawed${thawed:+,}$json" ;;
+    [ ! -e "/etc/systemd/system/$_uu_unit.d/50-resurgo-restore.conf" ] || _uu_exit=blocked
+    case $unit_active/$unit_freezer/$_uu_verb:$_uu_exit:$unit_result:$unit_type:$unit_condition in
+      active/frozen/* | active/freezing/*) _uu_bad=1 && workload_failed "$_uu_unit" 'it is still frozen' ;;
+      # A oneshot unit has come to its good end, and had nothing more to do. A start that a condition refused exits 0 as well.
+      active/* | activating/* | inactive/*/start:0:success:*:yes | inactive/*/start:0:success:oneshot:unasked)
+        thawed="$thawed${thawed:+,}$json"
+        ;;
       *) _uu_bad=1 && workload_failed "$_uu_unit" "it is ${unit_active:-unknown}" ;;
     esac
   done 7<<EOF
@@ -104,12 +124,8 @@ units_stop() {
 }
 units_stop_take() {
   units_here || fail not-allowed "unit $3 is configured, but systemd does not run on this host: take the unit out of the runbook"
-  # One that is on its way down may come up again by its own Restart=: only what follows tells.
-  _uk_tries=0
-  while unit_state "$3" && [ "$unit_active" = deactivating ] && [ "$_uk_tries" -lt 30 ]; do
-    _uk_tries=$((_uk_tries + 1))
-    sleep 1
-  done
+  # One that is on its way down may come up again by its own Restart=.
+  unit_settle "$3"
   [ -n "$unit_active" ] || fail failed "systemd tells nothing of unit $3: look at it on the host"
   _uk_mode=held
   ! unit_up || _uk_mode=stop
@@ -138,37 +154,48 @@ unit_block() {
     atomic_put "/etc/systemd/system/$1.d/50-resurgo-restore.conf" "# A restore is under way; removed when it ends.
 [Unit]
 ConditionPathExists=!$RESURGO_VAR/workloads/blocked" &&
-    timeout 60 systemctl daemon-reload </dev/null
+    timeout 60 systemctl daemon-reload </dev/null 9>&-
 }
 
 # unit_unblock UNIT
 unit_unblock() {
   rm -f "/etc/systemd/system/$1.d/50-resurgo-restore.conf" || return 1
   rmdir "/etc/systemd/system/$1.d" 2>/dev/null
-  timeout 60 systemctl daemon-reload </dev/null
+  timeout 60 systemctl daemon-reload </dev/null 9>&-
 }
 
-# unit_let REC UNIT: of a unit that is not to be started here: does no other record (the operator's stop, another group's) name it? Then
-# it is unblocked, else that one does it.
-unit_let() {
-  for _ul_rec in "$RESURGO_VAR/workloads"/*; do
-    [ "$_ul_rec" != "$1" ] || continue
-    case " $ENGINE_UNITS " in *" $2 "*) [ ! -e "$_ul_rec/engine.units" ] || return 0 ;; esac
-    [ ! -s "$_ul_rec/units" ] || ! unit=$2 awk '$2 == ENVIRON["unit"] { found = 1 } END { exit !found }' "$_ul_rec/units" || return 0
-  done
-  unit_unblock "$2"
-}
-
+# units_start: what another record names stays blocked for it: what was to be started is handed over, what was only held is forgotten.
 units_start() {
   [ -s "$1/units" ] || return 0
-  _ub_bad=0
-  while read -r _ub_mode _ub_unit _ <&7; do
-    if [ "$_ub_mode" = held ]; then unit_let "$1" "$_ub_unit"; else unit_unblock "$_ub_unit"; fi && continue
-    _ub_bad=1
-    workload_failed "$_ub_unit" 'its start block stays'
+  _ub_bad=0 _ub_mine='' _ub_less=no
+  while read -r _ub_mode _ub_unit _ub_rest <&7; do
+    if ! keeper_of "$1" names_unit "$_ub_unit"; then
+      unit_unblock "$_ub_unit" || {
+        _ub_bad=$((_ub_bad | 1))
+        workload_failed "$_ub_unit" 'its start block stays'
+      }
+    elif [ "$_ub_mode" = held ] || unit_hand_over "$_ub_unit"; then
+      _ub_less=yes
+      continue
+    else
+      _ub_bad=2
+    fi
+    _ub_mine="$_ub_mine$_ub_mode $_ub_unit $_ub_rest$LF"
   done 7<"$1/units"
+  if [ "$_ub_less" = yes ] && ! printf '%s' "$_ub_mine" | atomic_write "$1/units"; then
+    _ub_bad=2
+    workload_failed units "$RECORD_STOP_FULL"
+  fi
+  # The file still names what another needs stopped.
+  [ "$_ub_bad" -lt 2 ] || return 1
   units_unpause "$1" || _ub_bad=1
   return "$_ub_bad"
 }
 
-units_stopped() { units_still "$1"; }
+# unit_hand_over UNIT: to $keeper.
+unit_hand_over() {
+  units_rec=$keeper
+  unit_note stop "$1" && kept_add "$keeper" "$1" && return 0
+  workload_failed "$1" "$RECORD_STOP_FULL"
+  return 1
+}

@@ -47,6 +47,8 @@ export const loose = z.looseObject({});
 export const started = z.looseObject({
   /** Containers that were removed or made anew while they were stopped: nothing of them is left to start. */
   gone: z.array(z.string()).default([]),
+  /** What another restore (or stop by hand) of this host needs stopped: it starts at the end of that one. */
+  kept: z.array(z.object({ name: z.string(), by: z.string() })).default([]),
 });
 
 export const restoreHealth = z.looseObject({

@@ -3,7 +3,7 @@ import type { Fence } from '../args';
 import type { Reply } from '../replies';
 import { context, type On } from './on';
 
-type RestoreVerb = 'check' | 'stop' | 'start' | 'safety' | 'undo' | 'health';
+type RestoreVerb = 'check' | 'stop' | 'start' | 'safety' | 'health';
 /** Stopping and starting an engine takes its time, in ms. */
 const RESTORE_MS = 300_000;
 

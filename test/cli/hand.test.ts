@@ -116,6 +116,25 @@ describe('the hand', () => {
     expect((await fleet.run('start', 'portal', '--as-it-is')).code).toBe(0);
   });
 
+  test('S21 what another restore of the host needs stopped is named, unless the stop by hand has it and starts it; exit 3', async () => {
+    const other = { name: 'db.service', by: 'the restore of group ledger' };
+    const hand = { name: 'web', by: 'the stop by hand of group portal' };
+    fleet.intercept = ({ host, verb }) => {
+      if (host !== 'app-1') return undefined;
+      if (verb === 'restore.start') return { started: [], kept: [other, hand] };
+      return verb === 'workload.start' ? { started: ['web'], kept: [] } : undefined;
+    };
+    const ran = await fleet.run('start', 'portal', '--as-it-is');
+    expect(ran.code).toBe(3);
+    expect(ran.stdout).toMatch(/started: web +FAILED: db.service: kept stopped by the restore of group ledger, whose/);
+    expect(ran.stdout).not.toMatch(/stop by hand/);
+    fleet.intercept = ({ host, verb }) => (host + verb === 'app-1workload.start' ? { kept: [other] } : undefined);
+    expect(await fleet.run('start', 'portal')).toMatchObject({
+      code: 3,
+      stdout: expect.stringContaining('db.service: kept stopped') as string,
+    });
+  });
+
   test('what was removed while it was stopped is a warning, and what does not start of one record bars not the other', async () => {
     fleet.intercept = (call) => {
       if (call.host !== 'app-1' || !call.verb.endsWith('.start') || call.verb === 'job.start') return undefined;

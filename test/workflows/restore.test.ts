@@ -296,13 +296,19 @@ test('S21 an abort with one host half restored starts nothing, and says in what 
   expect(started).toEqual([]);
 });
 
-test('a container that was removed while it was stopped holds up nothing, and is named by the report', async () => {
+test('a container that was removed while it was stopped, or that another restore keeps stopped, holds up nothing, and is named', async () => {
+  const kept = [{ name: 'docker.service', by: 'the restore of group ledger' }];
   const intercept = (call: FakeCall): Record<string, unknown> | undefined =>
-    call.verb === 'restore.start' && call.host === 'app-2' ? { started: ['db'], failed: [], gone: ['web'] } : undefined;
+    call.verb === 'restore.start' && call.host === 'app-2'
+      ? { started: ['db'], failed: [], gone: ['web'], kept }
+      : undefined;
   await withFleet({ engine, fake: { intercept } }, async () => {
     const report = await (await approved(await sealed(fleetRunbook(2)))).result();
     expect(report.state).toBe('Completed');
-    expect(report.warnings).toEqual([expect.stringMatching(/^app-2: container web was removed or made anew/)]);
+    expect(report.warnings).toEqual([
+      expect.stringMatching(/^app-2: container web was removed or made anew/),
+      'app-2: docker.service: kept stopped by the restore of group ledger, whose end starts it',
+    ]);
   });
 });
 

@@ -1,9 +1,9 @@
-# Safety snapshots: what a restore overwrites is snapshotted first, under the restore's own run, and can be put back. They outlive the
-# restore, however it ends, by SAFETY_KEEP_MS (lib/snapshots.sh).
+# Safety snapshots: what a restore overwrites is snapshotted first, under the restore's own run. They outlive the restore, however it
+# ends, by SAFETY_KEEP_MS (lib/snapshots.sh): the operator can go back to them by hand (docs/operations.md).
 
 # Set or read elsewhere:
-: "${arg_freeze-}" "${arg_group-}" "${arg_run-}" "${arg_source-}" "${destination-}" "${real_path-}" "${snap_name-}" \
-  "${snap_problem-}" "${snap_record-}" "${source_names-}" "${src_kind-}" "${time-}" "${undo_deleted-}" "${undo_files-}"
+: "${arg_freeze-}" "${arg_group-}" "${arg_run-}" "${arg_source-}" "${real_path-}" "${snap_name-}" "${snap_problem-}" \
+  "${snap_record-}" "${source_names-}" "${src_kind-}" "${time-}"
 
 # safety_take: a snapshot of $arg_source as freeze $arg_freeze of $arg_run, once. Sets safety_name, empty where the kind has none. Each
 # source has a freeze of its own: what is taken anew drops what the same freeze took before.
@@ -33,14 +33,4 @@ safety_take() {
   safety_name=$snap_name
   snapshot_record_path "$arg_group" "$arg_run" "$arg_freeze" "$arg_source"
   atomic_put "$snap_record.done" "$safety_name"
-}
-
-# undo_apply VIEW: makes the source what its safety snapshot, shown at VIEW, holds; mounts below it and the patterns in
-# ./filters are left alone. Sets undo_files undo_deleted.
-undo_apply() {
-  rsync -aHAXS --numeric-ids --modify-window=-1 --delete-delay --filter='-x btrfs.*' --filter='-x trusted.SGI_ACL_*' --filter="merge $PWD/filters" \
-    --info=stats2 --no-human-readable "$1/" "$destination/" >undo.out 2>undo.err \
-    || fail failed "the restore could not be undone whole (rsync: $(tail -n 3 undo.err)); repeat it, the safety snapshot is still there"
-  undo_files=$(sed -n 's/^Number of regular files transferred: //p' undo.out | tr -d ,)
-  undo_deleted=$(sed -n 's/^Number of deleted files: \([0-9,]*\).*/\1/p' undo.out | tr -d ,)
 }
