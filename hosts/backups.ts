@@ -25,6 +25,22 @@ export interface StoreListing {
   incomplete: string | null;
 }
 
+/** Whether a backup is readable and has every source; by whom it is signed is another question. */
+export function isWhole({ problem, manifest }: StoreEntry): boolean {
+  return problem === undefined && manifest?.state === 'Completed';
+}
+
+/** The newest whole one of a list that has the oldest first; partial ones don't count (S18). */
+export function newestWhole(backups: readonly StoreEntry[]): StoreEntry | undefined {
+  return backups.findLast(isWhole);
+}
+
+/** The trees that a backup holds; none of one that can't be read. */
+export function treesOf(entry: StoreEntry | undefined): Set<string> {
+  const sources = entry?.problem === undefined ? (entry?.manifest?.sources ?? []) : [];
+  return new Set(sources.flatMap((each) => (each.state === 'ok' ? [each.tree] : [])));
+}
+
 /** Reads a group's backups. @throws HostError */
 export async function readBackups(options: {
   hosts: Hosts;

@@ -119,6 +119,70 @@ describe('status', () => {
   });
 });
 
+describe('backup --dry-run', () => {
+  const GIB = 2 ** 30;
+  /** Two sources on one disk each of both hosts, and a store with that much room. */
+  const shows = ({
+    usedBytes,
+    leastBytes = 0,
+    freeBytes = 100 * GIB,
+    device = '/dev/sdb',
+  }: Record<string, unknown>) => {
+    const source = { path: '/srv/data', kind: 'btrfs', device, usedBytes, leastBytes };
+    fleet.intercept = ({ verb }) => {
+      if (verb === 'probe') return { groups: ['portal'] };
+      if (verb === 'store.space') return { freeBytes, totalBytes: 200 * GIB, reservePercent: 10, fsType: 'btrfs' };
+      return verb === 'check'
+        ? {
+            sources: [
+              { ...source, name: 'data' },
+              { ...source, name: 'more' },
+            ],
+          }
+        : undefined;
+    };
+  };
+  beforeEach(() => {
+    const sources = ['data', 'more'].map((name) => ({ host: 'app-1', path: `/srv/${name}`, name, snapshot: 'btrfs' }));
+    fleet.runbook(fleetRunbook(1, { sources }));
+  });
+
+  test('sources that share a disk count once', async () => {
+    shows({ usedBytes: 70 * GIB });
+    const ran = await fleet.run('backup', '--dry-run');
+    expect(ran).toMatchObject({ code: 0, stderr: '' });
+    expect(ran.stdout).toContain('would send up to 70.0 GiB (2 of 2 sources whole');
+    expect(ran.stdout).toContain('the store has 100.0 GiB free and keeps 20.0 GiB: it fits\n');
+    expect(fleet.verbs('lease.take')).toEqual([]);
+  });
+
+  test('what a backup only warns of is a warning with exit 0, in the words of doctor', async () => {
+    shows({ usedBytes: 170 * GIB });
+    const ran = await fleet.run('backup', '--dry-run');
+    const words = 'store main has 80.0 GiB above its reserve, and a backup may need up to 170.0 GiB before compression';
+    expect(ran).toMatchObject({ code: 0, stdout: expect.stringContaining(`\nWARNING target: ${words}`) as string });
+    expect(ran.stdout).not.toContain('it fits');
+    expect((await fleet.run('doctor')).stdout).toMatch(/WARN .*room in main .*may need up to 170\.0 GiB/);
+  });
+
+  test('what ends a backup is a problem with exit 1: no room by any compression, no room at all, an unfinished restore', async () => {
+    shows({ usedBytes: 10_000 * GIB, leastBytes: 10_000 * GIB });
+    const large = await fleet.run('--json', 'backup', '--dry-run');
+    expect(large.code).toBe(1);
+    expect(JSON.parse(large.stdout)).toMatchObject({
+      space: { level: 'fail', sentBytes: 10_000 * GIB, roomBytes: 80 * GIB },
+      problems: [expect.stringMatching(/^target: store main has 80\.0 GiB .* at the very least/)],
+    });
+    shows({ usedBytes: 1, freeBytes: 20 * GIB });
+    expect(await fleet.run('backup', '--dry-run')).toMatchObject({
+      code: 1,
+      stdout: expect.stringMatching(/PROBLEM target: store main .*below the reserve of 20\.0 GiB/) as string,
+    });
+    fleet.intercept = ({ verb }) => (verb === 'check' ? { problems: ['run r1 stopped it\u001b'] } : undefined);
+    expect((await fleet.run('backup', '--dry-run')).stdout).toContain('PROBLEM app-1: run r1 stopped it\\u001b');
+  });
+});
+
 describe('prune', () => {
   const IDS = ['20260101_010000', '20260102_010000'];
   beforeEach(() => {
