@@ -25,6 +25,16 @@ export interface StoreListing {
   incomplete: string | null;
 }
 
+/** Whether a backup is signed by one of the keys (ed25519, hex) that are known here (S19). */
+export function isGenuine({ signedBy }: StoreEntry, genuine: readonly string[]): boolean {
+  return signedBy !== undefined && genuine.includes(signedBy);
+}
+
+/** How a backup of another director is marked (S19). */
+export function unknownKey(signedBy: string): string {
+  return `signed by the unknown key ${signedBy.slice(0, 12)}`;
+}
+
 /** Whether a backup is readable and has every source; by whom it is signed is another question. */
 export function isWhole({ problem, manifest }: StoreEntry): boolean {
   return problem === undefined && manifest?.state === 'Completed';

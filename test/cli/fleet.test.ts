@@ -5,7 +5,7 @@ import { HostError } from '../../hosts/errors';
 import { backupId } from '../../planning/ids';
 import { fleetRunbook } from './support/fleet-runbook';
 import { line, useMemoryFleet } from './support/memory-fleet';
-import { entry } from './support/stored';
+import { entry, strangerHex } from './support/stored';
 
 const fleet = useMemoryFleet();
 const ago = (hours: number) => backupId({ frozenAtMs: Date.now() - hours * 3_600_000 });
@@ -207,6 +207,41 @@ describe('prune', () => {
       code: 1,
       stderr: expect.stringContaining('60 minutes') as string,
     });
+  });
+});
+
+describe('a backup that is signed by a key unknown here', () => {
+  const [OLD, OWN, FOREIGN] = ['20260101_010000', '20260102_010000', '20260103_010000'];
+  beforeEach(() => {
+    const keep = { last: 1, daily: 0, weekly: 0, monthly: 0, yearly: 0 };
+    fleet.runbook(fleetRunbook(2, { keep }));
+    fleet.store(entry({ id: OLD }), entry({ id: OWN }), entry({ id: FOREIGN, byStranger: true }));
+  });
+
+  test('S19 is never `latest`, and is named', async () => {
+    const ran = await fleet.run('show', 'latest');
+    expect(ran).toMatchObject({ code: 0, stdout: expect.stringContaining(`backup ${OWN} `) as string });
+    const passed = `\`latest\` passes over ${FOREIGN} (signed by the unknown key ${strangerHex.slice(0, 12)})`;
+    expect(ran.stderr).toBe(`${passed}: see \`resurgo adopt portal\`\n`);
+    expect((await fleet.run('show', FOREIGN)).code).toBe(0);
+    fleet.hosts.host('target').backups.splice(0, 2);
+    expect(await fleet.run('diff', FOREIGN, 'latest')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('portal has no whole backup signed by a known key') as string,
+    });
+  });
+
+  test('an older one is passed over without a word', async () => {
+    fleet.store(entry({ id: '20260104_010000' }));
+    expect(await fleet.run('show', 'latest')).toMatchObject({ code: 0, stderr: '' });
+  });
+
+  test('S19 is neither removed by prune nor counted in place of one that is known', async () => {
+    const { code, stdout } = await fleet.run('prune', '--dry-run');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(new RegExp(`${FOREIGN} {2}keep .*signed by the unknown key .*no policy removes it`));
+    expect(stdout).toMatch(new RegExp(`${OWN} {2}keep .*newest 1`));
+    expect(stdout).toMatch(new RegExp(`${OLD} {2}REMOVE`));
   });
 });
 
