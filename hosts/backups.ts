@@ -1,6 +1,6 @@
 /** What a store says it holds, read from the store itself (no engine needed) and checked: whole, readable, and signed by whom. */
 import type { Manifest } from '../planning/manifest';
-import { manifestSchema } from '../planning/manifest-schema';
+import { parseManifest } from '../planning/manifest-schema';
 import { verifyManifest } from './director-keys';
 import type { HostRef, Hosts } from './hosts';
 
@@ -81,23 +81,12 @@ function readEntry({ id, state, manifest, manifestSig, usedBytes, holds = [] }: 
   if (manifest === undefined || manifest === '')
     return { ...entry, problem: state === 'lost' ? 'the store has lost it' : 'its manifest is missing' };
   const bytes = Buffer.from(manifest, 'base64');
-  const parsed = parseManifest(bytes);
-  if (typeof parsed === 'string') return { ...entry, problem: `its manifest is damaged: ${parsed}` };
+  const parsed = parseManifest(bytes.toString('utf8'));
+  if (typeof parsed === 'string') return { ...entry, problem: parsed };
   if (parsed.id !== id) return { ...entry, problem: `its manifest is of another backup, ${parsed.id}` };
   const publicHex = parsed.director.publicKeyHex;
   const genuine = manifestSig !== undefined && verifyManifest({ bytes, signature: manifestSig, publicHex });
   if (!genuine)
     return { ...entry, manifest: parsed, problem: 'its manifest was changed after it was signed, or is not signed' };
   return { ...entry, manifest: parsed, problem: undefined, signedBy: publicHex };
-}
-
-function parseManifest(bytes: Buffer): Manifest | string {
-  let json: unknown;
-  try {
-    json = JSON.parse(bytes.toString('utf8'));
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error);
-  }
-  const parsed = manifestSchema.safeParse(json);
-  return parsed.success ? parsed.data : (parsed.error.issues[0]?.message ?? 'it has another form');
 }

@@ -279,6 +279,16 @@ test('a backup in words: state, instant, sources with label and evidence, contac
   });
 });
 
+test('a backup of a newer version is named as such by list, show and prune, and is not taken as latest', async () => {
+  fleet.store(entry({ id: '20260101_010000' }), entry({ id: '20260102_010000' }));
+  fleet.hosts.host('target').backups[1]!.manifest = Buffer.from('{"resurgoManifest":2}').toString('base64');
+  const words = 'made by a newer Resurgo, whose manifests are of version 2';
+  expect((await fleet.run('list')).stdout).toMatch(new RegExp(`20260102_010000 +UNUSABLE .*${words}`));
+  expect((await fleet.run('show', '20260102_010000')).stdout).toContain(`UNUSABLE: it was ${words}`);
+  expect((await fleet.run('show', 'latest')).stdout).toContain('backup 20260101_010000 ');
+  expect((await fleet.run('prune', '--dry-run')).stdout).toMatch(new RegExp(`20260102_010000  keep .*${words}`));
+});
+
 test('snapshots of hosts that are away are not known, and each is named once', async () => {
   fleet.intercept = (call) => {
     if (call.host !== 'app-1') return undefined;
