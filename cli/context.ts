@@ -10,7 +10,7 @@ import { groupSetup } from '../planning/run-input';
 import type { GroupSetup } from '../planning/run-input';
 import { parseRunbook } from '../runbooks/load';
 import type { Runbook } from '../runbooks/types';
-import { connectEngine, type Engine } from '../workers/engine';
+import { connectEngine, hasEngine, type Engine } from '../workers/engine';
 import { prepareState, stateDir } from '../workers/paths';
 import { CliError, EXIT } from './exit';
 import { Output } from './output';
@@ -80,6 +80,16 @@ export class CliContext {
     const { client, connection, engine } = await connectEngine({ stateDir: this.stateDir });
     this.closers.push(() => connection.close());
     return { client, engine };
+  }
+
+  /** The same, to ask of what was; undefined where no engine has ever run: none is started to say that it knows of nothing. */
+  async pastEngine(): Promise<{ client: Client; engine: Engine } | undefined> {
+    return hasEngine({ stateDir: this.stateDir }) ? this.engine() : undefined;
+  }
+
+  /** Why {@link pastEngine} has none. */
+  neverRan(): string {
+    return `no engine has ever run here (${this.stateDir}). RESURGO_STATE names another state folder, TEMPORAL_ADDRESS an engine elsewhere`;
   }
 
   async close(): Promise<void> {

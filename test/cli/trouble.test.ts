@@ -1,8 +1,9 @@
 /** What a command says, and its exit code, when it is used wrongly or can't do what it was asked. */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { CliContext } from '../../cli/context';
 import { fleetRunbook } from './support/fleet-runbook';
 import { resurgo } from './support/run';
 
@@ -52,6 +53,47 @@ test.each([
   });
   expect(ran.stderr).toContain(message);
   expect((await run(...args)).stdout).toBe('');
+});
+
+describe('where no engine has ever run', () => {
+  const start = () => jest.spyOn(CliContext.prototype, 'engine').mockRejectedValue(new Error('it was started'));
+  afterEach(() => {
+    jest.restoreAllMocks();
+  });
+
+  test.each([['watch'], ['retry'], ['skip'], ['abort'], ['cancel'], ['show'], ['approve', '1f2e3d4c5b6a']])(
+    '%s says that there can be no such run, and starts and makes nothing',
+    async (verb, ...more) => {
+      const started = start();
+      const ran = await run(verb, 'r20261121t013000z-000001', ...more);
+      expect(ran).toMatchObject({ code: 1, stdout: '' });
+      expect(ran.stderr).toMatch(/^there is no run r20261121t013000z-000001: no engine has ever run here \(.*state\)/);
+      expect(started).not.toHaveBeenCalled();
+      expect(existsSync(path.join(folder, 'state'))).toBe(false);
+    },
+  );
+
+  test('`runs` has none, and no schedule can be removed', async () => {
+    const started = start();
+    expect(await run('runs')).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('nothing runs: no engine has ever run here') as string,
+    });
+    expect(JSON.parse((await run('--json', 'runs')).stdout)).toEqual({ runs: [] });
+    expect((await run('schedule', 'remove', 'portal')).stderr).toContain('portal has no schedule: no engine has ever');
+    expect(started).not.toHaveBeenCalled();
+  });
+
+  test('a database of one is reason enough to start it', async () => {
+    const started = start();
+    mkdirSync(path.join(folder, 'state', 'engine'), { recursive: true });
+    writeFileSync(path.join(folder, 'state', 'engine', 'temporal.db'), '');
+    expect(await run('watch', 'r2026')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('started') as string,
+    });
+    expect(started).toHaveBeenCalledTimes(1);
+  });
 });
 
 test('--json names the code of a runbook that is wrong', async () => {
