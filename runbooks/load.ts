@@ -105,7 +105,8 @@ function readBounded({ handle }: { handle: number }): Buffer {
 
 function whyUnread(error: unknown): string {
   const code = valueAt({ value: error, path: ['code'] });
-  if (code === 'ENOENT') return "can't be read: no such file; `resurgo init` writes a first one";
+  if (code === 'ENOENT')
+    return "can't be read: no such file; name one with --runbook FILE, or `resurgo init` writes a first one";
   if (code === 'EACCES') return "can't be read: permission denied";
   if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA') return 'is not UTF-8 text';
   return `can't be read: ${String(error)}`;

@@ -145,7 +145,7 @@ async function remove(context: CliContext, group: string): Promise<number> {
 /** The named group, or all of the runbook. */
 async function groupsOf(context: CliContext, asked: string | undefined): Promise<string[]> {
   if (asked !== undefined) return [(await context.group(asked)).setup.group.name];
-  const { runbook } = await context.runbook();
+  const { runbook } = context.runbook();
   return Object.keys(runbook.groups);
 }
 

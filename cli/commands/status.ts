@@ -57,7 +57,7 @@ interface EngineSide {
 }
 
 async function status(context: CliContext, asked: string | undefined): Promise<number> {
-  const { runbook } = await context.runbook();
+  const { runbook } = context.runbook();
   const names = asked === undefined ? Object.keys(runbook.groups) : [asked];
   const setups = await Promise.all(names.map(async (name) => (await context.group(name)).setup));
   const hosts = await context.hosts();

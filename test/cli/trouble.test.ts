@@ -1,6 +1,6 @@
 /** What a command says, and its exit code, when it is used wrongly or can't do what it was asked. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { CliContext } from '../../cli/context';
@@ -95,6 +95,25 @@ describe('where no engine has ever run', () => {
     expect(started).toHaveBeenCalledTimes(1);
   });
 });
+
+test.each([['runbook', 'validate'], ['list'], ['backup', '--dry-run'], ['doctor'], ['enroll', '--all'], ['status']])(
+  '`%s %s` refuses a runbook that is no UTF-8, too large, a folder or not there, as every verb does',
+  async (...args) => {
+    const file = path.join(folder, 'fleet.yaml');
+    const says = async (message: string) => {
+      expect(await run(...args)).toMatchObject({ code: 2, stderr: expect.stringContaining(message) as string });
+    };
+    writeFileSync(file, Buffer.from(`# caf\xe9\n${fleetRunbook(1)}`, 'latin1'));
+    await says(`${file}:1:1: is not UTF-8 text`);
+    // Its size alone is enough: it has no content on disk.
+    truncateSync(file, 2 ** 40);
+    await says(`${file}:1:1: is ${2 ** 40} bytes long`);
+    rmSync(file);
+    await says(`${file}:1:1: can't be read: no such file; name one with --runbook FILE`);
+    mkdirSync(file);
+    await says(`${file}:1:1: is a folder`);
+  },
+);
 
 test('--json names the code of a runbook that is wrong', async () => {
   writeFileSync(path.join(folder, 'fleet.yaml'), 'version: 1\nhosts:\n  a: { adress: x }\n');

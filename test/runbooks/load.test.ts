@@ -402,7 +402,7 @@ describe('files that would cost too much', () => {
 
     it('no file, a folder, not text', () => {
       expect(() => loadRunbook({ file: join(folder, 'none.yaml') })).toThrow(
-        'no such file; `resurgo init` writes a first one',
+        'no such file; name one with --runbook FILE, or `resurgo init` writes a first one',
       );
       expect(() => loadRunbook({ file: folder })).toThrow('is a folder');
       const file = join(folder, 'binary.yaml');
