@@ -44,7 +44,7 @@ export class CliContext {
       );
     const group = name ?? (names.length === 1 ? names[0] : undefined);
     if (group === undefined) throw new CliError(`name a group: ${names.join(', ')}`, EXIT.usage);
-    if (runbook.groups[group] === undefined) {
+    if (!Object.hasOwn(runbook.groups, group)) {
       throw new CliError(`the runbook has no group "${group}"; it knows ${names.join(', ')}`, EXIT.usage);
     }
     const directorId = await this.directorId();

@@ -39,6 +39,7 @@ test.each([
   [['list'], 1, 'failed', 'keys'],
   [['restore', 'latest', '--to', 'relative'], 2, 'usage', '--to wants an absolute folder'],
   [['list', 'nosuch'], 2, 'usage', 'no group'],
+  [['list', 'constructor'], 2, 'usage', 'no group'],
   [['nosuch'], 2, 'usage', "unknown command 'nosuch'"],
   [['list', '--nosuch'], 2, 'usage', "unknown option '--nosuch'"],
 ])('--json has one object for a failure: %j', async (args, exit, code, message) => {

@@ -230,9 +230,34 @@ describe('bad input', () => {
       'version: 1\nhosts: { constructor: {} }\n',
       'r.yaml:2:10: hosts.constructor: expected a name that JavaScript does not keep for itself, found "constructor"',
     ],
+    [
+      'a host that would be passed over in silence',
+      'version: 1\nhosts:\n  a: {}\n  __proto__: { port: nonsense }\n',
+      'r.yaml:4:3: hosts.__proto__: can be no name: choose another',
+    ],
+    [
+      'a field of that name, in JSON',
+      '{ "version": 1,\n  "hosts": { "a": { "__proto__": { "port": 22 } } } }',
+      'r.yaml:2:21: hosts.a.__proto__: can be no name: choose another',
+    ],
+    [
+      'a store of that name',
+      'version: 1\nhosts: { a: {} }\nstores: { __proto__: 1 }\n',
+      'r.yaml:3:11: stores.__proto__: can be no name: choose another',
+    ],
+    [
+      'a group called as what every object has',
+      'version: 1\nhosts: { a: {} }\ngroups: { constructor: {} }\n',
+      'r.yaml:3:11: groups.constructor: expected a name that JavaScript does not keep for itself, found "constructor"',
+    ],
   ];
   it.each(cases)('%s', (_, text, line) => {
     expect(onlyLine(text)).toBe(line);
+  });
+
+  it('a host may be called `prototype`: no object has that by itself', () => {
+    const { hosts } = parseRunbook({ text: 'version: 1\nhosts: { prototype: { port: 23 } }\n', file: 'r.yaml' });
+    expect(Object.entries(hosts)).toMatchObject([['prototype', { port: 23 }]]);
   });
 
   it('tells all faults at once, in the order of the file, of the schema and of how the parts fit together', () => {
