@@ -326,6 +326,16 @@ describe('bad input', () => {
       GOOD + '    restore: { order: [wroker] }\n',
       /no host or label is called "wroker"/,
     ],
+    [
+      'a host in the order that the group does not have',
+      GOOD + '    restore: { order: [prod-app-1, prod-target] }\n',
+      /^r\.yaml:13:36: groups\.portal\.restore\.order\[1\]: this host is not part of the group \(prod-app-1\)/,
+    ],
+    [
+      'a label in the order that no host of the group has',
+      GOOD.replace('prod-target: {}', 'prod-target: { labels: [far] }') + '    restore: { order: [far] }\n',
+      /order\[0\]: no host with this label is part of the group/,
+    ],
     ['a bad cron', GOOD + '    schedule: { cron: "30 25 * * *" }\n', /has "25" as hour/],
     [
       'a notify that is two',
