@@ -9,10 +9,11 @@ import { asActivity, fenceFor, heartbeating, jobSignal } from './context';
 import type { StoreInput } from './store';
 
 /** Makes the activities `listPrunable` and `removeBackup`. */
-export function pruneActivities({ hosts }: ActivityDeps) {
-  function listPrunable(input: { group: string; store: StoreInput['store'] }): Promise<Prunable> {
+export function pruneActivities({ hosts, genuineSigners }: ActivityDeps) {
+  async function listPrunable(input: { group: string; store: StoreInput['store'] }): Promise<Prunable> {
     const { group, store } = input;
-    return readPrunable({ hosts, storeHost: store.host, store: store.name, group });
+    const genuine = await genuineSigners();
+    return readPrunable({ hosts, storeHost: store.host, store: store.name, group, genuine });
   }
 
   /** Removes one sealed backup; the host refuses what its own floor, a hold or a reader keeps. Idempotent. */

@@ -2,7 +2,7 @@
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { z } from 'zod';
-import { readBackups, type StoreEntry } from '../hosts/backups';
+import { newestWhole, readBackups, type StoreEntry } from '../hosts/backups';
 import type { HostRef } from '../hosts/hosts';
 import { CancelError, runJob } from '../hosts/jobs';
 import { canonicalJson } from '../planning/canonical';
@@ -57,7 +57,7 @@ export function storeActivities({ hosts, openSigner }: ActivityDeps) {
       readBackups({ hosts, storeHost: store.host, store: store.name, group }),
       hosts.call({ host: store.host, verb: 'store.space', step: 'read store', args: { store: store.name, group } }),
     ]);
-    const last = backups.findLast((each) => each.problem === undefined && each.manifest?.state === 'Completed');
+    const last = newestWhole(backups);
     const reserveBytes = Math.round(((space.totalBytes ?? 0) * (space.reservePercent ?? 0)) / 100);
     return {
       last: last?.manifest === undefined ? null : { id: last.id, manifest: last.manifest },

@@ -6,6 +6,8 @@ export interface CompletionNode {
   path: string[];
   description: string;
   subcommands: { name: string; description: string }[];
+  /** The words that its first argument may be, where it is one of a few. */
+  choices: { name: string; description: string }[];
   /** With their dashes. */
   options: { names: string[]; description: string; takesValue: boolean }[];
 }
@@ -15,6 +17,7 @@ interface CommandLike {
   name(): string;
   description(): string;
   readonly commands: readonly CommandLike[];
+  readonly registeredArguments: readonly { description: string; argChoices?: readonly string[] }[];
   readonly options: readonly {
     short?: string;
     long?: string;
@@ -33,6 +36,7 @@ export function completionNodes(program: CommandLike): CompletionNode[] {
       path,
       description: command.description(),
       subcommands: command.commands.map((each) => ({ name: each.name(), description: each.description() })),
+      choices: choicesOf(command),
       options: [...(path.length === 0 ? optionsOf(program) : [...optionsOf(command), ...globals]), HELP],
     },
     ...command.commands.flatMap((each) => walk(each, [...path, each.name()])),
@@ -41,6 +45,10 @@ export function completionNodes(program: CommandLike): CompletionNode[] {
 }
 
 const HELP = { names: ['-h', '--help'], description: 'how to use it', takesValue: false };
+
+function choicesOf({ registeredArguments: [first] }: CommandLike): CompletionNode['choices'] {
+  return (first?.argChoices ?? []).map((name) => ({ name, description: first?.description ?? '' }));
+}
 
 function optionsOf(command: CommandLike): CompletionNode['options'] {
   return command.options.map(({ short, long, description, required, optional }) => ({
@@ -53,7 +61,8 @@ function optionsOf(command: CommandLike): CompletionNode['options'] {
 /** For bash; words that are no option fall back to file names. */
 export function bashCompletion(nodes: readonly CompletionNode[]): string {
   const cases = nodes.map((node) => {
-    const words = [...node.subcommands.map((each) => each.name), ...node.options.flatMap((each) => each.names)];
+    const given = [...node.subcommands, ...node.choices].map((each) => each.name);
+    const words = [...given, ...node.options.flatMap((each) => each.names)];
     return `    '${node.path.join(' ')}') words='${words.join(' ')}' ;;`;
   });
   return `# bash completion for resurgo: source it, or put it into /etc/bash_completion.d/resurgo
@@ -80,7 +89,7 @@ complete -o default -F _resurgo resurgo
 export function zshCompletion(nodes: readonly CompletionNode[]): string {
   const cases = nodes.map((node) => {
     const words = [
-      ...node.subcommands.map((each) => described(each.name, each.description)),
+      ...[...node.subcommands, ...node.choices].map((each) => described(each.name, each.description)),
       ...node.options.flatMap(({ names, description }) => names.map((name) => described(name, description))),
     ];
     return `    '${node.path.join(' ')}') items=(${words.map(quoted).join(' ')}) ;;`;
@@ -107,7 +116,7 @@ if [ "$funcstack[1]" = _resurgo ]; then _resurgo "$@"; else compdef _resurgo res
 
 /** For fish. */
 export function fishCompletion(nodes: readonly CompletionNode[]): string {
-  const lines = nodes.flatMap(({ path, subcommands, options }) => {
+  const lines = nodes.flatMap(({ path, subcommands, choices, options }) => {
     const known = path.map((each) => `__fish_seen_subcommand_from ${each}`);
     const open =
       subcommands.length === 0
@@ -116,7 +125,7 @@ export function fishCompletion(nodes: readonly CompletionNode[]): string {
     const commandsWhen = path.length === 0 ? '__fish_use_subcommand' : [...known, ...open].join('; and ');
     const optionsWhen = path.length === 0 ? '' : ` -n ${quoted([...known, ...open].join('; and '))}`;
     return [
-      ...subcommands.map(
+      ...[...subcommands, ...choices].map(
         ({ name, description }) =>
           `complete -c resurgo -f -n ${quoted(commandsWhen)} -a ${name} -d ${quoted(description)}`,
       ),

@@ -1,5 +1,4 @@
 /** What every command starts from: the global options, the runbook, the fleet, the engine. */
-import { readFile } from 'node:fs/promises';
 import { hostname, userInfo } from 'node:os';
 import type { Client } from '@temporalio/client';
 import { z } from 'zod';
@@ -8,9 +7,9 @@ import type { Hosts } from '../hosts/hosts';
 import { SshHosts } from '../hosts/ssh-hosts';
 import { groupSetup } from '../planning/run-input';
 import type { GroupSetup } from '../planning/run-input';
-import { parseRunbook } from '../runbooks/load';
+import { parseRunbook, readText } from '../runbooks/load';
 import type { Runbook } from '../runbooks/types';
-import { connectEngine, type Engine } from '../workers/engine';
+import { connectEngine, hasEngine, type Engine } from '../workers/engine';
 import { prepareState, stateDir } from '../workers/paths';
 import { CliError, EXIT } from './exit';
 import { Output } from './output';
@@ -27,25 +26,16 @@ export class CliContext {
     this.out = new Output({ json: options.json === true, quiet: options.quiet === true });
   }
 
-  /** The runbook named by `--runbook`, with its text. @throws RunbookError, CliError when it can't be read */
-  async runbook(): Promise<{ runbook: Runbook; text: string }> {
-    const file = this.options.runbook;
-    let text: string;
-    try {
-      text = await readFile(file, 'utf8');
-    } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      throw new CliError(
-        `can't read the runbook ${file}: ${why}. Name one with --runbook FILE, or write a first one with \`resurgo init\``,
-        EXIT.usage,
-      );
-    }
+  /** The runbook named by `--runbook`, with its text. @throws RunbookError, also when it can't be read */
+  runbook(): { runbook: Runbook; text: string } {
+    const { runbook: file } = this.options;
+    const text = readText({ file });
     return { runbook: parseRunbook({ text, file }), text };
   }
 
   /** A group's setup; without a name, the only one of the runbook. @throws CliError for an unknown or ambiguous group */
   async group(name?: string): Promise<{ setup: GroupSetup; runbook: Runbook }> {
-    const { runbook, text } = await this.runbook();
+    const { runbook, text } = this.runbook();
     const names = Object.keys(runbook.groups);
     if (names.length === 0)
       throw new CliError(
@@ -54,7 +44,7 @@ export class CliContext {
       );
     const group = name ?? (names.length === 1 ? names[0] : undefined);
     if (group === undefined) throw new CliError(`name a group: ${names.join(', ')}`, EXIT.usage);
-    if (runbook.groups[group] === undefined) {
+    if (!Object.hasOwn(runbook.groups, group)) {
       throw new CliError(`the runbook has no group "${group}"; it knows ${names.join(', ')}`, EXIT.usage);
     }
     const directorId = await this.directorId();
@@ -80,6 +70,16 @@ export class CliContext {
     const { client, connection, engine } = await connectEngine({ stateDir: this.stateDir });
     this.closers.push(() => connection.close());
     return { client, engine };
+  }
+
+  /** The same, to ask of what was; undefined where no engine has ever run: none is started to say that it knows of nothing. */
+  async pastEngine(): Promise<{ client: Client; engine: Engine } | undefined> {
+    return hasEngine({ stateDir: this.stateDir }) ? this.engine() : undefined;
+  }
+
+  /** Why {@link pastEngine} has none. */
+  neverRan(): string {
+    return `no engine has ever run here (${this.stateDir}). RESURGO_STATE names another state folder, TEMPORAL_ADDRESS an engine elsewhere`;
   }
 
   async close(): Promise<void> {

@@ -1,6 +1,6 @@
 /** What a store says it holds, read from the store itself (no engine needed) and checked: whole, readable, and signed by whom. */
 import type { Manifest } from '../planning/manifest';
-import { manifestSchema } from '../planning/manifest-schema';
+import { parseManifest } from '../planning/manifest-schema';
 import { verifyManifest } from './director-keys';
 import type { HostRef, Hosts } from './hosts';
 
@@ -23,6 +23,32 @@ export interface StoreListing {
   backups: StoreEntry[];
   /** The run that writes `current` now (or died while it did), or null. */
   incomplete: string | null;
+}
+
+/** Whether a backup is signed by one of the keys (ed25519, hex) that are known here (S19). */
+export function isGenuine({ signedBy }: StoreEntry, genuine: readonly string[]): boolean {
+  return signedBy !== undefined && genuine.includes(signedBy);
+}
+
+/** How a backup of another director is marked (S19). */
+export function unknownKey(signedBy: string): string {
+  return `signed by the unknown key ${signedBy.slice(0, 12)}`;
+}
+
+/** Whether a backup is readable and has every source; by whom it is signed is another question. */
+export function isWhole({ problem, manifest }: StoreEntry): boolean {
+  return problem === undefined && manifest?.state === 'Completed';
+}
+
+/** The newest whole one of a list that has the oldest first; partial ones don't count (S18). */
+export function newestWhole(backups: readonly StoreEntry[]): StoreEntry | undefined {
+  return backups.findLast(isWhole);
+}
+
+/** The trees that a backup holds; none of one that can't be read. */
+export function treesOf(entry: StoreEntry | undefined): Set<string> {
+  const sources = entry?.problem === undefined ? (entry?.manifest?.sources ?? []) : [];
+  return new Set(sources.flatMap((each) => (each.state === 'ok' ? [each.tree] : [])));
 }
 
 /** Reads a group's backups. @throws HostError */
@@ -55,23 +81,12 @@ function readEntry({ id, state, manifest, manifestSig, usedBytes, holds = [] }: 
   if (manifest === undefined || manifest === '')
     return { ...entry, problem: state === 'lost' ? 'the store has lost it' : 'its manifest is missing' };
   const bytes = Buffer.from(manifest, 'base64');
-  const parsed = parseManifest(bytes);
-  if (typeof parsed === 'string') return { ...entry, problem: `its manifest is damaged: ${parsed}` };
+  const parsed = parseManifest(bytes.toString('utf8'));
+  if (typeof parsed === 'string') return { ...entry, problem: parsed };
   if (parsed.id !== id) return { ...entry, problem: `its manifest is of another backup, ${parsed.id}` };
   const publicHex = parsed.director.publicKeyHex;
   const genuine = manifestSig !== undefined && verifyManifest({ bytes, signature: manifestSig, publicHex });
   if (!genuine)
     return { ...entry, manifest: parsed, problem: 'its manifest was changed after it was signed, or is not signed' };
   return { ...entry, manifest: parsed, problem: undefined, signedBy: publicHex };
-}
-
-function parseManifest(bytes: Buffer): Manifest | string {
-  let json: unknown;
-  try {
-    json = JSON.parse(bytes.toString('utf8'));
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error);
-  }
-  const parsed = manifestSchema.safeParse(json);
-  return parsed.success ? parsed.data : (parsed.error.issues[0]?.message ?? 'it has another form');
 }

@@ -1,15 +1,15 @@
 /** `resurgo doctor`: every precondition of a group, host by host, and how to mend what is amiss. Reads only, unless `fix`. */
-import { spaceInWords, spaceVerdict } from '../planning/space';
 import type { Group, Runbook } from '../runbooks/types';
 import { readBackups } from './backups';
-import type { StoreEntry } from './backups';
+import type { StoreListing } from './backups';
 import { KNOWN_LEFTOVERS, leftoversOf, withoutSafety, type Finding } from './doctor-findings';
 import { readHostkit } from './enroll/hostkit-tree';
 import { HostError } from './errors';
 import type { Hosts } from './hosts';
-import { probeFindings, sourceFindings, storeFinding } from './host-findings';
+import { probeFindings, sourceFindings } from './host-findings';
 import { hostRef } from './refs';
 import type { Check, Reply } from './replies';
+import { roomFinding, roomVerdict, storeFinding } from './store-findings';
 import { check, probe, status } from './verbs/reading';
 import { storeSpace } from './verbs/store';
 import { sweep } from './verbs/workload';
@@ -38,20 +38,20 @@ export async function doctor(options: DoctorOptions): Promise<Finding[]> {
     ...(target === undefined ? [] : [target]),
   ]);
   const { hash, version } = await readHostkit();
-  const seen: Seen = { checked: new Map(), space: undefined };
+  const seen: Seen = { checked: new Map(), store: undefined };
   const perHost = await Promise.all(
     [...names].map((host) =>
       examine({ ...options, entry: group, host, isTarget: host === target, hash, version, seen }),
     ),
   );
-  return [...perHost.flat(), ...roomFindings({ ...options, entry: group, seen })];
+  return [...perHost.flat(), ...roomOf({ runbook, group, seen })];
 }
 
 /** What the hosts have shown that only makes sense together. */
 interface Seen {
   checked: Map<string, Check>;
   /** Of the store, once its host has told. */
-  space: (Reply<'store.space'> & { backups: StoreEntry[]; incomplete: string | null }) | undefined;
+  store: { space: Reply<'store.space'>; listing: StoreListing } | undefined;
 }
 
 interface Patient extends DoctorOptions {
@@ -64,32 +64,14 @@ interface Patient extends DoctorOptions {
   seen: Seen;
 }
 
-/** Whether the next backup has room, as the backup itself will ask before it freezes anything. */
-function roomFindings(at: DoctorOptions & { entry: Group; seen: Seen }): Finding[] {
-  const { runbook, entry, seen } = at;
-  const store = runbook.stores[entry.target];
-  const { space } = seen;
-  if (store === undefined || space === undefined) return [];
-  const { freeBytes, totalBytes = 0, fsType, backups, incomplete } = space;
-  const reserveBytes = (store.reservePercent / 100) * totalBytes;
-  // A store below its reserve is told already.
-  if (freeBytes <= reserveBytes) return [];
-  const sources = entry.sources.flatMap((source) => {
-    const shown = seen.checked.get(source.host)?.sources.find((each) => each.name === source.name);
-    if (shown === undefined) return [];
-    const last = backups
-      .flatMap((each) => (each.problem === undefined ? (each.manifest?.sources ?? []) : []))
-      .findLast((each) => each.tree === source.tree && each.state === 'ok');
-    const { device, usedBytes, leastBytes } = shown;
-    const lastBytes = last?.state === 'ok' ? last.bytes : undefined;
-    return [{ host: source.host, device, usedBytes, leastBytes, isPartly: source.exclude.length > 0, lastBytes }];
-  });
-  const { kind, compression } = store;
-  const isOpen = incomplete !== null;
-  const verdict = spaceVerdict({ sources, store: { kind, compression, fsType, freeBytes, reserveBytes, isOpen } });
-  const base = { host: store.host, check: `room in ${store.name}` };
-  if (verdict.level === 'ok') return [{ ...base, level: 'ok', message: 'the next backup fits', mend: '' }];
-  return [{ ...base, level: verdict.level, ...spaceInWords(verdict) }];
+/** Whether the next backup has room, unless the store's finding says already that nothing has. */
+function roomOf({ runbook, group, seen }: { runbook: Runbook; group: Group; seen: Seen }): Finding[] {
+  const store = runbook.stores[group.target];
+  if (store === undefined || seen.store === undefined) return [];
+  const { space, listing } = seen.store;
+  if (storeFinding({ store, space }).level === 'fail') return [];
+  const shown = [...seen.checked].map(([host, { sources }]) => ({ host, sources }));
+  return [roomFinding({ store, verdict: roomVerdict({ group, store, shown, space, listing }) })];
 }
 
 async function examine(patient: Patient): Promise<Finding[]> {
@@ -128,14 +110,14 @@ async function examine(patient: Patient): Promise<Finding[]> {
     if (checked !== undefined) findings.push(...sourceFindings({ host, sources: patient.entry.sources, checked }));
   }
   if (patient.isTarget) {
-    const store = patient.entry.target;
-    const space = await attempt('store', () => storeSpace({ ...on, store, group: patient.group }));
-    const reservePercent = patient.runbook.stores[store]?.reservePercent ?? 0;
-    if (space !== undefined) findings.push(storeFinding({ host, store, reservePercent, space }));
+    const name = patient.entry.target;
+    const space = await attempt('store', () => storeSpace({ ...on, store: name, group: patient.group }));
+    const store = patient.runbook.stores[name];
+    if (space !== undefined && store !== undefined) findings.push(storeFinding({ store, space }));
     const { hosts } = patient;
-    const read = () => readBackups({ hosts, storeHost: on.host, store, group: patient.group, step: 'doctor' });
+    const read = () => readBackups({ hosts, storeHost: on.host, store: name, group: patient.group, step: 'doctor' });
     const listed = space === undefined ? undefined : await attempt('store', read);
-    if (space !== undefined && listed !== undefined) patient.seen.space = { ...space, ...listed };
+    if (space !== undefined && listed !== undefined) patient.seen.store = { space, listing: listed };
   }
   const left = await attempt('leftovers', () => leftovers(patient));
   return [...findings, ...(left ?? [])];

@@ -1,4 +1,4 @@
-/** What a host's and a store's answers mean for a backup, as findings. `doctor` shows them; a backup makes the same ones before it begins. */
+/** What a host's answers mean for a backup, as findings. `doctor` shows them; a backup makes the same ones before it begins. */
 import type { Group } from '../runbooks/types';
 import type { Finding } from './doctor-findings';
 import type { Check, Probe } from './replies';
@@ -74,27 +74,6 @@ export function sourceFindings(at: { host: string; sources: Group['sources']; ch
   ];
 }
 
-/** From what the target says of the store's disk. */
-export function storeFinding(options: {
-  host: string;
-  store: string;
-  reservePercent: number;
-  space: { freeBytes: number; totalBytes?: number; warnings: readonly string[] };
-}): Finding {
-  const { host, space } = options;
-  const at = { host, check: `store ${options.store}` };
-  const { freeBytes, totalBytes = 0, warnings } = space;
-  const reserve = (options.reservePercent / 100) * totalBytes;
-  const message = `${gib(freeBytes)} free of ${gib(totalBytes)}`;
-  if (freeBytes <= reserve) {
-    const mend = 'prune old backups (`resurgo prune`), or give it more space';
-    return { ...at, level: 'fail', message: `${message}, below the reserve of ${gib(reserve)}`, mend };
-  }
-  if (warnings.length > 0)
-    return { ...at, level: 'warn', message: `${message}; ${warnings.join('; ')}`, mend: 'see docs/stores.md' };
-  return { ...at, level: 'ok', message, mend: '' };
-}
-
 function versions({
   host,
   answer,
@@ -145,6 +124,6 @@ function clock(at: { host: string; answer: Probe; sentMs: number; receivedMs: nu
   };
 }
 
-function gib(bytes: number): string {
+export function gib(bytes: number): string {
   return `${(bytes / 2 ** 30).toFixed(1)} GiB`;
 }

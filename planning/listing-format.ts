@@ -185,6 +185,6 @@ function bad(line: string, what: string): PlanningError {
   return new PlanningError({
     code: 'bad-listing',
     message: `listing: ${what}${line === '' ? '' : ` in ${JSON.stringify(shown)}`}`,
-    next: 'The listing was damaged or made by another version: run `resurgo verify` on this backup',
+    next: 'The listing was damaged, or made by a newer version: update Resurgo, or take the data as plain files (docs/stores.md)',
   });
 }

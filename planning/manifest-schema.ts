@@ -1,7 +1,6 @@
 /** Reads a manifest back: strict about what it knows, deaf to what a newer version added. Not for workflow code (zod). */
 import { z } from 'zod';
 import { CONSISTENCY_LABELS } from './consistency';
-import { PlanningError } from './errors';
 import { isBackupId, isRunId } from './ids';
 import type { Manifest } from './manifest';
 import { MANIFEST_VERSION } from './manifest';
@@ -111,34 +110,23 @@ export const manifestSchema = z
   }) satisfies z.ZodType<Manifest>;
 
 /**
- * Reads a manifest's text. The signature is checked over the same bytes before this, by whoever has them.
- * @throws PlanningError `bad-manifest` telling what is wrong where, or that a newer version wrote it
+ * Reads a manifest's text; the signature is checked over the same bytes by whoever has them.
+ * @returns why it can't be read, as a sentence's end without a full stop, where it can't
  */
-export function parseManifest(text: string): Manifest {
+export function parseManifest(text: string): Manifest | string {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
-    throw bad('it is not JSON');
+    return 'its manifest is damaged: it is not JSON';
   }
   const version = z.object({ resurgoManifest: z.number() }).safeParse(value);
-  if (version.success && version.data.resurgoManifest > MANIFEST_VERSION) {
-    throw new PlanningError({
-      code: 'bad-manifest',
-      message: `this manifest is of version ${version.data.resurgoManifest}, and this resurgo reads up to ${MANIFEST_VERSION}`,
-      next: 'Use the version of resurgo that made the backup, or a newer one; the data is plain files in any case',
-    });
-  }
+  if (version.success && version.data.resurgoManifest > MANIFEST_VERSION)
+    return `it was made by a newer Resurgo, whose manifests are of version ${version.data.resurgoManifest} (this one reads ${MANIFEST_VERSION}): update Resurgo here; its data are plain files in any case`;
   const parsed = manifestSchema.safeParse(value);
   if (parsed.success) return parsed.data;
-  const issues = parsed.error.issues.slice(0, 5).map((issue) => `${issue.path.join('.')}: ${issue.message}`);
-  throw bad(issues.join('; '));
-}
-
-function bad(what: string): PlanningError {
-  return new PlanningError({
-    code: 'bad-manifest',
-    message: `the manifest can't be read: ${what}`,
-    next: 'The data lies beside it as plain files; `resurgo verify` tells whether they are whole',
-  });
+  const issues = parsed.error.issues
+    .slice(0, 5)
+    .map(({ path, message }) => [path.join('.'), message].filter(Boolean).join(': '));
+  return `its manifest is damaged: ${issues.join('; ')}`;
 }

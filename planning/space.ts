@@ -1,5 +1,5 @@
 /** Whether a backup has room in its store, before anything is frozen: what surely has none, and what may have none. */
-import { spaceEstimate } from './estimate';
+import type { Manifest } from './manifest';
 
 /** A source as its host shows it, and what the store knows of it. */
 export interface SourceSpace {
@@ -27,13 +27,47 @@ export interface StoreRoom {
   isOpen: boolean;
 }
 
-export type SpaceVerdict =
-  { level: 'ok' } | { level: 'warn' | 'fail'; neededBytes: number; roomBytes: number; first: number };
+export interface SpaceVerdict {
+  level: 'ok' | 'warn' | 'fail';
+  /** What the first copies need surely. */
+  leastBytes: number;
+  /** What the backup may need at most, before compression, which is also what it may send. */
+  mostBytes: number;
+  /** What the store has left above its reserve. */
+  roomBytes: number;
+  /** How many sources have never been copied there. */
+  first: number;
+}
 
 /** What is in use counts files that nobody sees any more, and the file system's own lists: this share is data for sure. */
 const SURELY = 0.5;
+/** Of a source that was backed up before, this share is taken to have changed. */
+const ASSUMED_CHANGE = 0.1;
 /** btrfs packs 128 KiB into 4 KiB at the very best, and zfs does so with its usual records. */
 const PACKED_AT_BEST = 32;
+
+/** A group's sources as their hosts show them, beside what the store has of each. Those that no host shows are left out. */
+export function sourcesOf(options: {
+  sources: readonly { host: string; name: string; tree: string; exclude: readonly unknown[] }[];
+  shown: readonly {
+    host: string;
+    sources: readonly { name: string; device: string; usedBytes: number; leastBytes: number }[];
+  }[];
+  /** Of the newest whole backup. */
+  last: Pick<Manifest, 'sources'> | undefined;
+  /** Trees in the newest backup of any state: of those only the changes are copied. */
+  there: ReadonlySet<string>;
+}): SourceSpace[] {
+  const { sources, shown, last, there } = options;
+  return sources.flatMap(({ host, name, tree, exclude }) => {
+    const seen = shown.find((each) => each.host === host)?.sources.find((each) => each.name === name);
+    if (seen === undefined) return [];
+    const before = last?.sources.find((each) => each.tree === tree);
+    const lastBytes = before?.state === 'ok' ? before.bytes : there.has(tree) ? 0 : undefined;
+    const { device, usedBytes, leastBytes } = seen;
+    return [{ host, device, usedBytes, leastBytes, isPartly: exclude.length > 0, lastBytes }];
+  });
+}
 
 /**
  * `fail` only for what no compression makes fit: the least that the first copies hold is more than the store has left above its reserve.
@@ -51,16 +85,11 @@ export function spaceVerdict({ sources, store }: { sources: readonly SourceSpace
       )) /
       packing(store),
   );
-  if (leastBytes > roomBytes && !store.isOpen) return { level: 'fail', neededBytes: leastBytes, roomBytes, first };
-  const { neededBytes, fits } = spaceEstimate({
-    sources: [
-      { usedBytes: perDevice(firsts, 'usedBytes') },
-      // How much of the growth is this source's its file system does not say.
-      ...sources.flatMap(({ lastBytes }) => (lastBytes === undefined ? [] : [{ usedBytes: lastBytes, lastBytes }])),
-    ],
-    store: { freeBytes: roomBytes, totalBytes: 0, reservePercent: 0 },
-  });
-  return fits ? { level: 'ok' } : { level: 'warn', neededBytes, roomBytes, first };
+  // How much of a file system's growth is one source's it does not say.
+  const changes = sources.map(({ lastBytes = 0 }) => Math.ceil(lastBytes * ASSUMED_CHANGE));
+  const mostBytes = perDevice(firsts, 'usedBytes') + changes.reduce((sum, each) => sum + each, 0);
+  const fails = leastBytes > roomBytes && !store.isOpen;
+  return { level: fails ? 'fail' : mostBytes > roomBytes ? 'warn' : 'ok', leastBytes, mostBytes, roomBytes, first };
 }
 
 /** The sum over file systems, each counted once however many sources it has. */
@@ -80,21 +109,19 @@ function packing({ kind, compression, fsType }: StoreRoom): number {
   return kind === 'hardlink' && /^(ext|xfs)/.test(fsType) ? 1 : PACKED_AT_BEST;
 }
 
-/** A verdict in words, and what to do about it. */
-export function spaceInWords(verdict: SpaceVerdict & { level: 'warn' | 'fail' }): { message: string; mend: string } {
-  const { level, neededBytes, roomBytes, first } = verdict;
+/** A verdict in words, and what to do about it: nothing where all is well. */
+export function spaceInWords(verdict: SpaceVerdict): { message: string; mend: string } {
+  const { level, leastBytes, mostBytes, roomBytes, first } = verdict;
+  if (level === 'ok') return { message: 'has room for the next backup', mend: '' };
   const copies = `${first} ${first === 1 ? 'source has' : 'sources have'} never been copied there`;
-  const mend =
-    'give the store more space, prune old backups (`resurgo prune`), or leave sources out or exclude parts of them';
-  return level === 'fail'
-    ? {
-        message: `has ${gib(roomBytes)} above its reserve, and the first copies need ${gib(neededBytes)} at the very least: ${copies}`,
-        mend,
-      }
-    : {
-        message: `has ${gib(roomBytes)} above its reserve, and a backup may need up to ${gib(neededBytes)} before compression (${copies})`,
-        mend,
-      };
+  const needs =
+    level === 'fail'
+      ? `the first copies need ${gib(leastBytes)} at the very least: ${copies}`
+      : `a backup may need up to ${gib(mostBytes)} before compression (${copies})`;
+  return {
+    message: `has ${gib(roomBytes)} above its reserve, and ${needs}`,
+    mend: 'give the store more space, prune old backups (`resurgo prune`), or leave sources out or exclude parts of them',
+  };
 }
 
 function gib(bytes: number): string {

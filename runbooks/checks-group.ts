@@ -3,7 +3,7 @@ import { overlaps, storeFolder, unknownName, type KnownNames } from './checks-sh
 import { cronProblem } from './cron';
 import { quote, type Finding } from './issues';
 import { shortName, treeName } from './names';
-import { cleanPath, sourceName } from './resolve';
+import { cleanPath, groupHosts, hostsOf, sourceName } from './resolve';
 import { type WrittenRunbook } from './schema';
 import { type WrittenGroup } from './schema-group';
 
@@ -89,6 +89,17 @@ function checkTarget({ name, group, written, known }: GroupCheck): Finding[] {
     findings.push({ path: [...path, 'sources', index, 'path'], message });
   }
   return findings;
+}
+
+/** Words of `order` that mean no host of the group. Only of a file without other faults: a host that one has hidden would be missed. */
+export function checkOrder({ name, group, written }: Omit<GroupCheck, 'known'>): Finding[] {
+  const hosts = groupHosts({ group, written });
+  return group.restore.order.flatMap((word, index) => {
+    if (hostsOf({ words: [word], hosts: written.hosts }).some((host) => hosts.includes(host))) return [];
+    const meant = Object.hasOwn(written.hosts, word) ? 'this host is not' : 'no host with this label is';
+    const message = `${meant} part of the group (${hosts.join(', ')}), and nothing would be stopped there: remove it, or name it in \`quiesce.hosts\` as well`;
+    return [{ path: ['groups', name, 'restore', 'order', index], message, expected: hosts.join(', ') }];
+  });
 }
 
 /** Hosts of units, hooks and health checks; words of `order` and `quiesce.hosts`; names that are there twice. */

@@ -2,7 +2,7 @@
  * What the schema alone can't see: names that point nowhere, places that collide, a target that would copy itself. Works on whatever
  * part of the runbook has passed the schema, so that one run of `validate` shows as much as it can.
  */
-import { checkGroup } from './checks-group';
+import { checkGroup, checkOrder } from './checks-group';
 import { overlaps, storeFolder, unknownName, type KnownNames } from './checks-shared';
 import { quote, type Finding } from './issues';
 import { shortName } from './names';
@@ -17,6 +17,11 @@ export function crossCheck({ written, known }: { written: WrittenRunbook; known:
     ...checkStores({ written, known }),
     ...Object.entries(written.groups).flatMap(([name, group]) => checkGroup({ name, group, written, known })),
   ];
+}
+
+/** Faults that are looked for once there are no others. */
+export function lastCheck({ written }: { written: WrittenRunbook }): Finding[] {
+  return Object.entries(written.groups).flatMap(([name, group]) => checkOrder({ name, group, written }));
 }
 
 /** Folders that a restore `--to` may not be pointed at: what is written there becomes the system (S23). */

@@ -161,7 +161,12 @@ function plainValue({ node, path, walk }: { node: unknown; path: Place; walk: Wa
     for (const pair of node.items) {
       const name = isScalar(pair.key) ? String(pair.key.value) : '';
       const place = [...path, name];
-      if (Object.hasOwn(result, name)) duplicate({ walk, node: pair.key, path: place });
+      if (Object.hasOwn(result, name)) complain({ walk, node: pair.key, path: place, message: TWICE });
+      // What reads the maps later passes over this one in silence, and so would its entry be.
+      if (name === '__proto__') {
+        complain({ walk, node: pair.key, path: place, message: 'can be no name: choose another' });
+        continue;
+      }
       note({ walk, path: place, key: startOf(pair.key), value: startOf(pair.value) });
       const value = toPlain({ node: pair.value, path: place, walk });
       Object.defineProperty(result, name, { value, enumerable: true, configurable: true, writable: true });
@@ -181,8 +186,9 @@ function stop({ walk, node, path, message }: { walk: Walk; node: unknown; path: 
   throw new Stop(message);
 }
 
-function duplicate({ walk, node, path }: { walk: Walk; node: unknown; path: Place }): void {
-  const message = 'is written twice in this map: remove or rename one';
+const TWICE = 'is written twice in this map: remove or rename one';
+
+function complain({ walk, node, path, message }: { walk: Walk; node: unknown; path: Place; message: string }): void {
   walk.issues.push({ ...positionOf({ offset: startOf(node) ?? 0, walk }), path, message });
 }
 

@@ -1,6 +1,6 @@
 /** Reads a runbook. Whatever is wrong is collected and thrown as one {@link RunbookError} with file, line and column for each. */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { crossCheck } from './checks';
+import { crossCheck, lastCheck } from './checks';
 import { type KnownNames } from './checks-shared';
 import { readDocument } from './document';
 import {
@@ -105,7 +105,8 @@ function readBounded({ handle }: { handle: number }): Buffer {
 
 function whyUnread(error: unknown): string {
   const code = valueAt({ value: error, path: ['code'] });
-  if (code === 'ENOENT') return "can't be read: no such file; `resurgo init` writes a first one";
+  if (code === 'ENOENT')
+    return "can't be read: no such file; name one with --runbook FILE, or `resurgo init` writes a first one";
   if (code === 'EACCES') return "can't be read: permission denied";
   if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA') return 'is not UTF-8 text';
   return `can't be read: ${String(error)}`;
@@ -137,7 +138,9 @@ function check({ value, skip }: { value: unknown; skip: boolean }): { findings: 
     const cross = sound ? crossCheck({ written: sound, known: namesOf(value) }) : [];
     return { findings: [...findings, ...cross] };
   }
-  return { findings: crossCheck({ written: result.data, known: namesOf(value) }), written: result.data };
+  const written = result.data;
+  const findings = crossCheck({ written, known: namesOf(value) });
+  return { findings: findings.length > 0 ? findings : lastCheck({ written }), written };
 }
 
 function newerVersion(value: unknown): Finding | undefined {

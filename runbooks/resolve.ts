@@ -120,7 +120,8 @@ function resolveGroup({ name, group, written }: { name: string; group: WrittenGr
   };
 }
 
-function groupHosts({ group, written }: { group: WrittenGroup; written: WrittenRunbook }): string[] {
+/** Every host that takes part in a group's freeze, in the file's order. */
+export function groupHosts({ group, written }: { group: WrittenGroup; written: WrittenRunbook }): string[] {
   const { quiesce, restore } = group;
   const named = new Set([
     ...[...group.sources, ...quiesce.units, ...quiesce.hooks.before, ...quiesce.hooks.after, ...restore.health].map(

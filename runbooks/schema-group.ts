@@ -94,7 +94,7 @@ const restore = z
       .array(v.name)
       .default([])
       .describe(
-        'Hosts or labels in the order in which they stop, those of a label together; the rest follow. Without it all stop together; of engines the managers follow one by one. They start the other way round.',
+        'Hosts of the group, or labels of such, in the order in which they stop, those of a label together; the rest follow. Without it all stop together; of engines the managers follow one by one. They start the other way round.',
       ),
     health: z.array(healthCheck).default([]).describe('Programs that succeed when the workload is well again.'),
   })
@@ -129,12 +129,19 @@ const schedule = z
   })
   .describe('When backups run by themselves.');
 
+/** In JSON Schema: exactly one of these fields. */
+function oneOf(...fields: string[]): { required: string[] }[] {
+  return fields.map((field) => ({ required: [field] }));
+}
+
 const secret = z
   .strictObject({
     file: v.path.optional().describe('File on the director that holds it.'),
     env: v.name.optional().describe("Variable of the worker's environment that holds it."),
     command: v.program.optional().describe('Program on the director that prints it.'),
   })
+  // For editors; the cross-checks say it in better words.
+  .meta({ oneOf: oneOf('file', 'env', 'command') })
   .describe('Where a secret is read from, one of the three; never the secret itself.');
 
 const notify = z
@@ -148,6 +155,7 @@ const notify = z
       .describe('On which events. A partial backup is a `failure`.'),
     secret: secret.optional().describe('Signs the webhook.'),
   })
+  .meta({ oneOf: oneOf('webhook', 'ping'), dependentRequired: { secret: ['webhook'] } })
   .describe('A receiver of news: `webhook` or `ping`.');
 
 const contact = z

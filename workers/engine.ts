@@ -1,4 +1,5 @@
 /** The engine: Temporal's server and our worker, as background processes that outlive the command, or somebody's server elsewhere. */
+import { existsSync } from 'node:fs';
 import {
   defaultWorkerCommand,
   findWorker,
@@ -158,6 +159,11 @@ export async function engineStatus(options: EngineOptions = {}): Promise<EngineS
       current: worker.build === currentBuild(options, env),
     },
   };
+}
+
+/** Whether there is an engine, running or not, that may know of runs: an external one, or the database of an embedded one. */
+export function hasEngine({ env = process.env, stateDir = defaultStateDir(env) }: EngineOptions = {}): boolean {
+  return externalSettings(env) !== undefined || existsSync(statePaths(stateDir).db);
 }
 
 /** Settings to connect to an engine that {@link ensureEngine} returned. */

@@ -5,7 +5,7 @@ import type { StoreState } from '../activities/store';
 import { identityProblems, pinsOf } from '../planning/identity';
 import type { IdentityProblem } from '../planning/identity';
 import type { BackupInput } from '../planning/run-input';
-import { spaceInWords, spaceVerdict } from '../planning/space';
+import { sourcesOf, spaceInWords, spaceVerdict } from '../planning/space';
 import type { SpaceVerdict } from '../planning/space';
 import type { SourceOutcome } from './copy-window';
 import type { OperatorGate } from './gate';
@@ -54,24 +54,12 @@ export async function compareIdentities(options: Options): Promise<void> {
 function spaceOf({ input, checks, store }: Options): SpaceVerdict {
   const { kind, compression } = input.store;
   const { freeBytes, reserveBytes, fsType } = store;
-  const sources = checks.hosts.flatMap((host) =>
-    host.sources.flatMap((shown) => {
-      const source = input.group.sources.find((each) => each.host === host.host && each.name === shown.name);
-      if (source === undefined) return [];
-      const last = store.last?.manifest.sources.find((each) => each.tree === source.tree && each.state === 'ok');
-      const isThere = Object.hasOwn(store.newest?.listings ?? {}, source.tree);
-      return [
-        {
-          host: host.host,
-          device: shown.device,
-          usedBytes: shown.usedBytes,
-          leastBytes: shown.leastBytes,
-          isPartly: source.exclude.length > 0,
-          lastBytes: last?.state === 'ok' ? last.bytes : isThere ? 0 : undefined,
-        },
-      ];
-    }),
-  );
+  const sources = sourcesOf({
+    sources: input.group.sources,
+    shown: checks.hosts,
+    last: store.last?.manifest,
+    there: new Set(Object.keys(store.newest?.listings ?? {})),
+  });
   return spaceVerdict({
     sources,
     store: { kind, compression, fsType, freeBytes, reserveBytes, isOpen: store.incomplete !== null },

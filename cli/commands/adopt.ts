@@ -1,6 +1,6 @@
 /** `resurgo adopt`: look at backups that another director's key has signed, and take that key as genuine (S19). */
 import type { Command } from '@commander-js/extra-typings';
-import { adoptSigner, genuineSigners } from '../../hosts/adopted-signers';
+import { adoptSigner } from '../../hosts/adopted-signers';
 import type { StoreEntry } from '../../hosts/backups';
 import { ask } from '../ask';
 import { operator, run } from '../context';
@@ -39,8 +39,7 @@ export function registerAdopt(program: Command): void {
 
 async function adopt(context: CliContext, group: string | undefined, approve: string | undefined): Promise<number> {
   if (approve !== undefined && approve.length < TYPED) throw noSuchKey(approve);
-  const { entries, name } = await entriesOf(context, group);
-  const genuine = await genuineSigners({ stateDir: context.stateDir });
+  const { entries, name, genuine } = await entriesOf(context, group);
   const foreign = foreignOf({ entries, genuine });
   if (foreign.length === 0) {
     context.out.result({

@@ -11,7 +11,7 @@ import { run } from '../context';
 import type { CliContext } from '../context';
 import { CliError, EXIT } from '../exit';
 import { bytes, printable } from '../output';
-import { entriesOf, pick } from './list';
+import { entriesOf } from './list';
 
 export function registerDiff(program: Command): void {
   program
@@ -41,8 +41,8 @@ async function diff(
   asked: { a: string; b: string; group: string | undefined; host?: string; stat?: true },
 ): Promise<number> {
   const { out } = context;
-  const { entries, setup, hosts, name } = await entriesOf(context, asked.group);
-  const [before, after] = [asked.a, asked.b].map((id) => usable(pick({ entries, id, group: name })));
+  const { pick, setup, hosts } = await entriesOf(context, asked.group);
+  const [before, after] = [asked.a, asked.b].map((id) => usable(pick(id)));
   if (before === undefined || after === undefined) throw new CliError('name two backups', EXIT.usage);
   const totals: Totals = { added: 0, removed: 0, changed: 0, addedBytes: 0, removedBytes: 0, grownBytes: 0 };
   let incomplete = false;

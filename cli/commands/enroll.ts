@@ -82,7 +82,7 @@ export function registerEnroll(program: Command): void {
 }
 
 async function enroll(context: CliContext, names: string[], options: EnrollOptions): Promise<number> {
-  const { runbook } = await context.runbook();
+  const { runbook } = context.runbook();
   const hosts = chosen({ runbook, names, all: options.all === true });
   prepareState(context.stateDir);
   const login = await loginOf(options);
@@ -134,7 +134,7 @@ function report({ out }: CliContext, { enrolled, failed, toUpdate }: EnrollResul
 }
 
 async function unenroll(context: CliContext, host: string, options: AdminOptions & { force?: true }): Promise<number> {
-  const { runbook } = await context.runbook();
+  const { runbook } = context.runbook();
   chosen({ runbook, names: [host], all: false });
   const adminKnownHosts = await textOf(options.knownHosts);
   await unenrollHost({
@@ -150,7 +150,7 @@ async function unenroll(context: CliContext, host: string, options: AdminOptions
 }
 
 async function rotate(context: CliContext, options: AdminOptions): Promise<number> {
-  const { runbook } = await context.runbook();
+  const { runbook } = context.runbook();
   const login = await loginOf(options);
   const { rotated, failed, leftOut, takenUp } = await rotateKeys({
     stateDir: context.stateDir,

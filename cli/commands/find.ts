@@ -12,7 +12,7 @@ import { run } from '../context';
 import type { CliContext } from '../context';
 import { CliError, EXIT } from '../exit';
 import { bytes, printable } from '../output';
-import { entriesOf, pick } from './list';
+import { entriesOf } from './list';
 
 interface Options {
   host?: string;
@@ -60,8 +60,8 @@ async function find(
   const limit = Number(options.limit);
   if (!Number.isSafeInteger(limit) || limit < 1)
     throw new CliError(`--limit wants a whole number from 1, not "${options.limit}"`, EXIT.usage);
-  const { entries, setup, hosts, name } = await entriesOf(context, asked.group);
-  const chosen = options.backup === undefined ? entries : [pick({ entries, id: options.backup, group: name })];
+  const { entries, pick, setup, hosts, name } = await entriesOf(context, asked.group);
+  const chosen = options.backup === undefined ? entries : [pick(options.backup)];
   const { out } = context;
   let shown = 0;
   let more = false;

@@ -7,7 +7,7 @@ import type { CliContext } from '../context';
 import { CliError, EXIT } from '../exit';
 import { printable } from '../output';
 import { releaseHand, takeHand } from './hand-lease';
-import { entriesOf, pick } from './list';
+import { entriesOf } from './list';
 
 const BY_HAND = 'by-hand';
 /** How long the group is taken for one word to its target, s: a backup that begins meanwhile is refused, so no longer than that needs. */
@@ -75,8 +75,8 @@ async function change(
 ): Promise<{ id: string; group: string; holds: string[] }> {
   if (!NAME.test(as))
     throw new CliError(`--as wants a name of letters, digits, dots, dashes and underscores, not "${as}"`, EXIT.usage);
-  const { entries, name, setup, hosts } = await entriesOf(context, group);
-  const entry = pick({ entries, id, group: name });
+  const { pick, name, setup, hosts } = await entriesOf(context, group);
+  const entry = pick(id);
   check(entry.holds);
   const atStore = { ...setup, hosts: [] };
   const hand = await takeHand({

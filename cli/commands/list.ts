@@ -1,7 +1,7 @@
 /** `resurgo list`: reads the store itself, with the engine down or gone. */
 import type { Command } from '@commander-js/extra-typings';
 import { genuineSigners } from '../../hosts/adopted-signers';
-import { readBackups } from '../../hosts/backups';
+import { isGenuine, isWhole, newestWhole, readBackups, unknownKey } from '../../hosts/backups';
 import type { StoreEntry } from '../../hosts/backups';
 import { run } from '../context';
 import type { CliContext } from '../context';
@@ -19,8 +19,7 @@ export function registerList(program: Command): void {
 }
 
 async function list(context: CliContext, group?: string): Promise<number> {
-  const { entries, incomplete, name } = await entriesOf(context, group);
-  const genuine = await genuineSigners({ stateDir: context.stateDir });
+  const { entries, incomplete, name, genuine } = await entriesOf(context, group);
   const rows = entries.map((each) => [
     each.id,
     each.problem === undefined ? (each.manifest?.state ?? '') : 'UNUSABLE',
@@ -36,41 +35,40 @@ async function list(context: CliContext, group?: string): Promise<number> {
   return EXIT.ok;
 }
 
-/** The store's entries of one group. */
-export async function entriesOf(context: CliContext, group?: string) {
-  const { setup } = await context.group(group);
+/** The store's entries of one group, and `pick`: the one of them that an id or `latest` names. */
+export async function entriesOf(context: CliContext, asked?: string) {
+  const { setup } = await context.group(asked);
   const hosts = await context.hosts();
-  const listing = await readBackups({
+  const group = setup.group.name;
+  const { backups, incomplete } = await readBackups({
     hosts,
     storeHost: setup.storeHost,
     store: setup.store.name,
-    group: setup.group.name,
+    group,
   });
-  return { entries: listing.backups, incomplete: listing.incomplete, name: setup.group.name, setup, hosts };
+  const genuine = await genuineSigners({ stateDir: context.stateDir });
+  const pick = (id: string): StoreEntry => {
+    if (id !== 'latest')
+      return backups.find((each) => each.id === id) ?? notThere({ backups, group, why: `no backup ${id}` });
+    const found = newestWhole(backups.filter((each) => isGenuine(each, genuine)));
+    // What a restore would refuse is no answer to "the newest" (S19).
+    const foreign = backups.filter((each) => isWhole(each) && !isGenuine(each, genuine) && each.id > (found?.id ?? ''));
+    const passed = foreign.map((each) => `${each.id} (${unknownKey(each.signedBy ?? '')})`).join(', ');
+    if (passed !== '') context.out.warn(`\`latest\` passes over ${passed}: see \`resurgo adopt ${group}\``);
+    return (
+      found ?? notThere({ backups, group, why: 'no whole backup' + (passed === '' ? '' : ' signed by a known key') })
+    );
+  };
+  return { entries: backups, incomplete, name: group, setup, hosts, genuine, pick };
 }
 
-/** The backup that an id names; `latest` is the newest whole one, never a partial (S18). @throws CliError */
-export function pick({
-  entries,
-  id,
-  group,
-}: {
-  entries: readonly StoreEntry[];
-  id: string;
-  group: string;
-}): StoreEntry {
-  const found =
-    id === 'latest'
-      ? entries.findLast((each) => each.problem === undefined && each.manifest?.state === 'Completed')
-      : entries.find((each) => each.id === id);
-  if (found !== undefined) return found;
-  const known = entries
+function notThere({ backups, group, why }: { backups: readonly StoreEntry[]; group: string; why: string }): never {
+  const known = backups
     .map((each) => each.id)
     .slice(-5)
     .join(', ');
-  const why = id === 'latest' ? `${group} has no whole backup` : `${group} has no backup ${id}`;
   throw new CliError(
-    `${why}${known === '' ? '' : `; the newest are ${known}`}. See \`resurgo list ${group}\``,
+    `${group} has ${why}${known === '' ? '' : `; the newest are ${known}`}. See \`resurgo list ${group}\``,
     EXIT.failed,
   );
 }
@@ -91,11 +89,6 @@ function figures({ manifest, problem, holds, signedBy }: StoreEntry, genuine: re
     size,
     notes.filter((each) => each !== undefined).join('; '),
   ];
-}
-
-/** How a backup of another director is marked (S19). */
-export function unknownKey(signedBy: string): string {
-  return `signed by the unknown key ${signedBy.slice(0, 12)}`;
 }
 
 /** One backup of a store for `--json`. */

@@ -1,5 +1,6 @@
 /** `resurgo prune`: what the runbook's `keep` lets go, with the reason for each; removes it once a person has seen the list. */
 import type { Command } from '@commander-js/extra-typings';
+import { genuineSigners } from '../../hosts/adopted-signers';
 import { readPrunable } from '../../hosts/prunable';
 import { checkClocks, planPrune } from '../../planning/prune';
 import type { PruneInput, PrunePlan } from '../../planning/prune';
@@ -21,7 +22,7 @@ export function registerPrune(program: Command): void {
     .option('--yes', 'go on without asking')
     .addHelpText(
       'after',
-      '\nOnly whole backups count. Held, damaged and unreadable ones stay. The target keeps its own floor whatever is asked.\nExit code 3 when something that was to go is still there.\n\nExample:\n  $ resurgo prune portal --dry-run',
+      '\nOnly whole backups count. Held, damaged and unreadable ones stay, and so do those signed by\na key that is unknown here. The target keeps its own floor whatever is asked.\nExit code 3 when something that was to go is still there.\n\nExample:\n  $ resurgo prune portal --dry-run',
     )
     .action((group, options, command) => inContext(command, (context) => prune(context, group, options)));
 }
@@ -35,7 +36,8 @@ async function prune(
   const { setup } = await context.group(asked);
   const hosts = await context.hosts();
   const group = setup.group.name;
-  const read = await readPrunable({ hosts, storeHost: setup.storeHost, store: setup.store.name, group });
+  const genuine = await genuineSigners({ stateDir: context.stateDir });
+  const read = await readPrunable({ hosts, storeHost: setup.storeHost, store: setup.store.name, group, genuine });
   checkClocks(read);
   const plan = planPrune({
     backups: read.backups,

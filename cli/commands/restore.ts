@@ -14,7 +14,7 @@ import { bytes, printable, table } from '../output';
 import { answerRun } from '../serving';
 import { startRun } from '../start-run';
 import type { StartedRun } from '../start-run';
-import { entriesOf, pick } from './list';
+import { entriesOf } from './list';
 
 interface Options {
   host?: string;
@@ -54,8 +54,8 @@ async function restore(
   const { out } = context;
   const { options } = asked;
   const folder = checked(options);
-  const { entries, name, setup } = await entriesOf(context, asked.group);
-  const entry = pick({ entries, id: asked.id, group: name });
+  const { pick, name, setup } = await entriesOf(context, asked.group);
+  const entry = pick(asked.id);
   if (entry.problem !== undefined) throw new CliError(`backup ${entry.id} can't be restored: ${entry.problem}`);
   const into = options.into === undefined ? setup : (await new CliContext({ runbook: options.into }).group(name)).setup;
   const from = { group: name, store: setup.store.name, storeHost: setup.storeHost };

@@ -68,7 +68,12 @@ export function registerRuns(program: Command): void {
 const MOST_RUNS = 200;
 
 async function runs(context: CliContext, options: { all?: true }): Promise<number> {
-  const { client } = await context.engine();
+  const past = await context.pastEngine();
+  if (past === undefined) {
+    context.out.result({ json: { runs: [] }, text: `nothing runs: ${context.neverRan()}` });
+    return EXIT.ok;
+  }
+  const { client } = past;
   const found: WorkflowExecutionInfo[] = [];
   const query = options.all === true ? '' : "ExecutionStatus = 'Running'";
   for await (const info of client.workflow.list({ query, pageSize: 100 })) {
@@ -116,10 +121,16 @@ async function row(client: Client, info: WorkflowExecutionInfo) {
   };
 }
 
-/** The handle of the run that an operator named. @throws CliError when none or several fit */
-export async function handleOf(client: Client, id: string): Promise<WorkflowHandle> {
+/** The run that an operator named, and the engine that knows it. @throws CliError when none or several fit */
+export async function namedRun(context: CliContext, id: string): Promise<{ client: Client; handle: WorkflowHandle }> {
   // As the beginning of a run's id it would fit every run.
   if (id.trim() === '') throw new CliError('name a run; `resurgo runs` lists them', EXIT.usage);
+  const past = await context.pastEngine();
+  if (past === undefined) throw new CliError(`there is no run ${id}: ${context.neverRan()}`);
+  return { client: past.client, handle: await handleOf(past.client, id) };
+}
+
+async function handleOf(client: Client, id: string): Promise<WorkflowHandle> {
   if (parseWorkflowId(id) !== undefined) return client.workflow.getHandle(id);
   const fitting: string[] = [];
   for await (const info of client.workflow.list({ pageSize: 200 })) {
@@ -135,8 +146,7 @@ export async function handleOf(client: Client, id: string): Promise<WorkflowHand
 }
 
 async function watch(context: CliContext, id: string): Promise<number> {
-  const { client } = await context.engine();
-  const handle = await handleOf(client, id);
+  const { handle } = await namedRun(context, id);
   return followToEnd({
     handle,
     out: context.out,
@@ -155,8 +165,7 @@ async function mustRun(handle: WorkflowHandle): Promise<void> {
 }
 
 async function decide(context: CliContext, { id, answer }: { id: string; answer: DecideInput }): Promise<number> {
-  const { client } = await context.engine();
-  const handle = await handleOf(client, id);
+  const { handle } = await namedRun(context, id);
   await mustRun(handle);
   const said = await answerRun({ handle, answer });
   context.out.result({ json: { answered: said }, text: said });
@@ -164,8 +173,7 @@ async function decide(context: CliContext, { id, answer }: { id: string; answer:
 }
 
 async function cancel(context: CliContext, id: string): Promise<number> {
-  const { client } = await context.engine();
-  const handle = await handleOf(client, id);
+  const { client, handle } = await namedRun(context, id);
   await mustRun(handle);
   await handle.cancel();
   context.out.result({

@@ -83,8 +83,8 @@ async function apply(context: CliContext, options: { group?: string; unpause?: t
 
 async function show(context: CliContext, asked: string | undefined): Promise<number> {
   const groups = await groupsOf(context, asked);
-  const { client } = await context.engine();
-  const rows = await Promise.all(groups.map((group) => shown(context, { client, group })));
+  const past = await context.pastEngine();
+  const rows = await Promise.all(groups.map((group) => shown(context, { client: past?.client, group })));
   context.out.result({
     json: { schedules: rows.map((each) => each.json) },
     text: table([['group', 'schedule', 'next runs', ''], ...rows.map((each) => each.cells)]),
@@ -92,10 +92,10 @@ async function show(context: CliContext, asked: string | undefined): Promise<num
   return EXIT.ok;
 }
 
-async function shown(context: CliContext, { client, group }: { client: Client; group: string }) {
+async function shown(context: CliContext, { client, group }: { client: Client | undefined; group: string }) {
   const { setup } = await context.group(group);
   const wanted = wantedSchedule({ setup, version: packageVersion() });
-  const found = await standingSchedule({ client, group });
+  const found = client === undefined ? undefined : await standingSchedule({ client, group });
   const drift = scheduleDrift({ found, wanted });
   const next = found?.info.nextActionTimes.slice(0, NEXT_RUNS) ?? [];
   return {
@@ -134,8 +134,9 @@ function noteOf({ state: { note } }: ScheduleDescription): string {
 }
 
 async function remove(context: CliContext, group: string): Promise<number> {
-  const { client } = await context.engine();
-  if (!(await removeSchedule({ client, group })))
+  const past = await context.pastEngine();
+  if (past === undefined) throw new CliError(`${group} has no schedule: ${context.neverRan()}`);
+  if (!(await removeSchedule({ client: past.client, group })))
     throw new CliError(`${group} has no schedule on this server; \`resurgo schedule show\` lists them`);
   context.out.result({ json: { removed: group }, text: `the schedule of ${group} is gone` });
   return EXIT.ok;
@@ -144,7 +145,7 @@ async function remove(context: CliContext, group: string): Promise<number> {
 /** The named group, or all of the runbook. */
 async function groupsOf(context: CliContext, asked: string | undefined): Promise<string[]> {
   if (asked !== undefined) return [(await context.group(asked)).setup.group.name];
-  const { runbook } = await context.runbook();
+  const { runbook } = context.runbook();
   return Object.keys(runbook.groups);
 }
 

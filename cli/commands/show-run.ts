@@ -13,7 +13,7 @@ import type { Json } from '../output';
 import { NO_WORKER } from '../serving';
 import { showReport } from './reports';
 import { planText } from './restore';
-import { handleOf } from './runs';
+import { namedRun } from './runs';
 
 /** Long enough for a worker that has to go through a long history first, ms. */
 const ANSWER_MS = 15_000;
@@ -33,8 +33,7 @@ interface Said {
 /** Shows a run. The exit code says that it could be shown, not how it went: that is `watch`'s. */
 export async function showRun(context: CliContext, id: string): Promise<number> {
   const { out } = context;
-  const { client } = await context.engine();
-  const handle = await handleOf(client, id);
+  const { handle } = await namedRun(context, id);
   const { kind, group = '', run = id } = parseWorkflowId(handle.workflowId) ?? {};
   const { status, startTime, closeTime } = await handle.describe();
   const running = status.name === 'RUNNING';

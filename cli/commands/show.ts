@@ -6,7 +6,7 @@ import { run as inContext } from '../context';
 import type { CliContext } from '../context';
 import { EXIT } from '../exit';
 import { bytes, duration, instant, printable, table } from '../output';
-import { entriesOf, entryJson, pick } from './list';
+import { entriesOf, entryJson } from './list';
 import { isRun, showRun } from './show-run';
 
 export function registerShow(program: Command): void {
@@ -25,8 +25,8 @@ export function registerShow(program: Command): void {
 }
 
 async function showBackup(context: CliContext, id: string, group?: string): Promise<number> {
-  const { entries, name } = await entriesOf(context, group);
-  const entry = pick({ entries, id, group: name });
+  const { pick } = await entriesOf(context, group);
+  const entry = pick(id);
   context.out.result({ json: entryJson(entry), text: backupText(entry) });
   return entry.problem === undefined ? EXIT.ok : EXIT.failed;
 }

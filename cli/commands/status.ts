@@ -5,7 +5,7 @@
 import type { Command } from '@commander-js/extra-typings';
 import type { Client } from '@temporalio/client';
 import { genuineSigners } from '../../hosts/adopted-signers';
-import { readBackups } from '../../hosts/backups';
+import { isGenuine, newestWhole, readBackups } from '../../hosts/backups';
 import type { StoreEntry } from '../../hosts/backups';
 import { parseBackupId, parseWorkflowId } from '../../planning/ids';
 import type { GroupSetup } from '../../planning/run-input';
@@ -57,7 +57,7 @@ interface EngineSide {
 }
 
 async function status(context: CliContext, asked: string | undefined): Promise<number> {
-  const { runbook } = await context.runbook();
+  const { runbook } = context.runbook();
   const names = asked === undefined ? Object.keys(runbook.groups) : [asked];
   const setups = await Promise.all(names.map(async (name) => (await context.group(name)).setup));
   const hosts = await context.hosts();
@@ -157,9 +157,8 @@ export function judged(options: {
   nowMs: number;
 }): StoreSide {
   const { backups, genuine, incomplete, rpoS, nowMs } = options;
-  const known = backups.filter((each) => each.signedBy !== undefined && genuine.includes(each.signedBy));
-  const good = known.filter((each) => each.problem === undefined && each.manifest?.state === 'Completed');
-  const last = good.at(-1)?.id;
+  const known = backups.filter((each) => isGenuine(each, genuine));
+  const last = newestWhole(known)?.id;
   const later = backups.filter((each) => last === undefined || each.id > last);
   const partial = later.filter((each) => each.manifest?.state === 'Partial' && each.problem === undefined).length;
   const broken = backups.filter((each) => each.problem !== undefined).map((each) => each.id);

@@ -15,6 +15,8 @@ const name = keep ? 'demo' : `demo-${process.pid}`;
 const folder = mkdtempSync(path.join(tmpdir(), 'resurgo-demo-'));
 const env = { ...process.env, RESURGO_STATE: path.join(folder, 'state') };
 const APPS = ['app-1', 'app-2'];
+/** Whether the fleet is ours to take down: one that could not be raised has gone by itself, or is another demo's that was kept. */
+let raised = false;
 
 const fleet = (...args) => output(FLEET, args);
 const on = (host, command) => fleet('exec', name, host, command);
@@ -82,6 +84,7 @@ async function main() {
   headline('raising two application hosts and a backup target (namespaces with real sshd, dockerd and btrfs disks)');
   const owner = keep ? [] : ['--owner', String(process.pid)];
   fleet('up', ...owner, name, ...APPS.map((app) => `${app}:docker`), 'target:store=btrfs');
+  raised = true;
   const info = JSON.parse(fleet('info', name));
   const runbook = writeRunbook(info);
   env.RESURGO_RUNBOOK = runbook;
@@ -146,11 +149,14 @@ When done:
   node bin/resurgo.js engine stop; ${path.relative(process.cwd(), FLEET)} down ${name}; rm -rf ${folder}`);
 }
 
-async function cleanUp() {
-  if (keep) return;
+/** Kept is only what can be played with: nobody would learn how to remove what was left half-way. */
+async function cleanUp({ failed }) {
+  if (keep && !failed) return;
   headline('cleaning up');
-  await resurgo(['engine', 'stop'], { env, show: false, allow: [0, 1] });
-  fleet('down', name);
+  if (raised) {
+    await resurgo(['engine', 'stop'], { env, show: false, allow: [0, 1] });
+    fleet('down', name);
+  }
   rmSync(folder, { recursive: true, force: true });
 }
 

@@ -5,7 +5,7 @@ import { HostError } from '../../hosts/errors';
 import { backupId } from '../../planning/ids';
 import { fleetRunbook } from './support/fleet-runbook';
 import { line, useMemoryFleet } from './support/memory-fleet';
-import { entry } from './support/stored';
+import { entry, strangerHex } from './support/stored';
 
 const fleet = useMemoryFleet();
 const ago = (hours: number) => backupId({ frozenAtMs: Date.now() - hours * 3_600_000 });
@@ -119,6 +119,70 @@ describe('status', () => {
   });
 });
 
+describe('backup --dry-run', () => {
+  const GIB = 2 ** 30;
+  /** Two sources on one disk each of both hosts, and a store with that much room. */
+  const shows = ({
+    usedBytes,
+    leastBytes = 0,
+    freeBytes = 100 * GIB,
+    device = '/dev/sdb',
+  }: Record<string, unknown>) => {
+    const source = { path: '/srv/data', kind: 'btrfs', device, usedBytes, leastBytes };
+    fleet.intercept = ({ verb }) => {
+      if (verb === 'probe') return { groups: ['portal'] };
+      if (verb === 'store.space') return { freeBytes, totalBytes: 200 * GIB, reservePercent: 10, fsType: 'btrfs' };
+      return verb === 'check'
+        ? {
+            sources: [
+              { ...source, name: 'data' },
+              { ...source, name: 'more' },
+            ],
+          }
+        : undefined;
+    };
+  };
+  beforeEach(() => {
+    const sources = ['data', 'more'].map((name) => ({ host: 'app-1', path: `/srv/${name}`, name, snapshot: 'btrfs' }));
+    fleet.runbook(fleetRunbook(1, { sources }));
+  });
+
+  test('sources that share a disk count once', async () => {
+    shows({ usedBytes: 70 * GIB });
+    const ran = await fleet.run('backup', '--dry-run');
+    expect(ran).toMatchObject({ code: 0, stderr: '' });
+    expect(ran.stdout).toContain('would send up to 70.0 GiB (2 of 2 sources whole');
+    expect(ran.stdout).toContain('the store has 100.0 GiB free and keeps 20.0 GiB: it fits\n');
+    expect(fleet.verbs('lease.take')).toEqual([]);
+  });
+
+  test('what a backup only warns of is a warning with exit 0, in the words of doctor', async () => {
+    shows({ usedBytes: 170 * GIB });
+    const ran = await fleet.run('backup', '--dry-run');
+    const words = 'store main has 80.0 GiB above its reserve, and a backup may need up to 170.0 GiB before compression';
+    expect(ran).toMatchObject({ code: 0, stdout: expect.stringContaining(`\nWARNING target: ${words}`) as string });
+    expect(ran.stdout).not.toContain('it fits');
+    expect((await fleet.run('doctor')).stdout).toMatch(/WARN .*room in main .*may need up to 170\.0 GiB/);
+  });
+
+  test('what ends a backup is a problem with exit 1: no room by any compression, no room at all, an unfinished restore', async () => {
+    shows({ usedBytes: 10_000 * GIB, leastBytes: 10_000 * GIB });
+    const large = await fleet.run('--json', 'backup', '--dry-run');
+    expect(large.code).toBe(1);
+    expect(JSON.parse(large.stdout)).toMatchObject({
+      space: { level: 'fail', sentBytes: 10_000 * GIB, roomBytes: 80 * GIB },
+      problems: [expect.stringMatching(/^target: store main has 80\.0 GiB .* at the very least/)],
+    });
+    shows({ usedBytes: 1, freeBytes: 20 * GIB });
+    expect(await fleet.run('backup', '--dry-run')).toMatchObject({
+      code: 1,
+      stdout: expect.stringMatching(/PROBLEM target: store main .*below the reserve of 20\.0 GiB/) as string,
+    });
+    fleet.intercept = ({ verb }) => (verb === 'check' ? { problems: ['run r1 stopped it\u001b'] } : undefined);
+    expect((await fleet.run('backup', '--dry-run')).stdout).toContain('PROBLEM app-1: run r1 stopped it\\u001b');
+  });
+});
+
 describe('prune', () => {
   const IDS = ['20260101_010000', '20260102_010000'];
   beforeEach(() => {
@@ -143,6 +207,41 @@ describe('prune', () => {
       code: 1,
       stderr: expect.stringContaining('60 minutes') as string,
     });
+  });
+});
+
+describe('a backup that is signed by a key unknown here', () => {
+  const [OLD, OWN, FOREIGN] = ['20260101_010000', '20260102_010000', '20260103_010000'];
+  beforeEach(() => {
+    const keep = { last: 1, daily: 0, weekly: 0, monthly: 0, yearly: 0 };
+    fleet.runbook(fleetRunbook(2, { keep }));
+    fleet.store(entry({ id: OLD }), entry({ id: OWN }), entry({ id: FOREIGN, byStranger: true }));
+  });
+
+  test('S19 is never `latest`, and is named', async () => {
+    const ran = await fleet.run('show', 'latest');
+    expect(ran).toMatchObject({ code: 0, stdout: expect.stringContaining(`backup ${OWN} `) as string });
+    const passed = `\`latest\` passes over ${FOREIGN} (signed by the unknown key ${strangerHex.slice(0, 12)})`;
+    expect(ran.stderr).toBe(`${passed}: see \`resurgo adopt portal\`\n`);
+    expect((await fleet.run('show', FOREIGN)).code).toBe(0);
+    fleet.hosts.host('target').backups.splice(0, 2);
+    expect(await fleet.run('diff', FOREIGN, 'latest')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('portal has no whole backup signed by a known key') as string,
+    });
+  });
+
+  test('an older one is passed over without a word', async () => {
+    fleet.store(entry({ id: '20260104_010000' }));
+    expect(await fleet.run('show', 'latest')).toMatchObject({ code: 0, stderr: '' });
+  });
+
+  test('S19 is neither removed by prune nor counted in place of one that is known', async () => {
+    const { code, stdout } = await fleet.run('prune', '--dry-run');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(new RegExp(`${FOREIGN} {2}keep .*signed by the unknown key .*no policy removes it`));
+    expect(stdout).toMatch(new RegExp(`${OWN} {2}keep .*newest 1`));
+    expect(stdout).toMatch(new RegExp(`${OLD} {2}REMOVE`));
   });
 });
 
@@ -178,6 +277,16 @@ test('a backup in words: state, instant, sources with label and evidence, contac
     code: 1,
     stdout: expect.stringContaining('UNUSABLE: its manifest is missing') as string,
   });
+});
+
+test('a backup of a newer version is named as such by list, show and prune, and is not taken as latest', async () => {
+  fleet.store(entry({ id: '20260101_010000' }), entry({ id: '20260102_010000' }));
+  fleet.hosts.host('target').backups[1]!.manifest = Buffer.from('{"resurgoManifest":2}').toString('base64');
+  const words = 'made by a newer Resurgo, whose manifests are of version 2';
+  expect((await fleet.run('list')).stdout).toMatch(new RegExp(`20260102_010000 +UNUSABLE .*${words}`));
+  expect((await fleet.run('show', '20260102_010000')).stdout).toContain(`UNUSABLE: it was ${words}`);
+  expect((await fleet.run('show', 'latest')).stdout).toContain('backup 20260101_010000 ');
+  expect((await fleet.run('prune', '--dry-run')).stdout).toMatch(new RegExp(`20260102_010000  keep .*${words}`));
 });
 
 test('snapshots of hosts that are away are not known, and each is named once', async () => {

@@ -129,7 +129,13 @@ test('completion knows commands, subcommands and options, and bash takes it', as
   const { execFileSync } = await import('node:child_process');
   const script = `${stdout}\nCOMP_WORDS=(resurgo schedule ap); COMP_CWORD=2; _resurgo; echo "\${COMPREPLY[*]}"`;
   expect(execFileSync('bash', ['-c', script], { encoding: 'utf8' }).trim()).toBe('apply');
-  expect((await resurgo('completion', 'fish')).stdout).toContain("-a apply -d 'make the server");
-  expect((await resurgo('completion', 'zsh')).stdout).toContain('#compdef resurgo');
+  const shells = `${stdout}\nCOMP_WORDS=(resurgo completion ''); COMP_CWORD=2; _resurgo; echo "\${COMPREPLY[*]}"`;
+  expect(execFileSync('bash', ['-c', shells], { encoding: 'utf8' })).toMatch(/^bash zsh fish -r/);
+  const fish = (await resurgo('completion', 'fish')).stdout;
+  expect(fish).toContain("-a apply -d 'make the server");
+  expect(fish).toContain("-n '__fish_seen_subcommand_from completion' -a zsh -d 'which shell'");
+  const zsh = (await resurgo('completion', 'zsh')).stdout;
+  expect(zsh).toContain('#compdef resurgo');
+  expect(zsh).toContain("'completion') items=('bash:which shell' 'zsh:which shell' 'fish:which shell'");
   expect((await resurgo('completion', 'tcsh')).code).toBe(2);
 });

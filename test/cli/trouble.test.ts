@@ -1,8 +1,9 @@
 /** What a command says, and its exit code, when it is used wrongly or can't do what it was asked. */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { CliContext } from '../../cli/context';
 import { fleetRunbook } from './support/fleet-runbook';
 import { resurgo } from './support/run';
 
@@ -38,6 +39,7 @@ test.each([
   [['list'], 1, 'failed', 'keys'],
   [['restore', 'latest', '--to', 'relative'], 2, 'usage', '--to wants an absolute folder'],
   [['list', 'nosuch'], 2, 'usage', 'no group'],
+  [['list', 'constructor'], 2, 'usage', 'no group'],
   [['nosuch'], 2, 'usage', "unknown command 'nosuch'"],
   [['list', '--nosuch'], 2, 'usage', "unknown option '--nosuch'"],
 ])('--json has one object for a failure: %j', async (args, exit, code, message) => {
@@ -53,6 +55,66 @@ test.each([
   expect(ran.stderr).toContain(message);
   expect((await run(...args)).stdout).toBe('');
 });
+
+describe('where no engine has ever run', () => {
+  const start = () => jest.spyOn(CliContext.prototype, 'engine').mockRejectedValue(new Error('it was started'));
+  afterEach(() => {
+    jest.restoreAllMocks();
+  });
+
+  test.each([['watch'], ['retry'], ['skip'], ['abort'], ['cancel'], ['show'], ['approve', '1f2e3d4c5b6a']])(
+    '%s says that there can be no such run, and starts and makes nothing',
+    async (verb, ...more) => {
+      const started = start();
+      const ran = await run(verb, 'r20261121t013000z-000001', ...more);
+      expect(ran).toMatchObject({ code: 1, stdout: '' });
+      expect(ran.stderr).toMatch(/^there is no run r20261121t013000z-000001: no engine has ever run here \(.*state\)/);
+      expect(started).not.toHaveBeenCalled();
+      expect(existsSync(path.join(folder, 'state'))).toBe(false);
+    },
+  );
+
+  test('`runs` has none, and no schedule can be removed', async () => {
+    const started = start();
+    expect(await run('runs')).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('nothing runs: no engine has ever run here') as string,
+    });
+    expect(JSON.parse((await run('--json', 'runs')).stdout)).toEqual({ runs: [] });
+    expect((await run('schedule', 'remove', 'portal')).stderr).toContain('portal has no schedule: no engine has ever');
+    expect(started).not.toHaveBeenCalled();
+  });
+
+  test('a database of one is reason enough to start it', async () => {
+    const started = start();
+    mkdirSync(path.join(folder, 'state', 'engine'), { recursive: true });
+    writeFileSync(path.join(folder, 'state', 'engine', 'temporal.db'), '');
+    expect(await run('watch', 'r2026')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('started') as string,
+    });
+    expect(started).toHaveBeenCalledTimes(1);
+  });
+});
+
+test.each([['runbook', 'validate'], ['list'], ['backup', '--dry-run'], ['doctor'], ['enroll', '--all'], ['status']])(
+  '`%s %s` refuses a runbook that is no UTF-8, too large, a folder or not there, as every verb does',
+  async (...args) => {
+    const file = path.join(folder, 'fleet.yaml');
+    const says = async (message: string) => {
+      expect(await run(...args)).toMatchObject({ code: 2, stderr: expect.stringContaining(message) as string });
+    };
+    writeFileSync(file, Buffer.from(`# caf\xe9\n${fleetRunbook(1)}`, 'latin1'));
+    await says(`${file}:1:1: is not UTF-8 text`);
+    // Its size alone is enough: it has no content on disk.
+    truncateSync(file, 2 ** 40);
+    await says(`${file}:1:1: is ${2 ** 40} bytes long`);
+    rmSync(file);
+    await says(`${file}:1:1: can't be read: no such file; name one with --runbook FILE`);
+    mkdirSync(file);
+    await says(`${file}:1:1: is a folder`);
+  },
+);
 
 test('--json names the code of a runbook that is wrong', async () => {
   writeFileSync(path.join(folder, 'fleet.yaml'), 'version: 1\nhosts:\n  a: { adress: x }\n');

@@ -1,36 +1,7 @@
 import fc from 'fast-check';
-import { ASSUMED_CHANGE, pauseEstimate, spaceEstimate } from '../../planning/estimate';
+import { pauseEstimate } from '../../planning/estimate';
 import { boardTable, formatBytes, TABLE_ROWS } from '../../planning/progress';
 import type { BoardRow } from '../../planning/progress';
-
-describe('spaceEstimate', () => {
-  const store = { freeBytes: 1000, totalBytes: 2000, reservePercent: 10 };
-
-  it('counts a first backup whole, a later one by its growth and an assumed change', () => {
-    expect(spaceEstimate({ sources: [{ usedBytes: 500 }, { usedBytes: 300, lastBytes: 200 }], store })).toMatchObject({
-      neededBytes: 500 + 100 + 200 * ASSUMED_CHANGE,
-      reserveBytes: 200,
-      fits: true,
-      missingBytes: 0,
-    });
-  });
-
-  it('keeps the reserve free', () => {
-    expect(spaceEstimate({ sources: [{ usedBytes: 800 }], store }).fits).toBe(true);
-    expect(spaceEstimate({ sources: [{ usedBytes: 801 }], store })).toMatchObject({ fits: false, missingBytes: 1 });
-    expect(spaceEstimate({ sources: [], store: { ...store, freeBytes: 100 } }).missingBytes).toBe(100);
-  });
-
-  it('never needs more than there is, nor less than the growth', () => {
-    fc.assert(
-      fc.property(fc.nat(), fc.nat(), (usedBytes, lastBytes) => {
-        const { neededBytes } = spaceEstimate({ sources: [{ usedBytes, lastBytes }], store });
-        expect(neededBytes).toBeLessThanOrEqual(usedBytes);
-        expect(neededBytes).toBeGreaterThanOrEqual(Math.max(0, usedBytes - lastBytes));
-      }),
-    );
-  });
-});
 
 describe('pauseEstimate', () => {
   it('is the median of the last five', () => {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
-import { spaceInWords, spaceVerdict } from '../../planning/space';
+import { sourcesOf, spaceInWords, spaceVerdict } from '../../planning/space';
 import type { SourceSpace, StoreRoom } from '../../planning/space';
+import { backedUp, sampleManifest } from './samples';
 
 const GIB = 2 ** 30;
 const source = (over: Partial<SourceSpace> = {}): SourceSpace => ({
@@ -30,7 +31,8 @@ const level = (sources: SourceSpace[], room: StoreRoom) => spaceVerdict({ source
 test('a first copy that surely does not fit fails', () => {
   expect(spaceVerdict({ sources: [source()], store: store() })).toEqual({
     level: 'fail',
-    neededBytes: 50 * GIB,
+    leastBytes: 50 * GIB,
+    mostBytes: 100 * GIB,
     roomBytes: 40 * GIB,
     first: 1,
   });
@@ -70,11 +72,31 @@ test('what fits by the most that it can need never fails by the least', () => {
 });
 
 test('the words say what is missing and what to do', () => {
-  const verdict = spaceVerdict({ sources: [source()], store: store() });
-  if (verdict.level === 'ok') throw new Error('it does not fit');
-  const { message, mend } = spaceInWords(verdict);
+  const { message, mend } = spaceInWords(spaceVerdict({ sources: [source()], store: store() }));
   expect(message).toBe(
     'has 40.0 GiB above its reserve, and the first copies need 50.0 GiB at the very least: 1 source has never been copied there',
   );
   expect(mend).toContain('resurgo prune');
+});
+
+test('a source that has been copied before counts with a tenth; of sources on one file system the largest counts', () => {
+  const verdict = (...sources: SourceSpace[]) => spaceVerdict({ sources, store: store() });
+  expect(verdict(source({ lastBytes: 30 }), source({ host: 'app-2', lastBytes: 1 }))).toMatchObject({ mostBytes: 4 });
+  expect(verdict(source({ usedBytes: 7 }), source({ usedBytes: 9 }))).toMatchObject({ mostBytes: 9, first: 2 });
+  expect(verdict(source({ usedBytes: 7 }), source({ usedBytes: 9, device: '/dev/sdc' })).mostBytes).toBe(16);
+  expect(verdict(source({ usedBytes: 7 }), source({ usedBytes: 9, host: 'app-2' })).mostBytes).toBe(16);
+});
+
+test('what hosts show is set beside what the store has: whole, or only in the newest partial backup, or not at all', () => {
+  const { device, usedBytes, leastBytes } = source();
+  const sources = ['a', 'b', 'c', 'd'].map((name) => ({ host: 'app-1', name, tree: `app-1@+${name}`, exclude: [] }));
+  const shown = ['a', 'b', 'c'].map((name) => ({ name, device, usedBytes, leastBytes }));
+  const last = sampleManifest({ backedUp: [backedUp({ tree: 'app-1@+a', bytes: 70 })] });
+  const found = sourcesOf({
+    sources,
+    shown: [{ host: 'app-1', sources: shown }],
+    last,
+    there: new Set(['app-1@+a', 'app-1@+b']),
+  });
+  expect(found.map((each) => each.lastBytes)).toEqual([70, 0, undefined]);
 });

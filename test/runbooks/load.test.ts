@@ -235,9 +235,34 @@ describe('bad input', () => {
       'version: 1\nhosts: { constructor: {} }\n',
       'r.yaml:2:10: hosts.constructor: expected a name that JavaScript does not keep for itself, found "constructor"',
     ],
+    [
+      'a host that would be passed over in silence',
+      'version: 1\nhosts:\n  a: {}\n  __proto__: { port: nonsense }\n',
+      'r.yaml:4:3: hosts.__proto__: can be no name: choose another',
+    ],
+    [
+      'a field of that name, in JSON',
+      '{ "version": 1,\n  "hosts": { "a": { "__proto__": { "port": 22 } } } }',
+      'r.yaml:2:21: hosts.a.__proto__: can be no name: choose another',
+    ],
+    [
+      'a store of that name',
+      'version: 1\nhosts: { a: {} }\nstores: { __proto__: 1 }\n',
+      'r.yaml:3:11: stores.__proto__: can be no name: choose another',
+    ],
+    [
+      'a group called as what every object has',
+      'version: 1\nhosts: { a: {} }\ngroups: { constructor: {} }\n',
+      'r.yaml:3:11: groups.constructor: expected a name that JavaScript does not keep for itself, found "constructor"',
+    ],
   ];
   it.each(cases)('%s', (_, text, line) => {
     expect(onlyLine(text)).toBe(line);
+  });
+
+  it('a host may be called `prototype`: no object has that by itself', () => {
+    const { hosts } = parseRunbook({ text: 'version: 1\nhosts: { prototype: { port: 23 } }\n', file: 'r.yaml' });
+    expect(Object.entries(hosts)).toMatchObject([['prototype', { port: 23 }]]);
   });
 
   it('tells all faults at once, in the order of the file, of the schema and of how the parts fit together', () => {
@@ -305,6 +330,16 @@ describe('bad input', () => {
       'a word of the order that nobody has',
       GOOD + '    restore: { order: [wroker] }\n',
       /no host or label is called "wroker"/,
+    ],
+    [
+      'a host in the order that the group does not have',
+      GOOD + '    restore: { order: [prod-app-1, prod-target] }\n',
+      /^r\.yaml:13:36: groups\.portal\.restore\.order\[1\]: this host is not part of the group \(prod-app-1\)/,
+    ],
+    [
+      'a label in the order that no host of the group has',
+      GOOD.replace('prod-target: {}', 'prod-target: { labels: [far] }') + '    restore: { order: [far] }\n',
+      /order\[0\]: no host with this label is part of the group/,
     ],
     ['a bad cron', GOOD + '    schedule: { cron: "30 25 * * *" }\n', /has "25" as hour/],
     [
@@ -422,7 +457,7 @@ describe('files that would cost too much', () => {
 
     it('no file, a folder, not text', () => {
       expect(() => loadRunbook({ file: join(folder, 'none.yaml') })).toThrow(
-        'no such file; `resurgo init` writes a first one',
+        'no such file; name one with --runbook FILE, or `resurgo init` writes a first one',
       );
       expect(() => loadRunbook({ file: folder })).toThrow('is a folder');
       const file = join(folder, 'binary.yaml');

@@ -51,3 +51,12 @@ it('the JSON Schema describes every field, and refuses unknown ones', () => {
   expect(fields.length).toBeGreaterThan(70);
   expect(fields.filter(([, field]) => typeof field.description !== 'string' || field.description === '')).toEqual([]);
 });
+
+it('the JSON Schema wants one of `webhook` and `ping`, and a secret from one place, for a webhook alone', () => {
+  const fields = new Map(fieldsOf(runbookJsonSchema()));
+  const required = (...names: string[]) => names.map((name) => ({ required: [name] }));
+  expect(fields.get('.groups.notify')).toMatchObject({
+    items: { oneOf: required('webhook', 'ping'), dependentRequired: { secret: ['webhook'] } },
+  });
+  expect(fields.get('.groups.notify.secret')).toMatchObject({ oneOf: required('file', 'env', 'command') });
+});

@@ -37,7 +37,7 @@ const group = fc
         hooks: some({ before: fc.constant([command('b')]), after: fc.constant([command('a-1')]) }),
         units: fc.constantFrom([], [{ host: 'b', name: 'x.service', by: 'freeze' }]),
       }),
-      restore: some({ order: fc.constantFrom([], ['b'], ['front', 'a-1']), health: fc.constant([command('a-1')]) }),
+      restore: some({ order: fc.constantFrom([], ['back'], ['front', 'a-1']), health: fc.constant([command('a-1')]) }),
       notify: fc.constantFrom(
         [{ ping: 'https://a.example/x' }],
         [{ webhook: 'https://a.example/x', on: ['start'], secret: { env: 'S' } }],
@@ -63,8 +63,8 @@ it('what is shown parses back to the same runbook', () => {
         version: 1,
         deployment,
         hosts: {
-          'a-1': { labels: ['front'] },
-          b: { via: 'a-1', port: 2222 },
+          'a-1': { labels: ['front', 'back'] },
+          b: { labels: ['back'], via: 'a-1', port: 2222 },
           extra: {},
           t: { restore_to: ['/mnt/x/'] },
         },

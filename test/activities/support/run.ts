@@ -21,14 +21,14 @@ export function run<I, R>(at: Pick<Bench, 'env'>, activity: (input: I) => Promis
 }
 
 /** An environment serves one activity: a cancellation stays with it. */
-export function bench(options: FakeOptions & { openSigner?: ActivityDeps['openSigner'] } = {}): Bench {
-  const { openSigner, ...fake } = options;
+export function bench(options: FakeOptions & Partial<Pick<ActivityDeps, 'openSigner' | 'genuineSigners'>> = {}): Bench {
+  const { openSigner, genuineSigners, ...fake } = options;
   const fleet = new FakeHosts({ latencyMs: 1, jobMs: 30, ...fake });
   const signer = { publicKeyHex: '00'.repeat(32), sign: () => 'AA==' };
   const activities = activitiesFrom({
     hosts: fleet,
     logger: pino({ level: 'silent' }),
-    genuineSigners: () => Promise.resolve([]),
+    genuineSigners: genuineSigners ?? (() => Promise.resolve([])),
     openSigner: openSigner ?? (() => Promise.resolve(signer)),
   });
   return { ...again(), fleet, activities };

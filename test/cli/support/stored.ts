@@ -5,9 +5,17 @@ import { canonicalJson } from '../../../planning/canonical';
 import { parseBackupId } from '../../../planning/ids';
 import { APP_2, backedUp, manifestInput } from '../../planning/samples';
 
-const { privateKey, publicKey } = generateKeyPairSync('ed25519');
-/** Who signed them. */
-export const publicKeyHex = Buffer.from(publicKey.export({ format: 'jwk' }).x ?? '', 'base64url').toString('hex');
+const own = signer();
+const stranger = signer();
+/** Who signed them, and who signed those of a stranger. */
+export const { publicKeyHex } = own;
+export const strangerHex = stranger.publicKeyHex;
+
+function signer() {
+  const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+  const publicKeyHex = Buffer.from(publicKey.export({ format: 'jwk' }).x ?? '', 'base64url').toString('hex');
+  return { privateKey, publicKeyHex };
+}
 
 export interface StoredEntry {
   group: string;
@@ -25,8 +33,10 @@ export function entry(options: {
   state?: 'Completed' | 'Partial';
   holds?: string[];
   sha256?: string;
+  byStranger?: boolean;
 }): StoredEntry {
   const { id, state = 'Completed', holds, sha256 = 'a'.repeat(64) } = options;
+  const { privateKey, publicKeyHex } = options.byStranger === true ? stranger : own;
   const frozenAtMs = parseBackupId(id);
   const app1 = backedUp({ listingSha256: sha256 });
   const { host, hostName, name, path, tree, kind } = app1;

@@ -12,6 +12,7 @@ import { groupSetup } from '../../../planning/run-input';
 import type { BackupInput } from '../../../planning/run-input';
 import { SEARCH_ATTRIBUTES } from '../../../planning/search-attributes';
 import { parseRunbook } from '../../../runbooks/load';
+import { publicKeyHex as storedBy } from '../../cli/support/stored';
 import { packageVersion } from '../../../workers/bundle';
 import { findTemporalCli } from '../../../workers/temporal-cli';
 import { SearchAttributeType } from '@temporalio/common';
@@ -78,7 +79,7 @@ export async function withFleet<T>(
   const activities = activitiesFrom({
     hosts: fleet,
     logger: pino({ level: 'silent' }),
-    genuineSigners: () => Promise.resolve([publicKeyHex]),
+    genuineSigners: () => Promise.resolve([publicKeyHex, storedBy]),
     openSigner: () =>
       Promise.resolve({
         publicKeyHex,

@@ -1,0 +1,58 @@
+/** What a store's answers mean for the next backup, as findings of `doctor` and lines of a dry run. */
+import { sourcesOf, spaceInWords, spaceVerdict } from '../planning/space';
+import type { SpaceVerdict } from '../planning/space';
+import type { Group, Store } from '../runbooks/types';
+import { newestWhole, treesOf } from './backups';
+import type { StoreListing } from './backups';
+import type { Finding } from './doctor-findings';
+import { gib } from './host-findings';
+import type { Check, Reply } from './replies';
+
+interface Asked {
+  store: Store;
+  space: Reply<'store.space'>;
+}
+
+/** From what the target says of the store's disk. */
+export function storeFinding({ store, space }: Asked): Finding {
+  const at = { host: store.host, check: `store ${store.name}` };
+  const { freeBytes, totalBytes = 0, warnings } = space;
+  const reserve = reserveBytes({ store, space });
+  const message = `${gib(freeBytes)} free of ${gib(totalBytes)}`;
+  if (freeBytes <= reserve) {
+    const mend = 'prune old backups (`resurgo prune`), or give it more space';
+    return { ...at, level: 'fail', message: `${message}, below the reserve of ${gib(reserve)}`, mend };
+  }
+  if (warnings.length > 0)
+    return { ...at, level: 'warn', message: `${message}; ${warnings.join('; ')}`, mend: 'see docs/stores.md' };
+  return { ...at, level: 'ok', message, mend: '' };
+}
+
+/** What stays free, by the target's own configuration: it is what refuses; the runbook may be newer than that. */
+export function reserveBytes({ store, space }: Asked): number {
+  return Math.round(((space.totalBytes ?? 0) * (space.reservePercent ?? store.reservePercent)) / 100);
+}
+
+/** Whether the next backup has room, as the backup itself will ask before it freezes anything. */
+export function roomVerdict(
+  options: Asked & {
+    group: Group;
+    shown: readonly { host: string; sources: Check['sources'] }[];
+    listing: StoreListing;
+  },
+): SpaceVerdict {
+  const { group, store, shown, space, listing } = options;
+  const { backups, incomplete } = listing;
+  const { kind, compression } = store;
+  const { freeBytes, fsType } = space;
+  const last = newestWhole(backups)?.manifest;
+  return spaceVerdict({
+    sources: sourcesOf({ sources: group.sources, shown, last, there: treesOf(backups.at(-1)) }),
+    store: { kind, compression, fsType, freeBytes, reserveBytes: reserveBytes(options), isOpen: incomplete !== null },
+  });
+}
+
+/** A verdict on the room as a finding. */
+export function roomFinding({ store, verdict }: { store: Store; verdict: SpaceVerdict }): Finding {
+  return { host: store.host, check: `room in ${store.name}`, level: verdict.level, ...spaceInWords(verdict) };
+}
