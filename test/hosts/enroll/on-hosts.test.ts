@@ -1,4 +1,6 @@
 /** Enrolment and the rotation of keys on real hosts: a store and a source, each in a box of its own. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -312,7 +314,12 @@ groups:
     expect((await enroll({ hosts: ['app-1'], runbook: named('rescuer'), dryRun: true })).enrolled).toMatchObject([
       { changes: [] },
     ]);
+    // Of a container whose user has the same number: nothing of ours.
+    const uid = Number(app.sh('id -u rescuer').stdout);
+    const stranger = spawn('unshare', ['--mount', 'setpriv', `--reuid=${uid}`, '--clear-groups', 'sleep', '60']);
+    await once(stranger, 'spawn');
     await unenrollHost({ stateDir, runbook: named('rescuer'), host: 'app-1', ...login });
+    expect([stranger.exitCode, stranger.signalCode, stranger.kill()]).toEqual([null, null, true]);
     const { failed: kept } = await enroll({ hosts: ['app-1'], runbook: named('nobody') });
     expect(kept[0]?.error.message).toMatch(/a user nobody that is not ours exists \(home/);
     expect(app.sh('id -u nobody').stdout).not.toBe('');
