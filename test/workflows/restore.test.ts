@@ -8,6 +8,7 @@ import type { RestoreInput } from '../../planning/run-input';
 import type { backup } from '../../workflows/backup';
 import type { restore, RestoreReport } from '../../workflows/restore';
 import { until } from '../workers/fixtures/engine';
+import { stranger } from '../cli/support/stored';
 import { backupInput, fleetRunbook, useEngine, withFleet } from './support/engine';
 
 jest.setTimeout(120_000);
@@ -427,7 +428,7 @@ test("S19 a backup that another director's key has signed is not restored, nor o
     expect((await (await start({ ...inputOf(text, input.id), planOnly: true })).result()).state).toBe('Planned');
   });
   // Another director: the same store, keys of its own.
-  await withFleet({ engine }, async (fleet) => {
+  await withFleet({ engine, signer: stranger }, async (fleet) => {
     fleet.host('target').backups.push(...stored);
     const id = stored[0]?.id ?? '';
     expect(await refused(inputOf(text, id))).toMatch(

@@ -6,11 +6,13 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { WorkflowHandle } from '@temporalio/client';
 import { z } from 'zod';
+import { adoptSigner } from '../../hosts/adopted-signers';
 import { ensureDirectorKeys } from '../../hosts/director-keys';
 import { HostError } from '../../hosts/errors';
 import type { FakeCall } from '../../hosts/fake';
 import { CONTROL_QUEUE } from '../../planning/queues';
 import type { backup } from '../../workflows/backup';
+import { publicKeyHex } from '../cli/support/stored';
 import { until } from '../workers/fixtures/engine';
 import type { Engine } from './support/engine';
 import { backupInput, fleetRunbook, startEngine, withFleet } from './support/engine';
@@ -37,7 +39,9 @@ afterAll(async () => {
 });
 beforeEach(async () => {
   folder = mkdtempSync(path.join(tmpdir(), 'resurgo-terminal-'));
-  await ensureDirectorKeys({ stateDir: path.join(folder, 'state') });
+  const stateDir = path.join(folder, 'state');
+  await ensureDirectorKeys({ stateDir });
+  await adoptSigner({ stateDir, publicKeyHex, by: 'test', now: new Date(0) });
   writeFileSync(path.join(folder, 'fleet.yaml'), fleetRunbook(1));
   [terminals, lookMs, away] = [[], 2, false];
 });

@@ -1,20 +1,23 @@
 /** Backups as a store lists them, with manifests that are really signed. */
-import { generateKeyPairSync, sign } from 'node:crypto';
+import { generateKeyPairSync, sign as signWith } from 'node:crypto';
 import { buildManifest } from '../../../planning/build-manifest';
 import { canonicalJson } from '../../../planning/canonical';
 import { parseBackupId } from '../../../planning/ids';
 import { APP_2, backedUp, manifestInput } from '../../planning/samples';
 
-const own = signer();
-const stranger = signer();
+export const own = signer();
+export const stranger = signer();
 /** Who signed them, and who signed those of a stranger. */
 export const { publicKeyHex } = own;
 export const strangerHex = stranger.publicKeyHex;
 
+/** A key that seals backups; with `own` a fleet's backups are of the same hand as those that a test writes itself. */
 function signer() {
   const { privateKey, publicKey } = generateKeyPairSync('ed25519');
-  const publicKeyHex = Buffer.from(publicKey.export({ format: 'jwk' }).x ?? '', 'base64url').toString('hex');
-  return { privateKey, publicKeyHex };
+  return {
+    publicKeyHex: Buffer.from(publicKey.export({ format: 'jwk' }).x ?? '', 'base64url').toString('hex'),
+    sign: (bytes: Uint8Array) => signWith(null, bytes, privateKey).toString('base64'),
+  };
 }
 
 export interface StoredEntry {
@@ -36,7 +39,7 @@ export function entry(options: {
   byStranger?: boolean;
 }): StoredEntry {
   const { id, state = 'Completed', holds, sha256 = 'a'.repeat(64) } = options;
-  const { privateKey, publicKeyHex } = options.byStranger === true ? stranger : own;
+  const { publicKeyHex, sign } = options.byStranger === true ? stranger : own;
   const frozenAtMs = parseBackupId(id);
   const app1 = backedUp({ listingSha256: sha256 });
   const { host, hostName, name, path, tree, kind } = app1;
@@ -58,7 +61,7 @@ export function entry(options: {
     run: manifest.run,
     state: 'sealed',
     manifest: bytes.toString('base64'),
-    manifestSig: sign(null, bytes, privateKey).toString('base64'),
+    manifestSig: sign(bytes),
     ...(holds === undefined ? {} : { holds }),
   };
 }

@@ -1,5 +1,4 @@
 /** A real Temporal server and the real workflows and activities, over a fake fleet. */
-import { generateKeyPairSync, sign } from 'node:crypto';
 import path from 'node:path';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { bundleWorkflowCode, DefaultLogger, Runtime, Worker } from '@temporalio/worker';
@@ -12,7 +11,7 @@ import { groupSetup } from '../../../planning/run-input';
 import type { BackupInput } from '../../../planning/run-input';
 import { SEARCH_ATTRIBUTES } from '../../../planning/search-attributes';
 import { parseRunbook } from '../../../runbooks/load';
-import { publicKeyHex as storedBy } from '../../cli/support/stored';
+import { own } from '../../cli/support/stored';
 import { packageVersion } from '../../../workers/bundle';
 import { findTemporalCli } from '../../../workers/temporal-cli';
 import { SearchAttributeType } from '@temporalio/common';
@@ -67,24 +66,18 @@ export function useEngine(options: { shortWaits?: boolean } = {}): Engine {
   };
 }
 
-/** Runs `body` while two workers (control and bulk) serve the fake fleet. */
+/** Runs `body` while two workers (control and bulk) serve the fake fleet of a director with this key. */
 export async function withFleet<T>(
-  options: { engine: Engine; fake?: FakeOptions },
+  options: { engine: Engine; fake?: FakeOptions; signer?: typeof own },
   body: (fleet: FakeHosts) => Promise<T>,
 ): Promise<T> {
-  const { engine, fake } = options;
+  const { engine, fake, signer = own } = options;
   const fleet = new FakeHosts({ latencyMs: 2, jobMs: 30, ...fake });
-  const { privateKey, publicKey } = generateKeyPairSync('ed25519');
-  const publicKeyHex = Buffer.from(publicKey.export({ format: 'jwk' }).x ?? '', 'base64url').toString('hex');
   const activities = activitiesFrom({
     hosts: fleet,
     logger: pino({ level: 'silent' }),
-    genuineSigners: () => Promise.resolve([publicKeyHex, storedBy]),
-    openSigner: () =>
-      Promise.resolve({
-        publicKeyHex,
-        sign: (bytes) => sign(null, bytes, privateKey).toString('base64'),
-      }),
+    genuineSigners: () => Promise.resolve([signer.publicKeyHex]),
+    openSigner: () => Promise.resolve(signer),
   });
   const workers = await Promise.all(
     [CONTROL_QUEUE, BULK_QUEUE].map((taskQueue) =>
