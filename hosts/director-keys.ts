@@ -65,6 +65,21 @@ export async function ensureDirectorKeys({ stateDir }: { stateDir: string }): Pr
   return loadDirectorKeys({ stateDir });
 }
 
+/** What `ensureDirectorKeys` would come to, for a dry run: keys that are missing are made up, and written nowhere. */
+export async function wouldBeKeys({ stateDir }: { stateDir: string }): Promise<DirectorKeys> {
+  const dir = join(stateDir, 'keys');
+  const pair = async (name: 'director' | 'jump') =>
+    (await readPair({ dir, name })) ?? pairOf({ privateKey: newOpensshKey({ comment: `resurgo-${name}` }), dir, name });
+  const file = join(dir, 'signing.pem');
+  const privateKey = (await readFile(file, 'utf8').catch(undefinedIfMissing)) ?? newSigningKey();
+  return {
+    director: await pair('director'),
+    directorNext: await readPair({ dir, name: 'director.next' }),
+    jump: await pair('jump'),
+    signing: { privateKey, publicHex: publicHexOf({ privateKey, file }) },
+  };
+}
+
 /** When `director.next` was made; undefined when there is none. */
 export async function nextKeyMade({ stateDir }: { stateDir: string }): Promise<Date | undefined> {
   return (await stat(join(stateDir, 'keys', 'director.next')).catch(undefinedIfMissing))?.mtime;
@@ -136,7 +151,18 @@ const INSTEAD = {
 
 async function readPair({ dir, name }: { dir: string; name: keyof typeof INSTEAD }): Promise<SshKeyPair | undefined> {
   const privateKey = await readFile(join(dir, name), 'utf8').catch(undefinedIfMissing);
-  if (privateKey === undefined) return undefined;
+  return privateKey === undefined ? undefined : pairOf({ privateKey, dir, name });
+}
+
+function pairOf({
+  privateKey,
+  dir,
+  name,
+}: {
+  privateKey: string;
+  dir: string;
+  name: keyof typeof INSTEAD;
+}): SshKeyPair {
   // The public half is taken from the private one: two files could disagree after a crash.
   const key = utils.parseKey(privateKey);
   if (key instanceof Error)

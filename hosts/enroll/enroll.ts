@@ -3,7 +3,7 @@
  * already is left, what was cut off is taken up.
  */
 import type { Runbook } from '../../runbooks/types';
-import { ensureDirectorKeys, type DirectorKeys } from '../director-keys';
+import { ensureDirectorKeys, wouldBeKeys, type DirectorKeys } from '../director-keys';
 import { HostError } from '../errors';
 import type { HostRef } from '../hosts';
 import { fingerprint, KnownHosts, type PublicKey } from '../known-hosts';
@@ -88,7 +88,7 @@ const INSTALL_MS = 600_000;
 /** Enrols hosts, or updates them: the same. One host's failure does not hold up the others. */
 export async function enrollHosts(options: EnrollOptions): Promise<EnrollResult> {
   const { stateDir, runbook, hosts } = options;
-  const keys = await ensureDirectorKeys({ stateDir });
+  const keys = await (options.dryRun === true ? wouldBeKeys : ensureDirectorKeys)({ stateDir });
   const job: Job = {
     options,
     keys,
@@ -144,7 +144,8 @@ async function visit(job: Job, host: string): Promise<Visited> {
   try {
     const tools = toolsOf({ runbook, host });
     const { user = 'resurgo' } = ref;
-    let found = await survey({ shell, host, user, tools });
+    const look = () => survey({ shell, host, user, tools, restoreTo: runbook.hosts[host]?.restoreTo ?? [] });
+    let found = await look();
     refuseLinks(host, found);
     refuseForeign(job, host, found);
     refuseOtherUser(host, user, found);
@@ -152,7 +153,7 @@ async function visit(job: Job, host: string): Promise<Visited> {
       const packages = packagesFor(found);
       say(job, host, `installs ${packages.join(' ')}`);
       await run(shell, host, 'packages', { args: [found.manager, ...packages], timeoutMs: INSTALL_MS });
-      found = await survey({ shell, host, user, tools });
+      found = await look();
     }
     if (found.missing.length > 0 && dryRun !== true) {
       const next = `run there: ${installCommand(found)}; or run \`resurgo enroll HOST --install-packages\``;
@@ -216,13 +217,12 @@ async function install(job: Job, { host, shell, found, seen, changes: before }: 
     };
   }
   const stdin = payload({ files, hostkit });
-  const output = await run(shell, host, 'install', { args: [files.user], stdin, timeoutMs: INSTALL_MS });
+  const output = await run(shell, host, 'install', { args: [files.user, found.boot], stdin, timeoutMs: INSTALL_MS });
   const changes = [...before, ...changesIn(output)];
-  const bootSweep = /^boot-sweep (.*)$/m.exec(output)?.[1] ?? '';
   for (const [place, pins] of seen) await knownHosts.pin({ host: place, keys: pins });
   const done = changes.length === 0 ? 'all stood already' : `${changes.length} files written`;
-  say(job, host, `${done}, ssh host key ${fingerprints}, sweep at boot by ${bootSweep}`);
-  return { host, changes, bootSweep, hostKey: fingerprints, probe: await confirmEnrolled(job, ref) };
+  say(job, host, `${done}, ssh host key ${fingerprints}, sweep at boot by ${found.boot}`);
+  return { host, changes, bootSweep: found.boot, hostKey: fingerprints, probe: await confirmEnrolled(job, ref) };
 }
 
 /** The proof: the director's own key gets an answer from the hostkit that was just installed. */

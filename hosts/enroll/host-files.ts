@@ -20,6 +20,30 @@ export interface HostFiles {
   restoreTo: readonly string[];
 }
 
+/** Where the sweep at boot is told of, and how; in rc.local by lines among those of others. */
+export const BOOT_SWEEPS = {
+  systemd: {
+    path: '/etc/systemd/system/resurgo-sweep.service',
+    text: `[Unit]
+Description=Resurgo: reverse what a power cut left
+After=local-fs.target docker.service
+ConditionPathExists=/usr/local/lib/resurgo/sweep-boot
+
+[Service]
+Type=oneshot
+ExecStart=/bin/sh /usr/local/lib/resurgo/sweep-boot
+
+[Install]
+WantedBy=multi-user.target
+`,
+  },
+  openrc: {
+    path: '/etc/local.d/resurgo.start',
+    text: '#!/bin/sh\nexec /bin/sh /usr/local/lib/resurgo/sweep-boot\n',
+  },
+  cron: { path: '/etc/cron.d/resurgo', text: '@reboot root /bin/sh /usr/local/lib/resurgo/sweep-boot\n' },
+} as const;
+
 /** @throws RangeError for a host that the runbook does not know */
 export function hostFiles({
   runbook,
@@ -64,5 +88,6 @@ export function payload({ files, hostkit }: { files: HostFiles; hostkit: Hostkit
     text('etc/restore-to', files.restoreTo.map((path) => `${path}\n`).join('')),
     text('sudoers', files.sudoers),
     text('jump', files.jump),
+    ...Object.entries(BOOT_SWEEPS).map(([kind, sweep]) => text(`boot/${kind}`, sweep.text)),
   ]);
 }

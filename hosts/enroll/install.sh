@@ -1,10 +1,11 @@
 #!/bin/sh
 # Installs or updates everything that docs/hostkit.md names, from a tar.gz on stdin. Run by the administrator's root; safe to repeat
-# and to cut off anywhere: each file is replaced by renaming, the keys come last. Prints `change WHAT` and `boot-sweep HOW`. $1: the
-# unprivileged user that the director logs in as.
+# and to cut off anywhere: each file is replaced by renaming, the keys come last. Prints `change WHAT`. $1: the
+# unprivileged user that the director logs in as. $2: what runs the sweep at boot, as survey.sh has found it.
 set -eu
 umask 077
 user=$1
+boot=$2
 LC_ALL=C
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export LC_ALL PATH
@@ -193,44 +194,25 @@ put_rc_local() {
 }
 
 put_boot_sweep() {
-  if [ -d /run/systemd/system ]; then
-    cat >"$work/unit" <<UNIT
-[Unit]
-Description=Resurgo: reverse what a power cut left
-After=local-fs.target docker.service
-ConditionPathExists=$lib/sweep-boot
-
-[Service]
-Type=oneshot
-ExecStart=/bin/sh $lib/sweep-boot
-
-[Install]
-WantedBy=multi-user.target
-UNIT
-    put "$work/unit" 0644 /etc/systemd/system/resurgo-sweep.service
-    systemctl daemon-reload
-    systemctl --quiet enable resurgo-sweep.service
-    echo 'boot-sweep systemd'
-  elif [ -d /etc/local.d ] && command -v rc-update >/dev/null 2>&1; then
-    printf '#!/bin/sh\nexec /bin/sh %s/sweep-boot\n' $lib >"$work/start"
-    put "$work/start" 0755 /etc/local.d/resurgo.start
-    echo 'boot-sweep openrc'
-  elif [ -d /etc/cron.d ]; then
-    printf '@reboot root /bin/sh %s/sweep-boot\n' $lib >"$work/cron"
-    put "$work/cron" 0644 /etc/cron.d/resurgo
-    echo 'boot-sweep cron'
-  else
-    put_rc_local
-    echo 'boot-sweep rc.local'
-  fi
+  case $boot in
+    systemd)
+      put "$work/boot/systemd" 0644 /etc/systemd/system/resurgo-sweep.service
+      systemctl daemon-reload
+      systemctl --quiet enable resurgo-sweep.service
+      ;;
+    openrc) put "$work/boot/openrc" 0755 /etc/local.d/resurgo.start ;;
+    cron) put "$work/boot/cron" 0644 /etc/cron.d/resurgo ;;
+    *) put_rc_local ;;
+  esac
 }
 
 # Keys that may only forward to the hosts behind this one; sshd reads this file beside authorized_keys by default.
 put_jump() {
   if [ -s "$work/jump" ]; then
     put "$work/jump" 0644 $var/home/.ssh/authorized_keys2
-  else
+  elif [ -e $var/home/.ssh/authorized_keys2 ]; then
     rm -f $var/home/.ssh/authorized_keys2
+    echo "change $var/home/.ssh/authorized_keys2 (removed)"
   fi
 }
 

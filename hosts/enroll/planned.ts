@@ -1,9 +1,10 @@
 /** What an enrolment would change on a host: the words of a dry run. */
-import type { HostFiles } from './host-files';
+import { BOOT_SWEEPS, type HostFiles } from './host-files';
 import { sumOf, type HostkitTree } from './hostkit-tree';
 import { damagedParts, type Survey } from './survey';
 import { installCommand } from './tools';
 
+const JUMP = '/var/lib/resurgo/home/.ssh/authorized_keys2';
 const IDENTITY = '/etc/resurgo/host.key';
 /** As `identity.sh` says it. */
 const DISCLOSED = "a new identity: the old key was not root's alone";
@@ -37,5 +38,13 @@ export function planned({
     ...(differs('peers', files.peers) ? ['/etc/resurgo/peers'] : []),
     ...(differs('director.keys', files.directorKeys) ? ['/etc/resurgo/director.keys'] : []),
     ...(differs('sudoers', files.sudoers) ? ['/etc/sudoers.d/resurgo'] : []),
+    ...found.noFolders,
+    ...(sweepStands(found) ? [] : [found.boot === 'rc.local' ? '/etc/rc.local' : BOOT_SWEEPS[found.boot].path]),
+    ...(files.jump !== '' && differs('jump', files.jump) ? [JUMP] : []),
+    ...(files.jump === '' && found.sums.has('jump') ? [`${JUMP} (removed)`] : []),
   ];
+}
+
+function sweepStands({ boot, sums }: Survey): boolean {
+  return sums.get('boot') === (boot === 'rc.local' ? 'listed' : sumOf(BOOT_SWEEPS[boot].text));
 }

@@ -1,6 +1,6 @@
 #!/bin/sh
 # What an enrolment finds on a host; run by the administrator's root, changes nothing. One fact a line on stdout. $1: the
-# unprivileged user that it is to have; the further arguments name tools that this host needs besides those that every host does.
+# unprivileged user that it is to have; the further arguments name tools that this host needs besides those that every host does. stdin: folders for restores, one a line.
 set -u
 LC_ALL=C
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -21,7 +21,27 @@ for manager in apt-get dnf zypper apk; do
     break
   fi
 done
-if [ -d /run/systemd/system ]; then echo 'init systemd'; else echo 'init other'; fi
+# What runs the sweep at boot, and the sum of what tells it to; rc.local has lines of others too.
+sweep=''
+if [ -d /run/systemd/system ]; then
+  echo 'boot systemd'
+  sweep=/etc/systemd/system/resurgo-sweep.service
+elif [ -d /etc/local.d ] && command -v rc-update >/dev/null 2>&1; then
+  echo 'boot openrc'
+  sweep=/etc/local.d/resurgo.start
+elif [ -d /etc/cron.d ]; then
+  echo 'boot cron'
+  sweep=/etc/cron.d/resurgo
+else
+  echo 'boot rc.local'
+  if [ -x /etc/rc.local ] && grep -q '/sweep-boot # resurgo' /etc/rc.local; then echo 'sum boot listed'; fi
+fi
+[ -z "$sweep" ] || [ ! -r "$sweep" ] || echo "sum boot $(sha256sum <"$sweep" | sed 's/ .*//')"
+jump=/var/lib/resurgo/home/.ssh/authorized_keys2
+[ ! -r $jump ] || echo "sum jump $(sha256sum <$jump | sed 's/ .*//')"
+while IFS= read -r folder; do
+  [ -z "$folder" ] || [ -d "$folder" ] || echo "folder $folder"
+done
 home=$(awk -F: -v name="$user" '$1 == name { print $3 ":" $6 }' /etc/passwd)
 [ -z "$home" ] || echo "user $home"
 awk -F: -v name="$user" '$6 == "/var/lib/resurgo/home" && $1 != name { print "other-user " $1 }' /etc/passwd

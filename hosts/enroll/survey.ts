@@ -6,7 +6,8 @@ import { readScript, sumOf, type HostkitTree } from './hostkit-tree';
 export interface Survey {
   missing: string[];
   manager: string;
-  systemd: boolean;
+  /** What runs the sweep at boot. */
+  boot: BootSweep;
   user: string | undefined;
   /** The user of an earlier enrolment, where it had another name. */
   otherUser: string | undefined;
@@ -28,13 +29,19 @@ export interface Survey {
   directors: string[];
   /** Records of a freeze or a restore that stand. */
   standing: string[];
+  /** Of the folders for restores, those that are not there. */
+  noFolders: string[];
 }
+
+export type BootSweep = 'systemd' | 'openrc' | 'cron' | 'rc.local';
+const BOOT_SWEEP_KINDS: readonly BootSweep[] = ['systemd', 'openrc', 'cron', 'rc.local'];
 
 export async function survey({
   shell,
   host,
   user,
   tools,
+  restoreTo,
 }: {
   shell: AdminShell;
   host: string;
@@ -42,10 +49,14 @@ export async function survey({
   user: string;
   /** What this host needs besides the tools of every host. */
   tools: readonly string[];
+  /** Its folders for restores. */
+  restoreTo: readonly string[];
 }): Promise<Survey> {
+  const stdin = Buffer.from(restoreTo.map((path) => `${path}\n`).join(''));
   const { stdout, stderr, exit } = await shell.root(await readScript('survey'), {
     step: 'survey',
     args: [user, ...tools],
+    stdin,
   });
   const facts = stdout.split('\n').map((line) => {
     const [, key = '', value = ''] = /^(\S+) ?(.*)$/.exec(line) ?? [];
@@ -63,7 +74,7 @@ export async function survey({
   return {
     missing: all('missing'),
     manager: all('manager')[0] ?? '',
-    systemd: all('init')[0] === 'systemd',
+    boot: BOOT_SWEEP_KINDS.find((each) => each === all('boot')[0]) ?? 'rc.local',
     user: all('user')[0],
     otherUser: all('other-user')[0],
     version,
@@ -76,6 +87,7 @@ export async function survey({
     sums,
     directors: all('director'),
     standing: all('standing'),
+    noFolders: all('folder'),
   };
 }
 

@@ -1,7 +1,7 @@
 /** Enrolment and the rotation of keys on real hosts: a store and a source, each in a box of its own. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ensureNextKey, loadDirectorKeys } from '../../../hosts/director-keys';
@@ -324,6 +324,53 @@ groups:
     expect(kept[0]?.error.message).toMatch(/a user nobody that is not ours exists \(home/);
     expect(app.sh('id -u nobody').stdout).not.toBe('');
   }, 60_000);
+
+  describe('a dry run', () => {
+    beforeAll(begin, 30_000);
+
+    const JUMP = '/var/lib/resurgo/home/.ssh/authorized_keys2';
+    const varied = (name: string, more: Partial<Runbook['hosts'][string]>): Runbook => {
+      const host = runbook.hosts['app-1'];
+      if (host === undefined) throw new Error('no app-1');
+      return { ...runbook, hosts: { ...runbook.hosts, [name]: { ...host, ...more } } };
+    };
+    const behind = () => varied('inner', { name: 'inner', short: 'inner', via: 'app-1' });
+    const nothing = (): undefined => undefined;
+
+    test.each<[string, () => unknown, () => Runbook, string[]]>([
+      ['the sweep at boot', () => app.sh('echo >/etc/cron.d/resurgo'), () => runbook, ['/etc/cron.d/resurgo']],
+      ['a host behind this one', nothing, behind, [JUMP]],
+      ['no host behind it any more', nothing, () => runbook, [`${JUMP} (removed)`]],
+      [
+        'a folder for restores',
+        nothing,
+        () => varied('app-1', { restoreTo: ['/var/lib/back/here'] }),
+        ['/var/lib/back/here', '/etc/resurgo/host.conf'],
+      ],
+    ])(
+      'says of %s what the real one then does',
+      async (_, change, wanted, changes) => {
+        change();
+        const said = async (dryRun: boolean): Promise<string[]> => {
+          const { enrolled, failed } = await enroll({ hosts: ['app-1'], runbook: wanted(), dryRun });
+          expect(failed).toEqual([]);
+          return [...(enrolled[0]?.changes ?? [])].sort();
+        };
+        expect(await said(true)).toEqual([...changes].sort());
+        expect(await said(false)).toEqual([...changes].sort());
+        expect(await said(true)).toEqual([]);
+      },
+      30_000,
+    );
+
+    test('makes no keys for a director that has none', async () => {
+      const fresh = newState();
+      const { enrolled, failed } = await enroll({ stateDir: fresh, hosts: ['app-1'], takeOver: true, dryRun: true });
+      expect(failed).toEqual([]);
+      expect(enrolled[0]?.changes).toContain('/etc/resurgo/director.keys');
+      expect(readdirSync(fresh)).toEqual([]);
+    }, 30_000);
+  });
 
   describe('what was on the host before', () => {
     const login = () => ({ admin: app.admin(), adminKnownHosts: app.known });
