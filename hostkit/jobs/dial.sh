@@ -25,6 +25,7 @@ job_main() {
   grant_source=$arg_source grant_subpath=$arg_subpath grant_path=$arg_path
   : "$grant_group" "$grant_run" "$grant_scope" "$grant_store" "$grant_tree" "$grant_source" "$grant_subpath" "$grant_path"
   dial_here=$PWD
+  rm -f full
   (
     scope_path
     jail_write "$dial_here"
@@ -51,12 +52,24 @@ dial_forever() {
   while :; do
     dial_began=$(date +%s)
     dial_failed=no
+    [ ! -e "$dial_here/full" ] || dial_full "$1"
     dial_once "lane.$1" "lane.$1" "lane.$1.said" || dial_failed=yes
     cat "lane.$1.said" >&2
     [ "$dial_failed" = no ] || dial_tell "$1"
     [ "$(date +%s)" -gt $((dial_began + 1)) ] || sleep "$dial_nap"
     if [ "$dial_failed" = no ]; then dial_nap=1; elif [ "$dial_nap" -lt 30 ]; then dial_nap=$((dial_nap + 1)); fi
   done
+}
+
+# dial_full LANE: the store is down to its reserve. The first lane, whose daemon finds it out as well, is the job.
+dial_full() {
+  [ "$1" = 0 ] || exit 1
+  dial_end_others
+  job_fail no-space "store '$arg_store' is down to its reserve: prune, or make it larger, then repeat the step; what was sent stays"
+}
+
+dial_end_others() {
+  for dial_other in $dial_others; do kill "$dial_other" 2>/dev/null || :; done
 }
 
 # dial_tell LANE: what ssh said last of why it has no connection; another host key than the signed one is the end (S28). All lanes go the
@@ -66,7 +79,7 @@ dial_tell() {
   dial_said=$(tail -n 1 lane.0.said)
   case $dial_said in
     *'Host key verification failed'* | *'host key for'*'has changed'* | *'No '*' host key is known'*)
-      for dial_other in $dial_others; do kill "$dial_other" 2>/dev/null || :; done
+      dial_end_others
       job_fail identity-changed "the peer $arg_peer_host shows another ssh host key than the one that came with the grant: $dial_said"
       ;;
   esac
@@ -77,10 +90,10 @@ dial_tell() {
 # dial_once FROM TO SAID: the daemon reads what ssh writes; both are the same fifo. What ssh has to say goes to SAID. The place is looked
 # up anew for each connection, as for one that comes in: it may have been closed, or may no longer be what it was.
 dial_once() {
-  (
+  { (
     scope_path
-    exec rsync --server --daemon --config="$dial_here/rsyncd.conf" .
-  ) <"$1" |
+    jail_serve "$dial_here/rsyncd.conf"
+  ) <"$1" || [ "$?" != "$JAIL_FULL" ] || : >"$dial_here/full"; } |
     ssh -F /dev/null -T -x -a -p "$arg_peer_port" -l "$arg_peer_user" -i "$dial_key" \
       -o BatchMode=yes -o IdentitiesOnly=yes -o IdentityAgent=none -o PreferredAuthentications=publickey \
       -o StrictHostKeyChecking=yes -o UserKnownHostsFile="$dial_here/known_hosts" -o GlobalKnownHostsFile=/dev/null \

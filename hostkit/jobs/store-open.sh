@@ -18,15 +18,21 @@ job_main() {
   kind_prepare || job_fail failed "$store_error"
   stores_know || job_fail failed "$store_error"
   kind_swept || job_fail failed "$store_error"
-  stores_need_space
   stores_last
   # Which trees are not as sealed, for all starts of this job.
   open_cut=$RESURGO_VAR/runs/$arg_run/cut
+  # What another run has received goes with the roll-back: only then is it known how much room there is.
+  open_counted=no
+  if ! stores_marked || [ "$store_open_run" = "$arg_run" ]; then
+    stores_need_space
+    open_counted=yes
+  fi
   # The same run again, after a broken answer or a crash: what it received so far stays.
   if ! { stores_marked && [ "$store_open_run" = "$arg_run" ] && [ -d "$store_current" ] && [ -f "$open_cut" ]; }; then
     # The mark comes first, so that no moment shows a half rolled back `current` as whole; it names no run until it is done.
     stores_mark opening || job_fail failed "cannot write in $store_root"
     kind_rollback "$store_last" || job_fail failed "$store_error"
+    [ "$open_counted" = yes ] || open_count
     own_dir "$RESURGO_VAR/runs" "$RESURGO_VAR/runs/$arg_run"
     store_cut_links "$store_current" "$open_cut" || job_fail failed "cannot separate hard links in $store_current"
     rm -rf -- "$RESURGO_VAR/runs/$arg_run/compared"
@@ -39,4 +45,19 @@ job_main() {
   done <"$open_cut"
   stores_space
   job_result "\"last\":\"$store_last\",\"changed\":[$open_changed],\"usedBytes\":$((store_total - store_free)),\"freeBytes\":$store_free,\"wholeSeconds\":$([ "$store_coarse" = yes ] && echo true || echo false),\"warnings\":$(stores_warnings)"
+}
+
+# open_count: what the roll-back has freed counts, after 20 s at most. Where it is not enough `current` is what was sealed last, and nobody
+# writes it.
+open_count() {
+  open_tries=0
+  until stores_above_floor; do
+    open_tries=$((open_tries + 1))
+    if [ "$open_tries" -gt 20 ]; then
+      stores_unmark
+      stores_need_space
+    fi
+    kind_freed
+    sleep 1
+  done
 }

@@ -17,6 +17,7 @@
 #   kind_prepare          the group's place exists, 0700, and is what it should be; sets nothing else
 #   kind_ids              prints the ids of all sealed backups, oldest first; a half-made one is never among them
 #   kind_rollback LAST    makes `current` the writable content of sealed backup LAST (empty: an empty folder)
+#   kind_freed            has the file system give back the space of what kind_rollback removed; it may take its time
 #   kind_publish ID       makes `current` the sealed backup ID in one atomic step; nothing of ID is visible before
 #   kind_swept            removes what a crashed publish or view of any run left; safe at any time under the store's lock
 #   kind_view ID DIR      sets store_view, where ID's content can be read (at DIR where that can be); ends with kind_unview

@@ -31,6 +31,11 @@ kind_rollback() {
   [ -n "$1" ] || chmod 0700 "$store_current"
 }
 
+# A plain sync does not wake the cleaner, which else comes every 30 s.
+kind_freed() {
+  btrfs filesystem sync "$store_root" >/dev/null 2>&1 || :
+}
+
 kind_publish() {
   btrfs subvolume snapshot -r "$store_current" "$store_root/backups/$1" >/dev/null \
     || { store_error="btrfs cannot make the snapshot $store_root/backups/$1"; return 1; }

@@ -66,6 +66,10 @@ kind_rollback() {
   atomic_write "$store_root/index/$1" <now
 }
 
+kind_freed() {
+  return 0
+}
+
 kind_publish() {
   stores_last
   kind_new=$store_root/backups/.sealing-$arg_run

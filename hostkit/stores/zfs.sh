@@ -91,6 +91,10 @@ kind_rollback() {
   [ -d "$store_current" ] || { store_error="$kind_dataset@$1 holds no current; it is not one of ours"; return 1; }
 }
 
+kind_freed() {
+  return 0
+}
+
 kind_publish() {
   kind_zfs snapshot "$kind_dataset@$1" 2>zfs.err || { store_error="zfs cannot make the snapshot $kind_dataset@$1: $(head -c 300 zfs.err)"; return 1; }
 }

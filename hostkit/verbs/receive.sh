@@ -20,5 +20,5 @@ verb_main() {
   unlock
   hostkit_replied=yes
   : "$hostkit_replied"
-  exec rsync --server --daemon --config="$grant_dir/rsyncd.conf" .
+  jail_serve "$grant_dir/rsyncd.conf"
 }

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { describeAsRoot, fence } from './support';
-import { RUN, SshBox, TARGET, insiders, jobProcesses, killJob } from './support-sshd';
+import { RUN, SshBox, TARGET, TREE, insiders, jobProcesses, killJob } from './support-sshd';
 
 describeAsRoot('the jail over a real sshd', () => {
   let at: SshBox;
@@ -136,6 +136,62 @@ describeAsRoot('the jail over a real sshd', () => {
     expect(state()).toBe('running');
     expect(at.box.ask('job.stop', { ...fence({ run: RUN }), job })).toMatchObject({ ok: true });
   }, 60_000);
+
+  describe('a store that is down to its reserve', () => {
+    const scope = { scope: 'store', store: 'small', tree: TREE };
+    const words = /no-space: No space left on device above the reserve: store 'small'/;
+    beforeEach(() => {
+      // 32 MiB, of which 16 stay free.
+      fs.mkdirSync(at.box.file('var/srv/small'), { recursive: true });
+      const mount = 'mount -t tmpfs -o size=32m none /var/lib/srv/small && mkdir -p /var/lib/srv/small/portal/current';
+      expect(
+        at.box.runs('sh', ['-c', `${mount} && echo run ${RUN} >/var/lib/srv/small/portal/INCOMPLETE`]).status,
+      ).toBe(0);
+    });
+    afterEach(() => {
+      at.box.runs('umount', ['/var/lib/srv/small']);
+    });
+    const freeMib = () =>
+      Number(at.box.runs('df', ['-m', '--output=avail', '/var/lib/srv/small']).stdout.split('\n')[1]);
+    const fill = (mib: number) => at.box.runs('sh', ['-c', `head -c ${mib}M /dev/zero >/var/lib/srv/small/other`]);
+
+    it('S29 ends its receivers in the words of a full disk, and lets in no other', async () => {
+      const { key, grant } = at.open(scope);
+      fs.writeFileSync(at.box.file('huge'), Buffer.alloc(28 * 2 ** 20, 'resurgo'));
+      const said = await output(
+        'rsync',
+        ['-e', at.shell(key), '--bwlimit=6000', at.box.file('huge'), TARGET],
+        at.box.root,
+      );
+      expect(said).toMatch(words);
+      expect(freeMib()).toBeGreaterThan(5);
+      expect(insiders(grant)).toEqual([]);
+      fill(17);
+      const again = at.rsync(key, [at.box.file('one'), TARGET]);
+      expect([again.status === 0, again.stderr]).toEqual([false, expect.stringMatching(words)]);
+    }, 30_000);
+
+    it('the look at the room ends with its receiver', () => {
+      const { key, grant } = at.open(scope);
+      const began = Date.now();
+      expect(at.rsync(key, [at.box.file('one'), TARGET])).toMatchObject({ status: 0, stderr: '' });
+      expect(Date.now() - began).toBeLessThan(900);
+      expect(insiders(grant)).toEqual([]);
+      const client = at.startRsync(key, ['--bwlimit=100', at.box.file('slow'), TARGET]);
+      at.box.waitFor('a receiver', () => insiders(grant).length >= 4);
+      client.kill();
+      at.box.waitFor('its end', () => insiders(grant).length === 0, 5_000);
+    });
+
+    it('S29 ends a job that dials with that word', () => {
+      const { job } = dial((signature) => signature, scope);
+      at.box.waitFor('the lanes', () => jobProcesses(job).length >= 4);
+      fill(17);
+      at.box.waitFor('its end', () => at.box.ask('job.poll', { job }).state === 'exited', 20_000);
+      expect(at.box.ask('job.poll', { job })).toMatchObject({ exit: 1, result: { code: 'no-space' } });
+      at.box.waitFor('its processes', () => jobProcesses(job).length === 0, 5_000);
+    }, 30_000);
+  });
 
   /** A local user's trick: the folder is renamed and a link to another one laid in its place. Returns how to undo it. */
   const swap = () => {

@@ -208,6 +208,34 @@ for (const options of kinds)
       expect(existsSync(join(kit.received, 'received'))).toBe(true);
     });
 
+    it('S29 what an unfinished run has received goes before the room is counted, and no more than that', () => {
+      const conf = join(kit.root, 'etc/host.conf');
+      const before = readFileSync(conf, 'utf8');
+      const room = sh('df -P -m "$1" | tail -n 1', kit.place).trim().split(/ +/).map(Number);
+      const [total = 0, free = 0] = [room[1], room[3]];
+      const reserve = Math.floor(((free - 60) / total) * 100);
+      writeFileSync(conf, before.replace(/ none 2$/m, ` none ${reserve}`));
+      try {
+        sh('head -c 150M /dev/urandom >"$1/huge"; sync -f "$1"', kit.received);
+        // The same run goes on with what it has: it must be told.
+        const again = kit.job('store-open', { store: 'main', job: 'open3' }, 'run-0007');
+        expect([again.code, existsSync(join(kit.received, 'huge'))]).toEqual(['no-space', true]);
+        expect(kit.job('store-open', { store: 'main' }, 'run-0072')).toMatchObject({ ok: true });
+        expect(existsSync(join(kit.received, 'huge'))).toBe(false);
+        writeFileSync(conf, before.replace(/ none 2$/m, ' none 100'));
+        writeFileSync(join(kit.received, 'received'), 'x');
+        // Once it is as sealed nobody writes it any more; a further one changes nothing.
+        for (const run of ['run-0073', 'run-0074']) {
+          expect(kit.job('store-open', { store: 'main' }, run)).toMatchObject({ code: 'no-space' });
+          expect(existsSync(join(kit.place, 'web/INCOMPLETE'))).toBe(false);
+        }
+        expect(existsSync(join(kit.received, 'received'))).toBe(false);
+      } finally {
+        writeFileSync(conf, before);
+      }
+      expect(kit.job('store-open', { store: 'main' }, 'run-0075')).toMatchObject({ ok: true });
+    }, 120_000);
+
     it('S17 seals only what was compared, only with a newer id, once; a crashed seal leaves nothing', async () => {
       await kit.copy('run-0008');
       expect(kit.seal('run-0008', '20261121_013400')).toMatchObject({ ok: false, code: 'exists' });

@@ -21,6 +21,8 @@ const CONF = [
   'restore-to /etc/opened',
   'store main hardlink /var/lib/srv/store none 0',
   `accept main ${GROUP} ${TREE}`,
+  'store small hardlink /var/lib/srv/small none 50',
+  `accept small ${GROUP} ${TREE}`,
 ];
 export const TARGET = '127.0.0.1::data/';
 
