@@ -2,8 +2,8 @@
 # the `thaw` verb, the sweep. docs/hostkit.md has the session's protocol.
 
 # Set or read elsewhere:
-: "${boot-}" "${json-}" "${rec_armed-}" "${rec_boot-}" "${rec_group-}" "${rec_limit-}" "${rec_run-}" "${uptime-}" \
-  "${was_fired-}"
+: "${boot-}" "${json-}" "${rec_armed-}" "${rec_boot-}" "${rec_group-}" "${rec_limit-}" "${rec_run-}" "${rec_token-}" \
+  "${uptime-}" "${was_fired-}"
 
 # shellcheck source=lib/deadman.sh
 . "$RESURGO_LIB/lib/deadman.sh"
@@ -96,12 +96,17 @@ thaw_group() {
   [ -z "$all_failed" ]
 }
 
-# thaw_and_remove REC: reverses, disarms, removes; a record that can't be reversed stays, and so does its dead-man.
+# thaw_and_remove REC: reverses, disarms, removes; a record that can't be reversed stays, and so does its dead-man. So does one that
+# another freeze has put in its place while a slow unit or hook of the old one was started: its pause needs both.
 thaw_and_remove() {
   [ ! -e "$1/fired" ] || was_fired=true
   if thaw_record "$1"; then
-    deadman_disarm "$1"
-    record_remove "$1"
+    _ta_token=$rec_token
+    record_read "$1" || :
+    if [ "$rec_token" = "$_ta_token" ]; then
+      deadman_disarm "$1"
+      record_remove "$1"
+    fi
   else
     deadman_alive "$1" || deadman_arm "$1" || :
     log "not reversed: $failed $unsettled"

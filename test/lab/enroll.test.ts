@@ -14,30 +14,11 @@ import { addGrant, closeGrants, makeGrantKey } from '../../hosts/verbs/grants';
 import { takeLease } from '../../hosts/verbs/lease';
 import { check, probe, snapshots, status } from '../../hosts/verbs/reading';
 import { listStore, storeSpace } from '../../hosts/verbs/store';
-import { parseRunbook } from '../../runbooks/load';
 import type { Runbook } from '../../runbooks/types';
+import { until } from './freeze-lab';
 import { describeLab } from './support/describe-lab';
-import { type Fleet, raiseFleet } from './support/fleet';
-
-function runbookFor(fleet: Fleet): Runbook {
-  // One host lies behind another, so that each step goes through a proxy jump too.
-  const hosts = fleet.hosts
-    .map(({ name, address }) => `  ${name}: { address: ${address}${name === 'sys-1' ? ', via: app-1' : ''} }`)
-    .join('\n');
-  const text = `version: 1
-hosts:
-${hosts}
-stores:
-  main: { host: target, kind: hardlink, place: /srv/store }
-groups:
-  portal:
-    sources:
-      - { host: app-1, path: /srv/data, name: data, snapshot: btrfs }
-      - { host: sys-1, path: /srv/data, name: data, snapshot: btrfs }
-    target: main
-`;
-  return parseRunbook({ text, file: 'lab.yaml' });
-}
+import { raiseEnrollFleet, runbookFor } from './support/enroll-fleet';
+import type { Fleet } from './support/fleet';
 
 describeLab('enrolment', () => {
   let fleet: Fleet;
@@ -79,16 +60,7 @@ describeLab('enrolment', () => {
 
   beforeAll(async () => {
     stateDir = mkdtempSync(join(tmpdir(), 'resurgo-enroll-'));
-    fleet = await raiseFleet({
-      name: 'enroll',
-      hosts: [
-        { name: 'app-1', disk: 'btrfs', docker: false },
-        { name: 'sys-1', disk: 'btrfs', docker: false, systemd: true },
-        { name: 'target', disk: 'btrfs', docker: false },
-      ],
-    });
-    for (const host of ['app-1', 'sys-1']) await fleet.exec(host, 'btrfs subvolume create /srv/data >/dev/null');
-    await fleet.exec('target', 'mkdir -p /srv/store');
+    fleet = await raiseEnrollFleet();
     runbook = runbookFor(fleet);
   }, 400_000);
 
@@ -355,6 +327,34 @@ describeLab('enrolment', () => {
     expect(enrolled[0]?.hostKey).toBe(stdout.split(' ')[1]);
     expect(before.map(fingerprint)).not.toContain(enrolled[0]?.hostKey);
   }, 60_000);
+
+  test('S2 the power fails while all is paused: what was enrolled for the boot has it running again, with systemd and without', async () => {
+    const sh = async (host: string, command: string): Promise<string> =>
+      (await fleet.exec(host, command, { mayFail: true })).stdout.trim();
+    const hosts = await open();
+    const lease = { group: 'portal', run: 'run-enroll-01', owner: 'lab', ttlS: 60 };
+    const { term } = await takeLease({ ...at(hosts, 'target'), ...lease, store: 'main', term: 0 });
+    for (const host of ['app-1', 'sys-1']) await takeLease({ ...at(hosts, host), ...lease, term });
+    const fence = { group: 'portal', run: lease.run, term, step: 'freeze', attempt: 1 };
+    await sh('sys-1', 'docker run -d --name writer --restart=always --network none bb:1 sleep 100000');
+    const hook = { ...fence, step: 'hook', phase: 'before', name: 'dump' } as const;
+    await hosts.call({ host: hostRef({ runbook, host: 'app-1' }), verb: 'hook', step: 'hook', args: hook });
+    const host = hostRef({ runbook, host: 'sys-1' });
+    const session = await hosts.openFreeze({ host, fence, freeze: 1, maxPauseS: 30, step: 'freeze' });
+    await session.pause();
+    const onSys =
+      "systemctl is-active ledger; docker ps --format '{{.Names}} {{.Status}}'; ls /var/lib/resurgo/deadman";
+    const onApp = 'cat /var/lib/hooked; ls /var/lib/resurgo/deadman';
+    expect(await sh('sys-1', onSys)).toMatch(/^inactive\nwriter .*\(Paused\)\nportal$/);
+    expect(await sh('app-1', onApp)).toBe('before\nportal.hooks');
+    await Promise.all(['sys-1', 'app-1'].map((each) => fleet.killHost(each)));
+    await Promise.all(['sys-1', 'app-1'].map((each) => fleet.bootHost(each)));
+    await until(async () => (await sh('sys-1', onSys)).startsWith('active'), 15_000);
+    expect(await sh('sys-1', onSys)).toMatch(/^active\nwriter Up [^(]*$/);
+    expect(await sh('sys-1', 'systemctl show -p Result --value resurgo-sweep')).toBe('success');
+    await until(async () => (await sh('app-1', onApp)) === 'before\nafter', 15_000);
+    expect(await sh('app-1', onApp)).toBe('before\nafter');
+  }, 90_000);
 
   test('unenrolment refuses while a freeze is armed, then leaves nothing', async () => {
     const admin = await options().admin('sys-1');

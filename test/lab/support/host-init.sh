@@ -98,9 +98,11 @@ write_services() {
   rm -f "$root/usr/bin/systemctl" "$root/usr/bin/systemd-run"
   install -m 755 "$support/guest/service.sh" "$root/usr/local/lib/lab/service.sh"
   install -m 755 "$support/guest/docker-ready.sh" "$root/usr/local/lib/lab/docker-ready.sh"
+  install -m 755 "$support/guest/boot.sh" "$root/usr/local/lib/lab/boot.sh"
   install -m 755 "$support/guest/init-script.sh" "$root/etc/init.d/docker"
   install -m 755 "$support/guest/init-script.sh" "$root/etc/init.d/ssh"
   {
+    echo '::once:/usr/local/lib/lab/boot.sh'
     [ "$zfs" = 0 ] || echo '::respawn:/usr/local/lib/lab/service.sh zfs'
     [ "$docker" = 0 ] || echo "::respawn:/usr/local/lib/lab/service.sh docker $cgroup_parent"
     echo '::respawn:/usr/local/lib/lab/service.sh ssh'
