@@ -22,6 +22,10 @@ export class BoxHost {
     // Root's own shell would read root's own files of this machine.
     const passwd = fs.readFileSync(box.file('etc/passwd'), 'utf8');
     fs.writeFileSync(box.file('etc/passwd'), passwd.replace(/^(root:.*:).*$/m, '$1/bin/sh'));
+    // A box has the machine's processes before it: what unenrolment ends by its user must be nobody else's.
+    const own = `SYS_UID_MIN ${OWN_UIDS}\nSYS_UID_MAX ${OWN_UIDS + 90}\n`;
+    const rest = fs.readFileSync(box.file('etc/login.defs'), 'utf8').replace(/^SYS_UID_.*$/gm, '');
+    fs.writeFileSync(box.file('etc/login.defs'), `${rest}${own}`);
     const hostKey = makeKey(box.file('etc/ssh/ssh_host_ed25519_key'));
     fs.writeFileSync(box.file('etc/ssh/admin'), `${makeKey(box.file('admin'))}\n`);
     this.port = await freePort();
@@ -52,4 +56,5 @@ export class BoxHost {
   }
 }
 
+const OWN_UIDS = 64_900;
 const OLD = { recursive: true, force: true };

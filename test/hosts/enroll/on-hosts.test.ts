@@ -1,6 +1,5 @@
 /** Enrolment and the rotation of keys on real hosts: a store and a source, each in a box of its own. */
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -311,15 +310,21 @@ groups:
     expect(failed).toEqual([]);
     expect(enrolled[0]?.changes).toContain('user rescuer');
     expect(users()).toBe('rescuer\n');
+    const uid = Number(app.sh('id -u rescuer').stdout);
+    expect(uid).toBeGreaterThanOrEqual(64_900);
     expect((await enroll({ hosts: ['app-1'], runbook: named('rescuer'), dryRun: true })).enrolled).toMatchObject([
       { changes: [] },
     ]);
-    // Of a container whose user has the same number: nothing of ours.
-    const uid = Number(app.sh('id -u rescuer').stdout);
-    const stranger = spawn('unshare', ['--mount', 'setpriv', `--reuid=${uid}`, '--clear-groups', 'sleep', '60']);
-    await once(stranger, 'spawn');
+    app.box.starts('setpriv', [`--reuid=${uid}`, '--clear-groups', 'sleep', '100']);
+    const outside = spawn('sleep', ['100'], { uid });
+    const alive = () =>
+      app.sh(`ps -o stat=,pid= -u ${uid} | awk '!/^Z/ { print $2 }'`).stdout.split('\n').filter(Boolean);
+    app.box.waitFor('both processes', () => alive().length === 2);
     await unenrollHost({ stateDir, runbook: named('rescuer'), host: 'app-1', ...login });
-    expect([stranger.exitCode, stranger.signalCode, stranger.kill()]).toEqual([null, null, true]);
+    // The same number outside, as in a container, is another user.
+    app.box.waitFor('the end of its own', () => alive().length < 2);
+    expect(alive()).toEqual([String(outside.pid)]);
+    outside.kill();
     const { failed: kept } = await enroll({ hosts: ['app-1'], runbook: named('nobody') });
     expect(kept[0]?.error.message).toMatch(/a user nobody that is not ours exists \(home/);
     expect(app.sh('id -u nobody').stdout).not.toBe('');
