@@ -34,7 +34,8 @@ export class BoxHost {
       box.file('etc/ssh/sshd_config'),
       sshdConfig(this.port, ['Match User root', '  AuthorizedKeysFile /etc/ssh/admin']),
     );
-    box.starts('/usr/sbin/sshd', ['-D', '-e', '-f', '/etc/ssh/sshd_config']);
+    // Into a file: a pipe that nobody reads fills after some hundred logins, and sshd waits for room.
+    box.starts('/usr/sbin/sshd', ['-D', '-E', '/etc/ssh/log', '-f', '/etc/ssh/sshd_config']);
     box.waitFor('sshd', () => spawnSync('ssh-keyscan', ['-p', String(this.port), '127.0.0.1']).stdout.length > 0);
   }
 
