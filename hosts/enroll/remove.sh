@@ -96,7 +96,8 @@ if [ -n "$user" ]; then
     kill -9 "$pid" 2>/dev/null || :
   done
   if command -v userdel >/dev/null 2>&1; then
-    userdel "$user" 2>/dev/null || userdel -f "$user"
+    # It refuses, and with -f still complains, for a process that only has the same number.
+    said=$(userdel "$user" 2>&1) || said=$(userdel -f "$user" 2>&1) || { echo "$said" >&2; exit 1; }
   elif command -v deluser >/dev/null 2>&1; then
     deluser "$user"
   else

@@ -44,7 +44,7 @@ while IFS= read -r folder; do
 done
 home=$(awk -F: -v name="$user" '$1 == name { print $3 ":" $6 }' /etc/passwd)
 [ -z "$home" ] || echo "user $home"
-awk -F: -v name="$user" '$6 == "/var/lib/resurgo/home" && $1 != name { print "other-user " $1 }' /etc/passwd
+awk -F: -v name="$user" '$6 == "/var/lib/resurgo/home" && $1 != name && $3 != 0 { print "other-user " $1 }' /etc/passwd
 [ ! -r /usr/local/lib/resurgo/VERSION ] || echo "version $(head -n 1 /usr/local/lib/resurgo/VERSION)"
 for folder in /usr/local/lib/resurgo /etc/resurgo; do
   [ ! -h $folder ] || echo "link $folder → $(readlink $folder)"

@@ -221,7 +221,8 @@ test('a worker whose state folder was removed ends by itself', async () => {
   const worker = identify(workerPid())!;
   const server = findServer(statePaths(scratch.stateDir))!;
   try {
-    rmSync(scratch.stateDir, { recursive: true, force: true });
+    // They write there until then.
+    rmSync(scratch.stateDir, { recursive: true, force: true, maxRetries: 20 });
     await until('the worker ends', () => identify(worker.pid) === undefined);
   } finally {
     process.kill(server.process.pid, 'SIGKILL');
