@@ -4,6 +4,8 @@ import { describeLab } from '../lab/support/describe-lab';
 import { Matrix } from './support/choice';
 import { APPS, CrashLab, nextSecond } from './support/crash-lab';
 import { expectGoodBackup } from './support/expect-backup';
+import { HOOK } from './support/lab-runbook';
+import type { Run } from './support/run';
 
 jest.setTimeout(240_000);
 
@@ -14,7 +16,13 @@ interface Case {
   host: string;
   /** Where the host is held (points.ts), so that the kill meets the step. */
   point: string;
+  /** The calls of its hooks; default one before and one after the freeze. */
+  hooks?: string[];
 }
+
+const HOOKS = ['before', 'after'];
+/** What a host was asked for it does, whoever has died meanwhile; whether it did nobody knows, so a hook is called again. */
+const AGAIN = ['before', 'before', 'after'];
 
 const cases: Case[] = [
   { name: 'lease taken, not answered', activity: 'takeLease', host: 'target', point: 'lease.take.reply' },
@@ -23,6 +31,8 @@ const cases: Case[] = [
   { name: 'reading the store', activity: 'readStore', host: 'target', point: 'store.list' },
   { name: 'opening the store', activity: 'openStore', host: 'target', point: 'job.store-open' },
   { name: 'the store open, not told', activity: 'openStore', host: 'target', point: 'job.store-open.end' },
+  { name: 'a hook asked for, not begun', activity: 'runHooks', host: 'app-1', point: 'hook', hooks: AGAIN },
+  { name: 'a hook done, not answered', activity: 'runHooks', host: 'app-1', point: 'hook.reply', hooks: AGAIN },
   { name: 'S2 armed, before the pause', activity: 'freeze', host: 'app-1', point: 'freeze.armed' },
   { name: 'S2 paused, before the snapshot', activity: 'freeze', host: 'app-1', point: 'freeze.paused' },
   { name: 'S1 snapshotted, before the thaw', activity: 'freeze', host: 'app-2', point: 'freeze.snapshotted' },
@@ -39,17 +49,23 @@ const cases: Case[] = [
 describeLab('a backup whose worker is killed', () => {
   let lab: CrashLab;
   beforeAll(async () => {
-    lab = await CrashLab.raise('crash-b');
+    lab = await CrashLab.raise('crash-b', { hooks: true });
   }, 700_000);
   afterEach(() => CrashLab.settleAll(), 60_000);
   afterAll(() => CrashLab.endAll(), 120_000);
 
   const matrix = new Matrix();
   for (const { name, ...at } of cases) matrix.add(`in ${at.activity}: ${name}`, () => killedIn(at));
+  matrix.add('in runHooks: the hook after the freeze done, not answered', killedInHookAfter);
+  for (const [activity, point] of [
+    ['thawAll', 'thaw'],
+    ['closeGrants', 'grant.close'],
+  ] as const)
+    matrix.add(`in ${activity}, while a cancelled run is taken back`, () => killedTakingBack({ activity, point }));
   matrix.add('in copySource, in the middle of a file: the same copy goes on', killedInTheMiddle);
   matrix.register();
 
-  async function killedIn({ activity, host, point }: Omit<Case, 'name'>): Promise<void> {
+  async function killedIn({ activity, host, point, hooks = HOOKS }: Omit<Case, 'name'>): Promise<void> {
     await nextSecond();
     const before = await lab.backups();
     const worker = lab.director.startWorker();
@@ -63,6 +79,54 @@ describeLab('a backup whose worker is killed', () => {
     const report = await run.result<BackupReport>();
     await expectGoodBackup({ lab, run, report, before });
     expect((await run.attempts()).get(activity)).toBe(2);
+    expect(await hooksOf(run)).toEqual(hooks);
+  }
+
+  async function killedInHookAfter(): Promise<void> {
+    await nextSecond();
+    const before = await lab.backups();
+    const worker = lab.director.startWorker();
+    await lab.points.hold('app-2', 'freeze.thawed');
+    const run = await lab.startBackup();
+    await lab.points.reached('app-2', 'freeze.thawed');
+    await lab.points.hold('app-1', 'hook.reply');
+    await lab.points.release('app-2');
+    await lab.points.reached('app-1', 'hook.reply');
+    await run.inStep('runHooks');
+    await worker.kill();
+    await lab.points.release('app-1');
+    lab.director.startWorker();
+    await expectGoodBackup({ lab, run, report: await run.result<BackupReport>(), before });
+    expect((await run.attempts()).get('runHooks')).toBe(2);
+    expect(await hooksOf(run)).toEqual(['before', 'after', 'after']);
+  }
+
+  /** A run that is cancelled while it copies, and whose worker dies while what it did is undone. */
+  async function killedTakingBack({ activity, point }: { activity: string; point: string }): Promise<void> {
+    await nextSecond();
+    const before = await lab.backups();
+    const worker = lab.director.startWorker();
+    await lab.points.hold('app-1', 'job.send');
+    const run = await lab.startBackup();
+    await lab.points.reached('app-1', 'job.send');
+    await lab.points.hold('app-1', point);
+    await run.handle.cancel();
+    await lab.points.reached('app-1', point);
+    await run.inStep(activity);
+    await worker.kill();
+    await lab.points.release('app-1');
+    lab.director.startWorker();
+    await expect(run.result()).rejects.toThrow(/cancelled/);
+    expect((await run.attempts()).get(activity)).toBe(2);
+    expect(await lab.backups()).toEqual(before);
+    expect([await lab.leftovers(), await lab.remains(), await lab.silent()]).toEqual([[], [], []]);
+    expect(await hooksOf(run)).toEqual(HOOKS);
+  }
+
+  /** What the run's hook was called for, in order. */
+  async function hooksOf(run: Run): Promise<string[]> {
+    const { stdout } = await lab.fleet.exec(APPS[0], `sed -n 's/ ${run.id}$//p' ${HOOK.calls}`);
+    return stdout.split('\n').filter((line) => line !== '');
   }
 
   async function killedInTheMiddle(): Promise<void> {

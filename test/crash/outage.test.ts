@@ -1,4 +1,4 @@
-/** What a backup and a restore go through besides their worker's death: the server's, cut cables, and a worker that only Temporal takes for dead. */
+/** What a backup and a restore go through besides their worker's death: the server's, cut cables, power cuts, and a worker that only Temporal takes for dead. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { StoreEntry } from '../../hosts/backups';
 import type { BackupReport } from '../../workflows/backup';
@@ -9,12 +9,16 @@ import { Matrix } from './support/choice';
 import { CrashLab, nextSecond } from './support/crash-lab';
 import { expectGoodBackup } from './support/expect-backup';
 import { expectGoodRestore } from './support/expect-restore';
+import { attend } from './support/operator';
+import { cutPower, powerOn } from './support/power';
 import type { Run } from './support/run';
 
 jest.setTimeout(300_000);
 
 /** How long a cable is out, ms. */
 const OUT_MS = 20_000;
+/** How long a host is without power before it boots, ms. */
+const DARK_MS = 3_000;
 
 interface Place {
   name: string;
@@ -34,6 +38,18 @@ const restorePlaces: Place[] = [
   { name: 'S21 the data on its way', host: 'target', point: 'job.restore-send' },
   { name: 'S21 verifying', host: 'app-2', point: 'job.restore-verify' },
   { name: 'before a start', host: 'app-1', point: 'restore.start' },
+];
+
+/** Where power fails, besides the middle of a file. */
+const powerPlaces: Place[] = [
+  { name: 'S2 everything paused', host: 'app-1', point: 'freeze.paused' },
+  { name: 'S1 snapshotted, before the thaw', host: 'app-2', point: 'freeze.snapshotted' },
+  { name: 'a copy begins', host: 'app-1', point: 'job.send' },
+  { name: 'S17 sealing', host: 'target', point: 'job.store-seal' },
+];
+const powerRestorePlaces: Place[] = [
+  { name: 'S21 stopped, not answered', host: 'app-1', point: 'restore.stop.reply' },
+  { name: 'S21 verifying', host: 'app-2', point: 'job.restore-verify' },
 ];
 
 describeLab('a run in an outage', () => {
@@ -81,7 +97,16 @@ describeLab('a run in an outage', () => {
   }
   matrix.add('server and worker killed together while a copy runs: the same copy goes on', bothKilled);
   matrix.add('the cable between source and target out for 20 s while a file is copied', sourceCutOff);
+  for (const place of powerPlaces)
+    matrix.add(`the power of ${place.host} cut, ${place.name}: it boots, and the run goes on`, () => powerCut(place));
+  for (const place of powerRestorePlaces)
+    matrix.add(`the power of ${place.host} cut in a restore, ${place.name}: nothing starts by the boot`, () =>
+      powerCutInRestore(place),
+    );
+  matrix.add('the power of a source cut while a file is copied', powerCutInTheMiddle);
+  matrix.add('S21 the power of a destination cut while a file comes back', powerCutWhileItComesBack);
   matrix.add('S3 a worker cut off from Temporal but not from the hosts does nothing under its successor', workerCutOff);
+  matrix.add('S3 a worker cut off from Temporal in a restore does nothing under its successor', workerCutOffInRestore);
   matrix.register();
 
   async function serverKilled(place: Place): Promise<void> {
@@ -166,6 +191,68 @@ describeLab('a run in an outage', () => {
     await expectGoodBackup({ lab, run, report, before, sendsAgain: true });
   }
 
+  async function outOfPower(host: string): Promise<void> {
+    await cutPower(lab.fleet, host);
+    await sleep(DARK_MS);
+    await powerOn(lab.fleet, host);
+  }
+
+  /** It may have to wait for a person meanwhile, who has the step tried again. */
+  async function completed<T>(run: Run): Promise<T> {
+    expect(await attend(run)).toMatchObject({ outcome: 'Completed' });
+    expect(await lab.remains()).toEqual([]);
+    return run.result<T>();
+  }
+
+  async function powerCut(place: Place): Promise<void> {
+    lab.director.startWorker();
+    const { run, before } = await heldAt(place);
+    await outOfPower(place.host);
+    await lab.points.release(place.host);
+    const report = await completed<BackupReport>(run);
+    // What runs on a host dies with it, and is begun again.
+    await expectGoodBackup({ lab, run, report, before, sendsAgain: place.point.startsWith('job.') });
+  }
+
+  async function powerCutInTheMiddle(): Promise<void> {
+    await nextSecond();
+    const before = await lab.backups();
+    await lab.addFile('app-1', 16, 'when-the-power-fails');
+    lab.director.startWorker();
+    await lab.fleet.limitRate('app-1', 8_000);
+    const run = await lab.startBackup();
+    await run.inStep('copySource');
+    await lab.receiving('app-1', 2_000);
+    await outOfPower('app-1');
+    await expectGoodBackup({ lab, run, report: await completed(run), before, sendsAgain: true });
+  }
+
+  async function powerCutInRestore(place: Place): Promise<void> {
+    lab.director.startWorker();
+    const { run, id } = await restoreHeldAt(place);
+    await stoppedOverABoot(place.host);
+    await expectGoodRestore({ lab, run, report: await completed(run), id, sendsAgain: true });
+  }
+
+  async function powerCutWhileItComesBack(): Promise<void> {
+    lab.director.startWorker();
+    const { run, id } = await restoreHeldAt({ name: '', host: 'target', point: 'job.restore-send' });
+    await lab.fleet.limitRate('app-1', 8_000);
+    const from = await lab.used('app-1');
+    await lab.points.release('target');
+    await until('the file comes back', async () => (await lab.used('app-1')) > from + 2_000, 60_000);
+    await stoppedOverABoot('app-1');
+    await expectGoodRestore({ lab, run, report: await completed(run), id, sendsAgain: true });
+  }
+
+  /** Boots a host in the middle of a restore: until the run itself starts them, its containers stand still (S21). */
+  async function stoppedOverABoot(host: string): Promise<void> {
+    await lab.points.hold(host, 'restore.start');
+    await outOfPower(host);
+    expect((await lab.fleet.exec(host, "docker ps --format '{{.Names}}'")).stdout).toBe('');
+    await lab.points.release(host);
+  }
+
   async function workerCutOff(): Promise<void> {
     const first = lab.director.startWorker();
     const { run, before } = await heldAt({ name: '', host: 'app-1', point: 'freeze.paused' });
@@ -187,5 +274,26 @@ describeLab('a run in an outage', () => {
     await lab.points.release('app-2');
     await expectGoodBackup({ lab, run, report: await run.result<BackupReport>(), before });
     expect((await run.attempts()).get('freeze')).toBeGreaterThanOrEqual(2);
+  }
+
+  async function workerCutOffInRestore(): Promise<void> {
+    const first = lab.director.startWorker();
+    const { run, id } = await restoreHeldAt({ name: '', host: 'app-1', point: 'grant.key.reply' });
+    await run.inStep('restoreSource');
+    first.stop();
+    await lab.points.release('app-1');
+    await lab.points.hold('app-1', 'job.restore-verify');
+    lab.director.startWorker();
+    await lab.points.reached('app-1', 'job.restore-verify', 120_000);
+    // It wakes with the key for which it had asked, and wants it granted.
+    first.goOn();
+    const refused = async (): Promise<boolean> =>
+      (await lab.points.trace('target', run.id)).some(
+        (each) => each.point === 'fail.grant.add' && each.detail === 'fenced',
+      );
+    await until('its verb is refused as fenced', refused, 60_000);
+    await lab.points.release('app-1');
+    await expectGoodRestore({ lab, run, report: await run.result<RestoreReport>(), id });
+    expect((await run.attempts()).get('restoreSource')).toBeGreaterThanOrEqual(2);
   }
 });

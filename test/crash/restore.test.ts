@@ -60,6 +60,7 @@ const cases: Case[] = [
   { name: 'S21 verifying', activity: 'restoreSource', host: 'app-1', point: 'job.restore-verify', ...still },
   { name: 'before a start', activity: 'startWorkloads', host: 'app-1', point: 'restore.start', ...still },
   { name: 'started, not answered', activity: 'startWorkloads', host: 'app-2', point: 'restore.start.reply', ...late },
+  { name: 'asking how they do', activity: 'checkHealth', host: 'app-1', point: 'restore.health', ...late },
   {
     name: 'the run forgotten, not answered',
     activity: 'forgetRun',
@@ -92,6 +93,7 @@ describeLab('a restore whose worker is killed', () => {
 
   const matrix = new Matrix();
   for (const { name, ...at } of cases) matrix.add(`in ${at.activity}: ${name}`, () => killedIn(at));
+  matrix.add('in lookUp: a path is looked for in the backup', killedLookingUp);
   matrix.add('while it waits for the approval: it waits on, and only the approval lets it go on', killedWaiting);
   matrix.add(
     'S21 in restoreSource, in the middle of a file: the same restore goes on, and nothing starts before its end',
@@ -117,6 +119,25 @@ describeLab('a restore whose worker is killed', () => {
     if (!approved) await run.approve(await run.approvable());
     await expectGoodRestore({ lab, run, report: await run.result<RestoreReport>(), id });
     expect((await run.attempts()).get(activity)).toBe(2);
+  }
+
+  async function killedLookingUp(): Promise<void> {
+    const worker = lab.director.startWorker();
+    const other = await lab.digest('app-2');
+    await lab.points.hold('target', 'store.listing');
+    const run = await lab.startRestore(id, { select: { host: 'app-1', path: '/srv/files' } });
+    await lab.points.reached('target', 'store.listing');
+    await run.inStep('lookUp');
+    await worker.kill();
+    await lab.points.release('target');
+    lab.director.startWorker();
+    await run.approve(await run.approvable());
+    const report = await run.result<RestoreReport>();
+    expect(report).toMatchObject({ state: 'Completed', hosts: [{ host: 'app-1', state: 'running again' }] });
+    expect((await run.attempts()).get('lookUp')).toBe(2);
+    expect(await lab.digest('app-1')).toBe(await lab.stored(id, 'app-1'));
+    expect(await lab.digest('app-2')).toBe(other);
+    expect([await lab.leftovers(), await lab.silent()]).toEqual([[], []]);
   }
 
   async function killedWaiting(): Promise<void> {

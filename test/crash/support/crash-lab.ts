@@ -16,32 +16,21 @@ import { raiseFleet, type Fleet } from '../../lab/support/fleet';
 import { until } from '../../workers/fixtures/engine';
 import { ensureBuilt } from './build';
 import { Director, type ExternalServer } from './director';
+import { APPS, GROUP, HOOK, runbookText, STORE } from './lab-runbook';
 import { ledgerLead, startLedger } from './ledger';
 import { DIGEST, REMAINS } from './looks';
 import { installPoints, Points } from './points';
 import { Run } from './run';
 
-export const APPS = ['app-1', 'app-2'] as const;
-const GROUP = 'portal';
-const STORE = 'main';
+export { APPS } from './lab-runbook';
 
-function runbookText(fleet: Fleet): string {
-  const hosts = fleet.hosts.map(
-    ({ name, address }) => `  ${name}: { address: ${address}, restore_to: [/var/restore] }`,
-  );
-  const sources = APPS.map((app) => `      - { host: ${app}, path: /srv, name: data, snapshot: btrfs }`);
-  return `version: 1
-hosts:
-${hosts.join('\n')}
-stores:
-  ${STORE}: { host: target, kind: btrfs, place: /backup }
-groups:
-  ${GROUP}:
-    sources:
-${sources.join('\n')}
-    target: ${STORE}
-    rpo: 24h
-`;
+interface LabOptions {
+  /** Size of the store's disk, as `8G`. */
+  storeSize?: string;
+  /** Default: an embedded server. */
+  server?: ExternalServer;
+  /** A hook of app-1 before and after each freeze. */
+  hooks?: boolean;
 }
 
 export class CrashLab {
@@ -62,7 +51,7 @@ export class CrashLab {
   }
 
   /** Raises, enrols and starts all of it (about 15 s); no worker yet. */
-  static async raise(name: string, options: { storeSize?: string; server?: ExternalServer } = {}): Promise<CrashLab> {
+  static async raise(name: string, options: LabOptions = {}): Promise<CrashLab> {
     ensureBuilt();
     const fleet = await raiseFleet({
       name,
@@ -74,7 +63,8 @@ export class CrashLab {
     const director = new Director(options.server);
     try {
       await director.start();
-      const text = runbookText(fleet);
+      await fleet.exec(APPS[0], `cat >${HOOK.command} && chmod 755 ${HOOK.command}`, { input: HOOK.program });
+      const text = runbookText({ fleet, hooks: options.hooks === true });
       const runbook = parseRunbook({ text, file: 'crash.yaml' });
       const { stateDir } = director;
       const { failed } = await enrollHosts({
@@ -133,7 +123,8 @@ export class CrashLab {
     return this.start('backup', input);
   }
 
-  async startRestore(id: string, approve: string | null = null): Promise<Run> {
+  /** In place and of all of it, unless told otherwise. */
+  async startRestore(id: string, more: Partial<Pick<RestoreInput, 'select' | 'mode' | 'folder'>> = {}): Promise<Run> {
     const input: RestoreInput = {
       ...this.named(),
       into: this.setup,
@@ -144,8 +135,9 @@ export class CrashLab {
       folder: null,
       deletes: true,
       newDisk: false,
-      approve,
+      approve: null,
       planOnly: false,
+      ...more,
     };
     this.restores.push(input.run);
     return this.start('restore', input);
@@ -188,9 +180,9 @@ export class CrashLab {
     return found;
   }
 
-  /** What a host's files are now. */
-  async digest(app: string): Promise<string> {
-    return (await this.fleet.exec(app, `cd /srv/files && ${DIGEST}`)).stdout;
+  /** What a host's files are now; `at`: where they lie. */
+  async digest(app: string, at = '/srv/files'): Promise<string> {
+    return (await this.fleet.exec(app, `cd ${at} && ${DIGEST}`)).stdout;
   }
 
   /** What a backup holds of a host's files. */
