@@ -8,7 +8,7 @@ const ROUNDS = 3;
 describeLab('the fault campaign', () => {
   const { seed } = choiceOf();
   it(`${ROUNDS} rounds (npm run test:faults -- --rounds ${ROUNDS} --seed ${seed})`, async () => {
-    const reports = await campaign({ rounds: ROUNDS, seed });
+    const reports = await campaign({ rounds: ROUNDS, seed, restored: 1 });
     expect(reports.filter((each) => each.broken.length > 0)).toEqual([]);
     expect(reports.filter((each) => each.outcome === 'Completed').length).toBeGreaterThan(0);
   }, 1_200_000);

@@ -1,7 +1,7 @@
 /** The fault campaign: a random fault at a random moment of a random run, and after each what must hold whatever happened. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { APPS, CrashLab, nextSecond } from '../crash/support/crash-lab';
-import type { Run } from '../crash/support/run';
+import { attend, NOT_ENDED } from '../crash/support/operator';
 import { FAULTS } from './kinds';
 import { PauseWatch } from './pause-watch';
 import { pick, seeded } from './random';
@@ -26,16 +26,14 @@ export interface RoundReport {
   broken: string[];
 }
 
-/** Until a run of this size is over, faults included, ms. */
-const RUN_MS = 240_000;
 const SHORTEST_MS = 500;
 const LONGEST_MS = 9_000;
 /** The longest pause that the runbook allows (30 s), a hang of the whole host in it, and what a busy machine adds, ms. */
 const DEADMAN_MS = 30_000 + LONGEST_MS + 6_000;
 /** Backups that are compared with what was frozen after each round, the newest among them; after the last round all are. */
 const COMPARED = 4;
-const RETRIES = 6;
-const NOT_ENDED = 'NOT ENDED';
+/** Of the backups that are listed in the end so many are restored, the newest first. */
+const RESTORED = 10;
 const MISSED = 'DID NOT STRIKE';
 
 /** Every sealed backup, and what its hosts' files were at its freeze. */
@@ -57,9 +55,11 @@ export async function campaign(options: {
   seed: number;
   /** Only these kinds of fault; default all. */
   kinds?: readonly string[];
+  /** How many of the backups that are listed in the end are restored beside the data, newest first. Default 10. */
+  restored?: number;
   told?: (report: RoundReport) => void;
 }): Promise<RoundReport[]> {
-  const { rounds, seed, kinds, told } = options;
+  const { rounds, seed, kinds, restored = RESTORED, told } = options;
   const random = seeded(seed);
   const faults = FAULTS.filter((each) => kinds?.includes(each.kind) ?? true);
   const lab = await CrashLab.raise('faults', { storeSize: '8G' });
@@ -68,7 +68,9 @@ export async function campaign(options: {
   try {
     const past = await undisturbed(lab);
     for (let round = 1; round <= rounds; round += 1) {
-      const report = await oneRound({ lab, watch, random, past, faults, round, last: round === rounds });
+      const last = round === rounds;
+      const report = await oneRound({ lab, watch, random, past, faults, round, last });
+      if (last) report.broken.push(...(await restoreBeside({ lab, past, count: restored })));
       reports.push(report);
       told?.(report);
     }
@@ -163,48 +165,28 @@ async function restoreAgain({ lab, id }: { lab: CrashLab; id: string }): Promise
   return outcome;
 }
 
-interface Attended {
-  outcome: string;
-  retries: number;
-  asked: string[];
-  sealed: string | undefined;
-}
-
-/** The operator: approves the plan, has a step that waits tried again, and in the end gives up. */
-async function attend(run: Run): Promise<Attended> {
-  const end = Date.now() + RUN_MS;
-  let retries = 0;
-  const asked = new Set<string>();
-  while (Date.now() < end) {
-    await sleep(400);
-    try {
-      const { status } = await run.handle.describe();
-      if (status.name !== 'RUNNING') return { ...(await outcomeOf(run)), retries, asked: [...asked] };
-      for (const { step, approve, failure } of await run.questions()) {
-        if (approve !== undefined) await run.approve(approve);
-        else {
-          const decision = retries < RETRIES ? 'retry' : 'abort';
-          retries += 1;
-          asked.add(`${step}: ${failure.message}`);
-          await sleep(2_000);
-          await run.decide(step, decision);
-        }
-      }
-    } catch {
-      // The server or the worker is away just now: the operator asks again.
+/** Has the newest backups brought back into folders, undisturbed, and compares what arrived with what was frozen. */
+async function restoreBeside(options: { lab: CrashLab; past: Past; count: number }): Promise<string[]> {
+  const { lab, past, count } = options;
+  const broken: string[] = [];
+  const backups = await lab.backups();
+  lab.director.startWorker();
+  for (const { id } of backups.slice(-count)) {
+    const folder = `/var/restore/${id}`;
+    const { outcome } = await attend(
+      await lab.startRestore(id, { mode: 'folder', folder: { host: null, path: folder } }),
+    );
+    if (outcome !== 'Completed') broken.push(`backup ${id} restored into a folder: ${outcome}`);
+    for (const app of APPS) {
+      const there = await lab.digest(app, `${folder}/${app}@+srv/files`).catch(String);
+      if (there !== past.known.get(id)?.[app])
+        broken.push(`backup ${id} restored into a folder: ${app} is not what was frozen`);
+      await lab.fleet.exec(app, `rm -rf ${folder}`);
     }
   }
-  return { outcome: `${NOT_ENDED}: ${await run.describeStuck()}`, retries, asked: [...asked], sealed: undefined };
-}
-
-async function outcomeOf(run: Run): Promise<{ outcome: string; sealed: string | undefined }> {
-  try {
-    const report = await run.result<{ state: string; id?: string }>(10_000);
-    return { outcome: report.state, sealed: report.id };
-  } catch (error) {
-    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-    return { outcome: `Failed: ${String(cause)}`, sealed: undefined };
-  }
+  await lab.settle();
+  for (const left of [...(await lab.leftovers()), ...(await lab.remains())]) broken.push(`left by a restore: ${left}`);
+  return broken;
 }
 
 /** What must hold after every run, however it ended. */

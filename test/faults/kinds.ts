@@ -1,6 +1,7 @@
 /** The faults of the campaign: each strikes a random place and can be taken back. */
 import type { CrashLab } from '../crash/support/crash-lab';
 import { APPS } from '../crash/support/crash-lab';
+import { cutPower, powerOn } from '../crash/support/power';
 import { pick } from './random';
 
 export interface Fault {
@@ -110,6 +111,14 @@ export const FAULTS: readonly Fault[] = [
       const seconds = pick(random, [-3_600, -90, 90, 3_600]);
       await lab.fleet.shiftClock(host, seconds);
       return { what: `clock of ${host} steps by ${seconds} s`, heal: () => lab.fleet.shiftClock(host, 0) };
+    },
+  },
+  {
+    kind: 'power',
+    strike: async (lab, random) => {
+      const host = pick(random, HOSTS);
+      await cutPower(lab.fleet, host);
+      return { what: `power of ${host} cut`, heal: () => powerOn(lab.fleet, host) };
     },
   },
 ];

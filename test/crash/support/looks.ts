@@ -1,8 +1,11 @@
 /** What the tests look up on a host with its own tools, without asking the hostkit. */
 
-/** Every file's name, kind, mode, owner, links, size, time, content and extended attributes, as one checksum. */
+/**
+ * Every file's name, kind, mode, owner, links, size, time, content and extended attributes, as one checksum. Without a folder's links and
+ * size, which each file system counts in its own way.
+ */
 export const DIGEST =
-  "{ find . -printf '%P|%y|%m|%U|%G|%n|%s|%T@|%l\\n' | sort; find . -type f -print0 | sort -z | xargs -0 -r sha256sum; find . -print0 | sort -z | xargs -0 -r getfattr -h -d -m - -e hex; } | sha256sum";
+  "{ find . -type d -printf '%P|%y|%m|%U|%G|%T@\\n' -o -printf '%P|%y|%m|%U|%G|%n|%s|%T@|%l\\n' | sort; find . -type f -print0 | sort -z | xargs -0 -r sha256sum; find . -print0 | sort -z | xargs -0 -r getfattr -h -d -m - -e hex; } | sha256sum";
 
 /** Jobs, grants, keys, records, mounts, processes, snapshots, clones and half-made backups of any run. */
 export const REMAINS = `cd /var/lib/resurgo
