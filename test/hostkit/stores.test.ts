@@ -223,6 +223,7 @@ for (const options of kinds)
         expect(kit.job('store-open', { store: 'main' }, 'run-0072')).toMatchObject({ ok: true });
         expect(existsSync(join(kit.received, 'huge'))).toBe(false);
         writeFileSync(conf, before.replace(/ none 2$/m, ' none 100'));
+        expect(kit.seal('run-0072', '20261121_235959')).toMatchObject({ ok: false, code: 'no-space' });
         writeFileSync(join(kit.received, 'received'), 'x');
         // Once it is as sealed nobody writes it any more; a further one changes nothing.
         for (const run of ['run-0073', 'run-0074']) {

@@ -327,11 +327,16 @@ describeLab('restore from end to end', () => {
   test('what was written there after the plan was made is not deleted by its approval', async () => {
     const since = (await writer('app-1')).started;
     const planned = await plan(['latest', 'portal', '--host', 'app-1', '--source', 'conf']);
-    await on('app-1', 'mkdir /srv/conf/late && cd /srv/conf/late && seq 200 | xargs touch');
+    await on(
+      'app-1',
+      'touch -r /srv/conf /tmp/time && mkdir /srv/conf/late && cd /srv/conf/late && seq 200 | xargs touch',
+    );
     expect((await approve(planned, [1])).stderr).toMatch(
       /201 entries would be deleted there now, and 0 when it was made.*Nothing was changed/s,
     );
-    expect(await on('app-1', 'cd /srv/conf/late && ls | wc -l; rm -r /srv/conf/late')).toBe('200\n');
+    expect(
+      await on('app-1', 'cd /srv/conf/late && ls | wc -l; rm -r /srv/conf/late; touch -r /tmp/time /srv/conf'),
+    ).toBe('200\n');
     expect((await writer('app-1')).started).toBe(since);
   });
 

@@ -22,8 +22,8 @@ export async function expectGoodRestore(options: {
   expect(sendsAgain ? [...new Set(jobs)] : jobs).toEqual([
     'app-1 job.restore-verify',
     'app-2 job.restore-verify',
-    // Two counts, two restores.
-    ...Array<string>(sendsAgain ? 1 : 4).fill('target job.restore-send'),
+    // Two counts, the same again after the approval, two restores.
+    ...Array<string>(sendsAgain ? 1 : 6).fill('target job.restore-send'),
   ]);
   expect(await lab.leftovers()).toEqual([]);
   expect(await lab.silent()).toEqual([]);

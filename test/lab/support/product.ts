@@ -162,7 +162,7 @@ export class Director {
   }
 
   /** Until the run asks (then the question) or has ended (then nothing). Read from the engine itself, as a process each time would take longer than a step. */
-  private async settled(run: string, timeoutMs: number): Promise<Question | undefined> {
+  async settled(run: string, timeoutMs: number): Promise<Question | undefined> {
     // The engine stands, with the worker of the compiled command line; none of ours is to take its place.
     const { client, connection } = await connectEngine({ stateDir: this.stateDir, worker: false });
     try {
