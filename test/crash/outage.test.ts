@@ -77,9 +77,7 @@ describeLab('a run in an outage', () => {
     await lab.spoil();
     const run = await lab.startRestore(id);
     const hash = await run.approvable();
-    await lab.points.hold(place.host, place.point);
-    await run.approve(hash);
-    await lab.points.reached(place.host, place.point);
+    await lab.approveUntil({ run, hash, at: place });
     return { run, id };
   }
 

@@ -93,6 +93,7 @@ describeLab('a restore whose worker is killed', () => {
 
   const matrix = new Matrix();
   for (const { name, ...at } of cases) matrix.add(`in ${at.activity}: ${name}`, () => killedIn(at));
+  matrix.add('in countRestore: counting again, after the approval', killedCountingAgain);
   matrix.add('in lookUp: a path is looked for in the backup', killedLookingUp);
   matrix.add('while it waits for the approval: it waits on, and only the approval lets it go on', killedWaiting);
   matrix.add(
@@ -105,12 +106,8 @@ describeLab('a restore whose worker is killed', () => {
     const worker = lab.director.startWorker();
     if (!approved) await lab.points.hold(host, point);
     const run = await lab.startRestore(id);
-    const hash = approved ? await run.approvable() : undefined;
-    if (hash !== undefined) {
-      await lab.points.hold(host, point);
-      await run.approve(hash);
-    }
-    await lab.points.reached(host, point);
+    if (approved) await lab.approveUntil({ run, hash: await run.approvable(), at: { host, point } });
+    else await lab.points.reached(host, point);
     await run.inStep(activity);
     await worker.kill();
     await lab.points.release(host);
@@ -119,6 +116,22 @@ describeLab('a restore whose worker is killed', () => {
     if (!approved) await run.approve(await run.approvable());
     await expectGoodRestore({ lab, run, report: await run.result<RestoreReport>(), id });
     expect((await run.attempts()).get(activity)).toBe(2);
+  }
+
+  async function killedCountingAgain(): Promise<void> {
+    const worker = lab.director.startWorker();
+    const run = await lab.startRestore(id);
+    const hash = await run.approvable();
+    await lab.points.hold('target', 'job.restore-send');
+    await run.approve(hash);
+    await lab.points.reached('target', 'job.restore-send');
+    await run.inStep('countRestore');
+    await worker.kill();
+    await lab.points.release('target');
+    for (const app of APPS) expect(await running(app)).toEqual(['writer']);
+    lab.director.startWorker();
+    await expectGoodRestore({ lab, run, report: await run.result<RestoreReport>(), id });
+    expect((await run.attempts()).get('countRestore')).toBe(2);
   }
 
   async function killedLookingUp(): Promise<void> {

@@ -180,6 +180,26 @@ export class CrashLab {
     return found;
   }
 
+  /** Approves a restore and waits until it comes to this point behind its first stop: the count before passes some of the same. */
+  async approveUntil({
+    run,
+    hash,
+    at,
+  }: {
+    run: Run;
+    hash: string;
+    at: { host: string; point: string };
+  }): Promise<void> {
+    const first = { host: 'app-1', point: 'restore.stop' };
+    await this.points.hold(first.host, first.point);
+    await run.approve(hash);
+    await this.points.reached(first.host, first.point);
+    if (at.point === first.point && at.host === first.host) return;
+    await this.points.hold(at.host, at.point);
+    await this.points.pass(first.host, first.point);
+    await this.points.reached(at.host, at.point);
+  }
+
   /** What a host's files are now; `at`: where they lie. */
   async digest(app: string, at = '/srv/files'): Promise<string> {
     return (await this.fleet.exec(app, `cd ${at} && ${DIGEST}`)).stdout;

@@ -69,6 +69,11 @@ export class Points {
     await until(`${host} comes to ${point}`, look, limitMs);
   }
 
+  /** Lets whoever waits at this point go on. */
+  async pass(host: string, point: string): Promise<void> {
+    await this.fleet.exec(host, `rm -f ${FOLDER}/hold.${point} ${FOLDER}/reached.${point}`);
+  }
+
   /** Lets everybody go on, at one host. */
   async release(host: string): Promise<void> {
     await this.fleet.exec(host, `rm -f ${FOLDER}/hold.* ${FOLDER}/reached.*`);
