@@ -4,7 +4,7 @@
  * Until the approval nothing is changed. From the first stop on, a host's workloads start again only when its data is whole; an
  * operator who aborts in the middle is told in what state each host is, and nothing starts on half-restored data (S21).
  */
-import { ApplicationFailure, defineQuery, isCancellation, setHandler } from '@temporalio/workflow';
+import { ApplicationFailure, defineQuery, isCancellation, patched, setHandler } from '@temporalio/workflow';
 import type { RestoredItem } from '../activities/restore';
 import type { RestoreItemRef } from '../activities/restore-item';
 import type { Manifest } from '../planning/manifest';
@@ -234,6 +234,8 @@ class RestoreRun extends RunParts {
   private async countAgain(items: Item[]): Promise<void> {
     // Approved beforehand: the count is as fresh as the plan.
     if (this.input.approve !== null) return;
+    // A restore that was begun by an earlier version goes on without.
+    if (!patched('count-again')) return;
     await this.board.step('count again', () =>
       sideBySide({
         items: items.filter(({ ref }) => deletesAt(ref)),

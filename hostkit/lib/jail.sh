@@ -3,7 +3,7 @@
 # walked to: a path would be looked up again at the chroot, and whoever may rename a folder on the way could have put a link there (S22).
 
 : "${arg_grant-}" "${grant_dir-}" "${grant_purpose-}" "${grant_scope-}" "${grant_until_ms-}" "${time-}" "${scope_meta-}" "${starttime-}" \
-  "${store_floor-}" "${store_free-}" "${store_kind-}" "${store_name-}"
+  "${store_floor-}" "${store_free-}" "${store_kind-}" "${store_name-}" "${store_total-}"
 
 # What a client may not ask for: devices as files, sources removed, our log and paths, other people's trees as a base.
 jail_refused='write-devices copy-devices remove-source-files remove-sent-files log-file fake-super files-from
@@ -88,7 +88,8 @@ jail_guard() {
   # The one who waits sends TERM: the nap must not outlive it.
   trap '[ -z "$jail_nap" ] || kill "$jail_nap" 2>/dev/null; exit 0' TERM
   while same_process "$jail_daemon" "$jail_started"; do
-    if ! stores_above_floor; then
+    # A df that said nothing (0 in all) is no full disk.
+    if ! stores_above_floor && [ "$store_total" -gt 0 ]; then
       trap '' TERM
       kill "$jail_daemon"
       jail_tries=0

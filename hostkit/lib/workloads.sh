@@ -44,6 +44,7 @@ workloads_stop() {
   # The rest of one that was being removed when the power went: all of it had been started.
   [ -e "$rec/run" ] || rm -rf -- "$rec"
   own_dir "$RESURGO_VAR/workloads" "$rec"
+  rm -f -- "$rec/starting"
   { read_line "$rec/run" && [ "$line" = "$3" ]; } || atomic_put "$rec/run" "$3" || fail no-space "$RECORD_STOP_FULL"
   workload_families "$2"
   for _ws_family in $families; do
@@ -64,13 +65,16 @@ workload_mention() {
 }
 
 # workloads_start NAME [NOTE]: reverses what the record says and sees it run; sets thawed, failed, gone and kept (JSON members), and
-# failed_why. What another record needs stopped is handed over to it, not started (workloads/keepers.sh). NOTE REC is called before the record goes, which it does when all of it runs. Every family is asked, whatever the runbook names by now:
-# it may have changed since the stop, and what the record holds is written down nowhere else. Containers need their engine first.
+# failed_why. What another record needs stopped is handed over to it, not started (workloads/keepers.sh). NOTE REC is called before the
+# record goes, which it does when all of it runs. Every family is asked, whatever the runbook names by now: it may have changed since the
+# stop, and what the record holds is written down nowhere else. Containers need their engine first.
 workloads_start() {
   thawed='' failed='' failed_why='' gone='' kept='' problem='' _wt_bad=0
   workloads_lock
   rec=$RESURGO_VAR/workloads/$1
   [ -e "$rec/run" ] || return 0
+  # From here on it needs nothing stopped, also where a part of it does not start and the record stays. A full disk must keep nobody from starting.
+  printf '' | atomic_write "$rec/starting" || :
   for _wt_family in engine containers units; do
     "${_wt_family}_start" "$rec" || _wt_bad=1
   done

@@ -5,10 +5,11 @@
 # Set or read elsewhere:
 : "${ENGINE_UNITS-}" "${json-}" "${RECORD_STOP_FULL-}"
 
-# keeper_of REC NAMES [WHAT]: sets keeper to another record of which `NAMES RECORD WHAT` is true; 1 if there is none.
+# keeper_of REC NAMES [WHAT]: sets keeper to another record of which `NAMES RECORD WHAT` is true; 1 if there is none. One whose start was
+# begun needs nothing stopped any more: what is left in it did not start then, and its next start takes it up.
 keeper_of() {
   for keeper in "$RESURGO_VAR/workloads"/*; do
-    if [ "$keeper" != "$1" ] && [ -e "$keeper/run" ] && "$2" "$keeper" "${3-}"; then return 0; fi
+    if [ "$keeper" != "$1" ] && [ -e "$keeper/run" ] && [ ! -e "$keeper/starting" ] && "$2" "$keeper" "${3-}"; then return 0; fi
   done
   keeper=''
   return 1

@@ -104,7 +104,7 @@ units_unpause() {
     case $unit_active/$unit_freezer/$_uu_verb:$_uu_exit:$unit_result:$unit_type:$unit_condition in
       active/frozen/* | active/freezing/*) _uu_bad=1 && workload_failed "$_uu_unit" 'it is still frozen' ;;
       # A oneshot unit has come to its good end, and had nothing more to do. A start that a condition refused exits 0 as well.
-      active/* | activating/* | inactive/*/start:0:success:*:yes | inactive/*/start:0:success:oneshot:unasked)
+      active/* | activating/* | inactive/*/start:0:success:oneshot:yes | inactive/*/start:0:success:oneshot:unasked)
         thawed="$thawed${thawed:+,}$json"
         ;;
       *) _uu_bad=1 && workload_failed "$_uu_unit" "it is ${unit_active:-unknown}" ;;

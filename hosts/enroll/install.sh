@@ -168,7 +168,7 @@ put_sudoers() {
 # All lines of ours in rc.local end with ` # resurgo`, or hold ` # resurgo: ` and what remove.sh needs. An rc.local that its administrator
 # has switched off runs ours and nothing else.
 put_rc_local() {
-  rc=$(readlink -f /etc/rc.local)
+  rc=$(readlink -f /etc/rc.local) || rc=/etc/rc.local
   ours="/bin/sh $lib/sweep-boot # resurgo" switch=''
   if [ ! -f "$rc" ] || grep -q ' # resurgo: made by enrolment' "$rc"; then
     ours="$ours: made by enrolment"

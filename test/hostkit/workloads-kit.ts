@@ -35,6 +35,7 @@ for unit; do
       }
       echo yes >"$state.condition"
       [ ! -e "$state.fails" ] || { echo failed >"$state"; echo exit-code >"$state.result"; exit 1; }
+      [ ! -e "$state.ends" ] || { echo inactive >"$state"; continue; }
       ! grep -qsx "$unit" /run/once || {
         echo inactive >"$state"
         ! grep -qsx "$unit" /run/unloaded || rm "$state.condition"

@@ -60,6 +60,17 @@ describeAsRoot('the record of what a restore stopped', () => {
       });
     });
 
+    test('a daemon that ends at once, even well, does not count as started', () => {
+      host.conf(...units('portal'));
+      expect(host.ask('restore.stop')).toMatchObject({ ok: true });
+      host.put('units/db.service.ends', '');
+      expect(host.ask('restore.start')).toMatchObject({
+        ok: false,
+        message: expect.stringContaining('db.service: it is inactive') as string,
+      });
+      expect(host.records()).toEqual(['portal']);
+    });
+
     describe('a oneshot unit', () => {
       beforeEach(() => {
         host.conf(...units('portal'));

@@ -132,6 +132,33 @@ describeAsRoot('when two groups need the same stopped', () => {
       expect([host.state('db.service'), host.blocked()]).toEqual(['active', []]);
     });
 
+    test.each([
+      ['units', units, 'db.service.fails', ['db.service']],
+      ['containers', containers, 'never-aaaa', ['web', 'worker']],
+    ])('what a start has left of a record keeps nothing of a later stop: %s', (family, conf, fault, started) => {
+      both(conf);
+      expect(host.ask('workload.stop', 'portal')).toMatchObject({ ok: true });
+      const file = family === 'units' ? `units/${fault}` : fault;
+      host.put(file, '');
+      expect(host.ask('workload.start', 'portal')).toMatchObject({ ok: false });
+      expect(host.records()).toEqual(['portal.hand']);
+      fs.rmSync(host.box.file(`run/${file}`));
+      // Mended by hand, and forgotten.
+      if (family === 'units') host.put('units/db.service', 'active');
+      else host.put('containers/aaaa', 'true always web');
+      for (const group of ['ledger', 'portal']) {
+        expect(host.ask('restore.stop', group)).toMatchObject({ ok: true });
+        const reply = host.ask('restore.start', group);
+        expect(reply).toMatchObject({ ok: true, kept: [] });
+        expect([...(reply.started as string[])].sort()).toEqual(started);
+      }
+      // Stopped by hand once more, it keeps again.
+      expect(host.ask('restore.stop', 'ledger')).toMatchObject({ ok: true });
+      expect(host.ask('workload.stop', 'portal')).toMatchObject({ ok: true });
+      expect(host.ask('restore.start', 'ledger')).toMatchObject({ ok: true, started: [] });
+      expect(host.ask('workload.start', 'portal')).toMatchObject({ ok: true });
+    });
+
     test('S21 what is left of a record that was being removed keeps nothing, and is no record', () => {
       both(units);
       expect(host.ask('restore.stop', 'portal')).toMatchObject({ ok: true });
