@@ -31,7 +31,8 @@ function demo({ fleet }: { fleet: string }) {
   const notes = path.join(place, 'notes');
   writeFileSync(notes, '');
   const script = path.join(place, 'test/lab/support/fleet.sh');
-  writeFileSync(script, `#!/bin/sh\necho "fleet $1" >>${notes}\n${fleet}\n`);
+  // What it is told is read, or who tells it may meet a closed pipe.
+  writeFileSync(script, `#!/bin/sh\necho "fleet $1" >>${notes}\ncat >/dev/null\n${fleet}\n`);
   chmodSync(script, 0o755);
   writeFileSync(
     path.join(place, 'bin/resurgo.js'),
