@@ -139,7 +139,10 @@ export async function storeKit(options: StoreKitOptions): Promise<StoreKit> {
   };
   const command = (args: string[]): string[] => ['-m', '--propagation', 'private', 'sh', runner, ...args];
   const invoke = (args: string[]): Answer => {
-    const { stdout, stderr, status, signal } = spawnSync('unshare', command(args), { encoding: 'utf8', timeout: 60_000 });
+    const { stdout, stderr, status, signal } = spawnSync('unshare', command(args), {
+      encoding: 'utf8',
+      timeout: 60_000,
+    });
     const line = stdout.trim().split('\n').at(-1) ?? '';
     if (!line.startsWith('{')) throw new Error(`no answer (exit ${status}, signal ${signal}): ${stdout}${stderr}`);
     return JSON.parse(line) as Answer;
