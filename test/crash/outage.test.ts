@@ -251,6 +251,12 @@ describeLab('a run in an outage', () => {
     await lab.points.release(host);
   }
 
+  function refusedAsFenced({ run, host, verb }: { run: Run; host: string; verb: string }): Promise<void> {
+    const refused = async (): Promise<boolean> =>
+      (await lab.points.trace(host, run.id)).some((each) => each.point === `fail.${verb}` && each.detail === 'fenced');
+    return until(`${verb} is refused as fenced`, refused, 60_000);
+  }
+
   async function workerCutOff(): Promise<void> {
     const first = lab.director.startWorker();
     const { run, before } = await heldAt({ name: '', host: 'app-1', point: 'freeze.paused' });
@@ -264,11 +270,7 @@ describeLab('a run in an outage', () => {
     await lab.points.reached('app-2', 'freeze.snapshotted', 120_000);
     // Between its successor's snapshots it wakes, finds its sessions lost, and wants to drop what it had.
     first.goOn();
-    const refused = async (): Promise<boolean> =>
-      (await lab.points.trace('app-1', run.id)).some(
-        (each) => each.point === 'fail.snapshot.drop' && each.detail === 'fenced',
-      );
-    await until('its verb is refused as fenced', refused, 60_000);
+    await refusedAsFenced({ run, host: 'app-1', verb: 'snapshot.drop' });
     await lab.points.release('app-2');
     await expectGoodBackup({ lab, run, report: await run.result<BackupReport>(), before });
     expect((await run.attempts()).get('freeze')).toBeGreaterThanOrEqual(2);
@@ -285,11 +287,7 @@ describeLab('a run in an outage', () => {
     await lab.points.reached('app-1', 'job.restore-verify', 120_000);
     // It wakes with the key for which it had asked, and wants it granted.
     first.goOn();
-    const refused = async (): Promise<boolean> =>
-      (await lab.points.trace('target', run.id)).some(
-        (each) => each.point === 'fail.grant.add' && each.detail === 'fenced',
-      );
-    await until('its verb is refused as fenced', refused, 60_000);
+    await refusedAsFenced({ run, host: 'target', verb: 'grant.add' });
     await lab.points.release('app-1');
     await expectGoodRestore({ lab, run, report: await run.result<RestoreReport>(), id });
     expect((await run.attempts()).get('restoreSource')).toBeGreaterThanOrEqual(2);
