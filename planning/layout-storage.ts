@@ -1,0 +1,340 @@
+/**
+ * The storage part of a layout: from disks to file systems, as a graph. Every block device has an id (`disk:sda`, `part:sda2`,
+ * `md:root`, `luks:cr_home`, `lv:vg0/root`, `zvol:tank/vm`), by which the others say what they lie on. An id means a device within
+ * one layout only; across machines devices are known by serial, WWN and UUID.
+ * Sizes and places are bytes, so that a layout fits disks of another sector size. Not for workflow code (zod): its types are.
+ */
+import { z } from 'zod';
+
+const bytes = z.number().int().nonnegative();
+const word = z.string().max(4096);
+/** The id of a block device within this layout. */
+export const deviceId = z.string().regex(/^(?:disk|part|md|luks|lv|zvol|loop|mpath):[^\x00-\x1f\x7f]{1,255}$/);
+const on = deviceId;
+
+export const disk = z
+  .strictObject({
+    id: deviceId,
+    name: word.describe('The kernel’s name, `sda`, `nvme0n1`; it may be another after the next boot.'),
+    bytes,
+    sectorBytes: bytes.describe('Logical sector size: what a partition table counts in.'),
+    physicalSectorBytes: bytes,
+    model: word.nullable(),
+    serial: word.nullable().describe('What the disk says of itself; the first thing that a recovery knows it by.'),
+    wwn: word.nullable(),
+    byId: z.array(word).describe('Its names below `/dev/disk/by-id`, without the folder, sorted.'),
+    transport: word.nullable().describe('`sata`, `sas`, `nvme`, `usb`, `virtio` …'),
+    rotational: z.boolean(),
+    removable: z.boolean(),
+    readOnly: z.boolean(),
+  })
+  .describe('A disk.');
+
+export const table = z
+  .discriminatedUnion('kind', [
+    z.strictObject({
+      kind: z.literal('gpt'),
+      on,
+      uuid: word,
+      firstByte: bytes.describe('Where the first partition may begin.'),
+      lastByte: bytes.describe('The last byte that a partition may hold.'),
+      entries: z.number().int().positive().describe('How many partitions it has room for.'),
+    }),
+    z.strictObject({ kind: z.literal('dos'), on, diskId: z.string().regex(/^0x[0-9a-f]{8}$/) }),
+  ])
+  .describe('A partition table, on a disk or an array.');
+
+export const partition = z
+  .strictObject({
+    id: deviceId,
+    on,
+    number: z.number().int().positive(),
+    startByte: bytes,
+    bytes,
+    type: word.describe('GPT: the type’s GUID in capitals. MBR: two small hex digits.'),
+    name: word.nullable().describe('GPT only.'),
+    uuid: word.nullable().describe('GPT: its unique GUID, small. MBR: `DISKID-NN`.'),
+    attributes: z
+      .array(word)
+      .describe('GPT: as sfdisk writes them, `RequiredPartition`, `LegacyBIOSBootable`, `GUID:63`.'),
+    bootable: z.boolean().describe('MBR: the active flag.'),
+    role: z.enum(['primary', 'extended', 'logical']).describe('GPT: always `primary`.'),
+  })
+  .describe('A partition.');
+
+export const array = z
+  .strictObject({
+    id: deviceId,
+    device: word.describe('The kernel’s name, `md127`.'),
+    name: word
+      .nullable()
+      .describe('The name in its metadata, with the host before a colon where it has one: `web-1:root`.'),
+    level: z.enum(['linear', 'raid0', 'raid1', 'raid4', 'raid5', 'raid6', 'raid10']),
+    metadata: z.enum(['0.90', '1.0', '1.1', '1.2']),
+    uuid: z.string().regex(/^[0-9a-f]{8}(?::[0-9a-f]{8}){3}$/),
+    bytes,
+    chunkBytes: bytes.nullable(),
+    layout: word.nullable().describe('`left-symmetric`, `near=2` …'),
+    slots: z.array(deviceId.nullable()).describe('The active members in their order; null where one is missing.'),
+    spares: z.array(deviceId),
+    bitmap: z.enum(['internal', 'none']),
+  })
+  .describe('A Linux software RAID (md).');
+
+export const luks = z
+  .strictObject({
+    id: deviceId,
+    name: word.nullable().describe('The mapping’s name, of crypttab or as it is open; null where neither says.'),
+    on,
+    version: z.union([z.literal(1), z.literal(2)]),
+    uuid: word,
+    label: word.nullable(),
+    cipher: word,
+    keyBytes: bytes,
+    sectorBytes: bytes,
+    dataOffsetBytes: bytes,
+    bytes: bytes.nullable().describe('Of the mapping; null where it was not open.'),
+    keySlots: z.array(z.number().int().nonnegative()).describe('Those in use.'),
+    tokens: z.array(word).describe('Kinds of LUKS2 tokens: `clevis`, `systemd-tpm2` … They come back with the header.'),
+    header: z
+      .strictObject({
+        file: word.describe('Beside the layout in the backup.'),
+        bytes,
+        sha256: z.string().regex(/^[0-9a-f]{64}$/),
+      })
+      .nullable()
+      .describe('The header’s backup, with which it comes back as it was; null where none could be taken.'),
+  })
+  .describe('An encrypted volume.');
+
+export const volumeGroup = z
+  .strictObject({
+    name: word,
+    uuid: word,
+    extentBytes: bytes,
+    tags: z.array(word),
+    physical: z.array(
+      z.strictObject({
+        on,
+        uuid: word,
+        extents: z.number().int().nonnegative(),
+        dataOffsetBytes: bytes,
+        tags: z.array(word),
+        allocatable: z.boolean(),
+      }),
+    ),
+  })
+  .describe('An LVM volume group.');
+
+const areas = z
+  .array(
+    z.strictObject({
+      physical: deviceId,
+      startExtent: z.number().int().nonnegative(),
+      extents: z.number().int().positive(),
+    }),
+  )
+  .describe('Where its data lies, stripe by stripe.');
+
+const segment = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('linear'), extents: bytes, areas }),
+  z.strictObject({ kind: z.literal('striped'), extents: bytes, stripes: bytes, stripeBytes: bytes, areas }),
+  z.strictObject({
+    kind: z.literal('raid'),
+    type: z.string().regex(/^(?:mirror|raid0|raid1|raid10|raid4|raid5|raid6)(?:_[a-z0-9_]+)?$/),
+    extents: bytes,
+    stripes: bytes,
+    mirrors: bytes.describe('Copies beyond the first.'),
+    stripeBytes: bytes,
+    regionBytes: bytes,
+    areas,
+  }),
+  z.strictObject({
+    kind: z.literal('thin-pool'),
+    extents: bytes,
+    chunkBytes: bytes,
+    metadataBytes: bytes,
+    discards: word,
+    zero: z.boolean(),
+  }),
+  z.strictObject({
+    kind: z.literal('thin'),
+    extents: bytes,
+    pool: word.describe('The pool’s name in the same group.'),
+  }),
+]);
+
+export const logicalVolume = z
+  .strictObject({
+    id: deviceId,
+    group: word,
+    name: word,
+    uuid: word,
+    bytes,
+    tags: z.array(word),
+    segments: z.array(segment).min(1),
+    readOnly: z.boolean(),
+    active: z.boolean(),
+  })
+  .describe('An LVM logical volume. Hidden ones are not listed, nor are snapshots, which `limits` names.');
+
+const ext = z.strictObject({
+  type: z.enum(['ext2', 'ext3', 'ext4']),
+  blockBytes: bytes,
+  inodeBytes: bytes,
+  inodes: z.number().int().positive(),
+  blocks: z.number().int().positive(),
+  reservedBlocks: z.number().int().nonnegative(),
+  reservedUid: z.number().int().nonnegative(),
+  reservedGid: z.number().int().nonnegative(),
+  features: z.array(word).describe('As dumpe2fs names them; `needs_recovery` and the like are left out.'),
+  mountOptions: z.array(word).describe('Default mount options in the superblock.'),
+  hash: word.nullable().describe('Directory hash, `half_md4`.'),
+  raidStride: bytes,
+  raidStripeWidth: bytes,
+  maxMountCount: z.number().int(),
+  checkIntervalS: z.number().int().nonnegative(),
+  errors: z.enum(['continue', 'remount-ro', 'panic']),
+  journalBytes: bytes.nullable(),
+});
+
+const xfs = z.strictObject({
+  type: z.literal('xfs'),
+  blockBytes: bytes,
+  sectorBytes: bytes,
+  inodeBytes: bytes,
+  directoryBlockBytes: bytes,
+  logBlocks: z.number().int().nonnegative(),
+  stripeUnitBlocks: z.number().int().nonnegative(),
+  stripeWidthBlocks: z.number().int().nonnegative(),
+  features: z
+    .array(word)
+    .describe(
+      'Those that are on: `crc`, `finobt`, `sparse`, `rmapbt`, `reflink`, `bigtime`, `inobtcount`, `ftype`, `lazy-count`, `projid32bit`, `attr2`.',
+    ),
+  external: z.array(z.enum(['log', 'realtime'])).describe('Parts on devices of their own.'),
+});
+
+const subvolume = z.strictObject({
+  number: z.number().int().positive(),
+  path: word.describe('From the top level, without a slash before it.'),
+  uuid: word,
+  parentUuid: word.nullable(),
+  receivedUuid: word.nullable(),
+  readOnly: z.boolean(),
+  noDataCow: z.boolean(),
+  snapshot: z.boolean().describe('It was made as a snapshot of another.'),
+});
+
+const btrfs = z.strictObject({
+  type: z.literal('btrfs'),
+  nodeBytes: bytes,
+  sectorBytes: bytes,
+  features: z.array(word).describe('As `mkfs.btrfs -O` and `-R` know them.'),
+  checksum: word,
+  profiles: z.strictObject({ data: word, metadata: word }).describe('`single`, `dup`, `raid1` …'),
+  members: z.array(z.strictObject({ on, bytes, number: z.number().int().positive() })).min(1),
+  subvolumes: z.array(subvolume),
+  defaultSubvolume: z.number().int().positive(),
+});
+
+const vfat = z.strictObject({
+  type: z.literal('vfat'),
+  fatBits: z.union([z.literal(12), z.literal(16), z.literal(32)]),
+  clusterBytes: bytes,
+});
+const other = z.strictObject({ type: z.literal('other'), name: word });
+
+export const fileSystem = z
+  .strictObject({
+    id: z.string().regex(/^fs:[^\x00-\x1f\x7f]{1,255}$/),
+    on,
+    uuid: word,
+    label: word.nullable(),
+    bytes,
+    usedBytes: bytes.nullable().describe('Null where it was not mounted, so that nothing tells it.'),
+    make: z.discriminatedUnion('type', [ext, xfs, btrfs, vfat, other]).describe('All that making it again needs.'),
+  })
+  .describe('A file system. One of several devices (btrfs) lies `on` the first of them.');
+
+export const swap = z
+  .strictObject({
+    on: deviceId.nullable().describe('The device, or null for a file.'),
+    path: word.nullable().describe('The file, or null for a device.'),
+    uuid: word.nullable(),
+    label: word.nullable(),
+    bytes,
+    priority: z.number().int().nullable(),
+    mode: z
+      .string()
+      .regex(/^[0-7]{3,4}$/)
+      .nullable()
+      .describe('Of a file.'),
+  })
+  .describe('A swap device or file.');
+
+export const mount = z
+  .strictObject({
+    path: word,
+    fileSystem: word.describe('The id of a file system, or `zfs:DATASET`.'),
+    subvolume: word
+      .nullable()
+      .describe('btrfs: path of the mounted subvolume from the top level; null for the top level itself.'),
+    options: z.array(word).describe('As it is mounted.'),
+    inFstab: z.boolean(),
+  })
+  .describe('A mounted file system, or one of fstab that is not mounted now.');
+
+const properties = z.record(word, word);
+const vdev: z.ZodType<Vdev> = z.lazy(() =>
+  z.strictObject({
+    kind: z.enum(['disk', 'mirror', 'raidz1', 'raidz2', 'raidz3']),
+    on: deviceId.nullable(),
+    children: z.array(vdev),
+  }),
+);
+/** A part of a pool: a disk (`on`), or a mirror or raidz of `children`. */
+export interface Vdev {
+  kind: 'disk' | 'mirror' | 'raidz1' | 'raidz2' | 'raidz3';
+  on: string | null;
+  children: Vdev[];
+}
+
+export const pool = z
+  .strictObject({
+    name: word,
+    guid: word,
+    bytes,
+    usedBytes: bytes,
+    properties: properties.describe('Those set at its making: `ashift`, `altroot`, `feature@…`, `autotrim` …'),
+    data: z.array(vdev).min(1),
+    log: z.array(vdev),
+    cache: z.array(vdev),
+    spare: z.array(vdev),
+    special: z.array(vdev),
+    datasets: z.array(
+      z.strictObject({
+        name: word,
+        kind: z.enum(['filesystem', 'volume']),
+        mountPoint: word.nullable(),
+        bytes: bytes.nullable().describe('Of a volume.'),
+        properties: properties.describe('Those set here, not inherited.'),
+      }),
+    ),
+  })
+  .describe('A ZFS pool with its datasets.');
+
+export type Disk = z.output<typeof disk>;
+export type Table = z.output<typeof table>;
+export type Partition = z.output<typeof partition>;
+export type MdArray = z.output<typeof array>;
+export type Luks = z.output<typeof luks>;
+export type VolumeGroup = z.output<typeof volumeGroup>;
+export type LogicalVolume = z.output<typeof logicalVolume>;
+export type Segment = LogicalVolume['segments'][number];
+export type FileSystem = z.output<typeof fileSystem>;
+export type FileSystemMake = FileSystem['make'];
+export type Subvolume = z.output<typeof subvolume>;
+export type Swap = z.output<typeof swap>;
+export type Mount = z.output<typeof mount>;
+export type Pool = z.output<typeof pool>;
