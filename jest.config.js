@@ -29,7 +29,14 @@ module.exports = {
     { ...base, displayName: 'engine', testMatch: testsOf(['workers/engine', 'demo']), ...patient },
     { ...base, displayName: 'postgres', testMatch: ['<rootDir>/test/postgres/**/*.test.ts'], ...patient },
     { ...base, displayName: 'workflow', testMatch: ['<rootDir>/test/workflows/**/*.test.ts'] },
-    { ...base, displayName: 'lab', testMatch: ['<rootDir>/test/lab/**/*.test.ts'], ...patient },
+    {
+      ...base,
+      displayName: 'lab',
+      testMatch: ['<rootDir>/test/lab/**/*.test.ts'],
+      testPathIgnorePatterns: ['<rootDir>/test/lab/vm/'],
+      ...patient,
+    },
+    { ...base, displayName: 'metal', testMatch: ['<rootDir>/test/lab/vm/**/*.test.ts'], ...patient },
     { ...base, displayName: 'crash', testMatch: ['<rootDir>/test/crash/**/*.test.ts'], ...patient },
   ],
 };

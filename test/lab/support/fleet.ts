@@ -1,11 +1,13 @@
 /** Simulated fleets for tests: a typed face over `fleet.sh`, which does the work and also serves the shell. */
-import { spawn } from 'node:child_process';
 import * as path from 'node:path';
 import { z } from 'zod';
+import { runProgram } from './program';
+import type { CommandOptions, Output } from './program';
+
+export { LabError } from './program';
+export type { CommandOptions, Output } from './program';
 
 const SCRIPT = path.join(__dirname, 'fleet.sh');
-/** How long one command may take when the caller says nothing, in milliseconds. */
-const DEFAULT_TIMEOUT_MS = 60_000;
 /** Building the hosts' file tree is part of the first raise on a machine. */
 const RAISE_TIMEOUT_MS = 400_000;
 
@@ -58,32 +60,6 @@ const fleetInfo = z.object({
 });
 export type LabHost = z.infer<typeof hostInfo>;
 
-export interface Output {
-  code: number;
-  stdout: string;
-  stderr: string;
-}
-
-export interface CommandOptions {
-  /** Bytes for the command's standard input. */
-  input?: string;
-  /** After this long the command is killed and the call fails. Default 60 s. */
-  timeoutMs?: number;
-  /** Return a failed command's output instead of throwing. */
-  mayFail?: boolean;
-}
-
-/** A lab command that failed or ran out of time. */
-export class LabError extends Error {
-  constructor(
-    message: string,
-    readonly output: Output,
-  ) {
-    super(message);
-    this.name = 'LabError';
-  }
-}
-
 export interface Fleet {
   name: string;
   /** Network namespace of the fleet's bridge (`nsenter --net=/run/netns/…`). */
@@ -125,42 +101,8 @@ export interface Fleet {
   down(): Promise<void>;
 }
 
-/** Runs `fleet.sh`. The output is bounded by what a test asks for, so it is kept whole. */
 function lab(args: readonly string[], options: CommandOptions = {}): Promise<Output> {
-  const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
-  return new Promise((resolve, reject) => {
-    const child = spawn(SCRIPT, args, { stdio: 'pipe', detached: true });
-    const stdout: Buffer[] = [];
-    const stderr: Buffer[] = [];
-    let late = false;
-    const timer = setTimeout(() => {
-      late = true;
-      // The group: what the script started must not outlive it.
-      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
-    }, timeoutMs);
-    child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
-    child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
-    // A command that ends without reading its input is no fault of the lab.
-    child.stdin.on('error', () => undefined);
-    child.on('error', (error) => {
-      clearTimeout(timer);
-      reject(error);
-    });
-    child.on('close', (code) => {
-      clearTimeout(timer);
-      const output = {
-        code: code ?? -1,
-        stdout: Buffer.concat(stdout).toString(),
-        stderr: Buffer.concat(stderr).toString(),
-      };
-      const what = `fleet.sh ${args.join(' ')}`;
-      if (late) reject(new LabError(`${what}: not within ${timeoutMs} ms: ${output.stderr.slice(-2000)}`, output));
-      else if (output.code !== 0 && options.mayFail !== true)
-        reject(new LabError(`${what}: exit ${output.code}: ${output.stderr.slice(-2000)}`, output));
-      else resolve(output);
-    });
-    child.stdin.end(options.input ?? '');
-  });
+  return runProgram({ command: [SCRIPT, ...args], ...options });
 }
 
 function specText(host: HostSpec): string {

@@ -1,0 +1,193 @@
+# The rescue system's initramfs, made of this host: what Resurgo brings (init, keys, configuration) as a first archive, the host's own
+# programs, modules and firmware as a second one, straight from where they lie. Same input, same bytes: names are sorted, times are fixed,
+# inode numbers are left out.
+
+# Set or read elsewhere:
+: "${config_host-}" "${encoded-}" "${json-}" "${rescue_missing-}" "${rescue_path-}"
+
+# shellcheck source=lib/rescue-files.sh
+. "$RESURGO_LIB/lib/rescue-files.sh"
+
+TAB=$(printf '\t')
+LF='
+'
+
+# rescue_compose KERNEL MODULES PINNED(yes|no) NETWORK(captured|dhcp): writes ./initramfs.img, for which the working folder is free to be used.
+# Sets $rescue_facts (JSON members).
+rescue_compose() {
+  rescue_kernel=$1
+  rescue_files=$PWD/files rescue_links=$PWD/links
+  : >"$rescue_files"
+  : >"$rescue_links"
+  for _rc_tool in cpio ldd modinfo paste; do
+    rescue_find "$_rc_tool" || fail missing-tool "$_rc_tool is missing on this host, and the rescue image is made with it: install it (Debian: cpio kmod libc-bin coreutils)"
+  done
+  rescue_programs || fail missing-tool "missing on this host, and the rescue system can't do without: $rescue_missing. Install them (Debian: busybox openssh-server rsync attr acl fdisk)"
+  rescue_modules "$1" "$2"
+  rescue_own "$3" "$4"
+  # Our own scripts call it by this path.
+  rescue_find busybox
+  printf '/bin/busybox %s\n' "$rescue_path" >>"$rescue_links"
+  # Links to folders first: the host's own, so that every path means what it means here.
+  for _rc_link in bin sbin lib lib64 lib32 libx32; do
+    [ ! -h "/$_rc_link" ] || printf '/%s %s\n' "$_rc_link" "$(readlink "/$_rc_link")" >>"$rescue_links"
+  done
+  rescue_canonical
+  rescue_pack
+  _rc_modules=$(wc -l <modules) _rc_files=$(wc -l <files.sorted)
+  rescue_facts="\"kernel\":\"$1\",\"modules\":$((_rc_modules)),\"firmware\":${_rw_found:-0},\"files\":$((_rc_files)),\"initramfsBytes\":$(stat -c %s initramfs.img)"
+  : "$rescue_facts"
+}
+
+# rescue_canonical: /lib/x is /usr/lib/x where /lib leads there: each file goes in once, by its real place.
+rescue_canonical() {
+  _ca_rules=''
+  for _ca_link in bin sbin lib lib64 lib32 libx32; do
+    [ ! -h "/$_ca_link" ] || _ca_rules="$_ca_rules;s|^/$_ca_link/|/$(readlink "/$_ca_link")/|"
+  done
+  sed "${_ca_rules#;};s|^//*||" files | sort -u >files.sorted
+  # A link that leads to itself by its real place is none. Links that the archive's own part has made are left alone.
+  sed "${_ca_rules#;};s| /\(bin\|sbin\|lib\|lib64\)/| /usr/\1/|" links | awk '$1 != $2' | sort -u >links.sorted
+}
+
+# rescue_own PINNED NETWORK: the first archive's tree, at ./own.
+rescue_own() {
+  rm -rf own
+  mkdir -p own/etc/resurgo own/etc/ssh own/var/lib/resurgo/home/.ssh own/var/log own/usr/local/lib own/root own/proc own/sys own/dev own/run own/tmp own/mnt/new own/usr/bin own/usr/sbin
+  cp -R "$RESURGO_LIB" own/usr/local/lib/resurgo
+  mv own/usr/local/lib/resurgo/rescue/init own/init
+  ln -s /usr/local/lib/resurgo/rescue/inittab own/etc/inittab
+  cp own/usr/local/lib/resurgo/rescue/sshd_config own/etc/resurgo/sshd_config
+  cp own/usr/local/lib/resurgo/rescue/sudo own/usr/bin/sudo
+  printf 'root:x:0:0:root:/root:/bin/sh\nresurgo:x:0:0:director:/var/lib/resurgo/home:/bin/sh\nsshd:x:100:65534::/run/sshd:/bin/false\n' >own/etc/passwd
+  printf 'root:*:19700::::::\nresurgo:*:19700::::::\nsshd:*:19700::::::\n' >own/etc/shadow
+  printf 'root:x:0:\ntty:x:5:\nnogroup:x:65534:\n' >own/etc/group
+  printf 'passwd: files\ngroup: files\nshadow: files\nhosts: files dns\n' >own/etc/nsswitch.conf
+  printf '127.0.0.1 localhost\n' >own/etc/hosts
+  # The storage tools: nobody else makes nodes here, and nothing is activated unasked.
+  mkdir -p own/etc/lvm own/etc/mdadm
+  printf 'activation {\n udev_sync = 0\n udev_rules = 0\n monitoring = 0\n verify_udev_operations = 0\n}\ndevices {\n obtain_device_list_from_udev = 0\n use_devicesfile = 0\n}\nbackup {\n backup = 0\n archive = 0\n}\n' >own/etc/lvm/lvm.conf
+  printf 'AUTO -all\n' >own/etc/mdadm/mdadm.conf
+  for _ro_file in /etc/mke2fs.conf /etc/ld.so.conf; do [ ! -f "$_ro_file" ] || cp "$_ro_file" "own$_ro_file"; done
+  [ ! -d /etc/ld.so.conf.d ] || cp -R /etc/ld.so.conf.d own/etc/
+  [ ! -f /etc/ld.so.cache ] || cp /etc/ld.so.cache own/etc/
+  # Which director may come in, whose data may arrive; no key of this host, and none to any backup (S30).
+  config_host
+  printf '%s\n' "$config_host" >own/etc/resurgo/rescue.host
+  encode "$config_host"
+  printf 'host %s\nrestore-to /mnt/new\nrescue yes\n' "$encoded" >own/etc/resurgo/host.conf
+  cp "$RESURGO_ETC/director.keys" "$RESURGO_ETC/peers" own/etc/resurgo/
+  chmod 600 own/etc/resurgo/host.conf own/etc/resurgo/director.keys own/etc/resurgo/peers own/etc/shadow
+  chmod 711 own/var/lib/resurgo
+  [ "$2" != captured ] || rescue_capture_network >own/etc/resurgo/rescue.net
+  if [ "$1" = yes ]; then
+    rescue_host_key
+    cp "$RESURGO_ETC/rescue.key" own/etc/ssh/ssh_host_ed25519_key
+    cp "$RESURGO_ETC/rescue.key.pub" own/etc/ssh/ssh_host_ed25519_key.pub
+    chmod 600 own/etc/ssh/ssh_host_ed25519_key
+  fi
+}
+
+# rescue_host_key: the key that images of this host are known by: made once, so that the same input gives the same image.
+rescue_host_key() {
+  [ -s "$RESURGO_ETC/rescue.key" ] || {
+    rm -f "$RESURGO_ETC/rescue.key.new" "$RESURGO_ETC/rescue.key.new.pub"
+    ssh-keygen -q -t ed25519 -N '' -C "rescue-$config_host" -f "$RESURGO_ETC/rescue.key.new" </dev/null
+    mv -f "$RESURGO_ETC/rescue.key.new.pub" "$RESURGO_ETC/rescue.key.pub"
+    mv -f "$RESURGO_ETC/rescue.key.new" "$RESURGO_ETC/rescue.key"
+  }
+}
+
+# rescue_capture_network: prints rescue.net (hostkit/rescue/network.sh has its form) from the network as it is now.
+rescue_capture_network() {
+  for _cn_path in /sys/class/net/*; do
+    _cn_name=${_cn_path##*/}
+    [ "$_cn_name" != lo ] || continue
+    if [ -d "$_cn_path/bonding" ]; then
+      read -r _cn_mode _ <"$_cn_path/bonding/mode"
+      printf 'bond %s %s' "$_cn_name" "$_cn_mode"
+      for _cn_member in $(cat "$_cn_path/bonding/slaves"); do
+        # A member wears the bond's MAC; its own is the permanent one.
+        printf ' %s' "$(sed -n "/^Slave Interface: $_cn_member\$/,/^Slave queue/s/^Permanent HW addr: //p" "/proc/net/bonding/$_cn_name")"
+      done
+      printf '\n'
+    elif [ -r "/proc/net/vlan/$_cn_name" ]; then
+      _cn_parent=$(sed -n 's/^Device: //p' "/proc/net/vlan/$_cn_name")
+      _cn_id=$(sed -n 's/.*VID: \([0-9]*\).*/\1/p' "/proc/net/vlan/$_cn_name")
+      [ -d "/sys/class/net/$_cn_parent/bonding" ] || read -r _cn_parent <"/sys/class/net/$_cn_parent/address"
+      printf 'vlan %s %s %s\n' "$_cn_name" "$_cn_id" "$_cn_parent"
+    elif [ ! -e "$_cn_path/device" ]; then
+      # A bridge's addresses go to its first real card: what hangs on the bridge is not there yet.
+      [ -d "$_cn_path/brif" ] || continue
+    fi
+  done
+  for _cn_path in /sys/class/net/*; do
+    _cn_name=${_cn_path##*/}
+    _cn_addresses=$(ip -o addr show dev "$_cn_name" scope global 2>/dev/null | awk '{ printf " %s", $4 }')
+    [ -n "$_cn_addresses" ] || continue
+    _cn_known=$_cn_name
+    if [ -d "$_cn_path/brif" ]; then
+      for _cn_port in "$_cn_path"/brif/*; do
+        [ -e "/sys/class/net/${_cn_port##*/}/device" ] || continue
+        read -r _cn_known <"/sys/class/net/${_cn_port##*/}/address"
+        break
+      done
+      [ "$_cn_known" != "$_cn_name" ] || continue
+    elif [ -e "$_cn_path/device" ]; then
+      read -r _cn_known <"$_cn_path/address"
+    elif [ ! -d "$_cn_path/bonding" ] && [ ! -r "/proc/net/vlan/$_cn_name" ]; then
+      continue
+    fi
+    read -r _cn_mtu <"$_cn_path/mtu"
+    printf 'card %s %s%s\n' "$_cn_known" "$_cn_mtu" "$_cn_addresses"
+  done
+  ip route show 2>/dev/null | awk '$2 == "via" { print "route", $1, $3 }'
+  ip -6 route show 2>/dev/null | awk '$2 == "via" { print "route", $1, $3 }'
+  sed -n 's/^nameserver[[:space:]]*\([^[:space:]]*\).*/dns \1/p' /etc/resolv.conf 2>/dev/null | grep -v '^dns 127\.' || :
+}
+
+# rescue_pack: both archives into ./initramfs.img.
+rescue_pack() {
+  # Each applet of busybox that the host has no program for.
+  rescue_find busybox
+  _rk_busybox=$rescue_path
+  "$_rk_busybox" --list >applets
+  awk '
+    FILENAME == "files.sorted" { sub(/.*\//, ""); have[$0] = 1; next }
+    FILENAME == "links.sorted" { sub(/ .*/, ""); sub(/.*\//, ""); have[$0] = 1; next }
+    !($1 in have) && $1 != "busybox" && $1 != "sudo" { print $1 }' files.sorted links.sorted applets >applets.wanted
+  while IFS= read -r _rk_applet; do
+    printf '/usr/bin/%s %s\n' "$_rk_applet" "$_rk_busybox"
+  done <applets.wanted >>links.sorted
+  while read -r _rk_path _rk_target; do
+    printf 'own%s\n%s\n' "$_rk_path" "$_rk_target"
+  done <links.sorted | rescue_make_links
+  # Folders of the host's files, with our own times.
+  sed 's|/[^/]*$||' files.sorted | sort -u | sed 's|^|own/|' | xargs mkdir -p
+  find own -exec touch -h -d @0 {} +
+  (cd own && find . | sort | cpio -o -H newc --reproducible --owner=0:0 --quiet) >own.cpio || fail failed 'cpio can not pack the rescue system: is the disk full?'
+  (cd / && cpio -o -H newc --reproducible --owner=0:0 --quiet) <files.sorted >host.cpio || fail failed 'cpio can not pack the files of this host: is the disk full?'
+  rescue_compress
+  rm -rf own own.cpio host.cpio
+}
+
+# rescue_make_links: `OWN_PATH` and `TARGET` in turn, a line each. A folder on the way that is a link itself is not entered.
+rescue_make_links() {
+  while IFS= read -r _ml_path && IFS= read -r _ml_target; do
+    [ ! -e "$_ml_path" ] && [ ! -h "$_ml_path" ] || continue
+    _ml_dir=${_ml_path%/*}
+    [ -d "$_ml_dir" ] || mkdir -p "$_ml_dir"
+    printf '%s\n%s\n' "$_ml_path" "$_ml_target"
+  done >making
+  # Starting ln for each of some hundred links is most of the time of the whole build; busybox can do it in one process.
+  "$_rk_busybox" sh -c 'while IFS= read -r path && IFS= read -r target; do ln -s "$target" "$path"; done' <making
+}
+
+# rescue_compress: what packs best of what this kernel can unpack and this host can run.
+rescue_compress() {
+  if rescue_find zstd && grep -qsx 'CONFIG_RD_ZSTD=y' "/boot/config-$rescue_kernel"; then
+    cat own.cpio host.cpio | zstd -q -T0 -9 >initramfs.img
+  else
+    cat own.cpio host.cpio | gzip -n -6 >initramfs.img
+  fi
+}

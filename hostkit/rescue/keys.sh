@@ -1,0 +1,45 @@
+# The rescue system's keys: its ssh host key, pinned at the build or made now, and its identity, which is always made now: no image holds
+# a key to any backup (S30).
+
+: "${rescue_host-}" "${rescue_new_keys-}" "${rescue_password-}"
+
+rescue_keys() {
+  # For random numbers this early an image on old hardware may wait some seconds; the kernel says when it is ready.
+  if [ "$rescue_new_keys" = yes ] || [ ! -s /etc/ssh/ssh_host_ed25519_key ]; then
+    rm -f /etc/ssh/ssh_host_ed25519_key /etc/ssh/ssh_host_ed25519_key.pub
+    ssh-keygen -q -t ed25519 -N '' -C "rescue-$rescue_host" -f /etc/ssh/ssh_host_ed25519_key
+    rescue_pinned=no
+  else
+    rescue_pinned=yes
+  fi
+  rm -f /etc/resurgo/host.key /etc/resurgo/host.key.pub
+  ssh-keygen -q -t ed25519 -N '' -C "rescue-$rescue_host" -f /etc/resurgo/host.key
+  chmod 600 /etc/resurgo/host.key
+  if [ -n "$rescue_password" ]; then
+    sed -i "s|^root:[^:]*:|root:$rescue_password:|" /etc/shadow
+    sed -i 's/^PasswordAuthentication no/PasswordAuthentication yes/; s/^PermitRootLogin .*/PermitRootLogin yes/' /etc/resurgo/sshd_config
+  fi
+  # authorized_keys of the director and of grants, as on every host.
+  . /usr/local/lib/resurgo/rescue/publish.sh
+}
+
+# rescue_banner: what a person at the console needs: where it is reached, what it is known by, what to type next.
+rescue_banner() {
+  rescue_addresses=$(ip -o addr show scope global | awk '{ sub(/\/.*/, "", $4); printf "%s%s", sep, $4; sep = ", " }')
+  rescue_fingerprint=$(ssh-keygen -l -f /etc/ssh/ssh_host_ed25519_key.pub | awk '{ print $2 }')
+  rescue_say ''
+  rescue_say "  Resurgo rescue system of $rescue_host"
+  rescue_say "  address      ${rescue_addresses:-none: give one with resurgo.ip= on the kernel command line}"
+  rescue_say "  host key     $rescue_fingerprint"
+  if [ "$rescue_pinned" = yes ]; then
+    rescue_say '               (pinned when this image was built)'
+    rescue_say "  next         resurgo recover $rescue_host${rescue_addresses:+ --at ${rescue_addresses%%,*}}"
+  else
+    rescue_code=$(printf '%s' "$rescue_fingerprint" | sha256sum | sed 's/^\(....\)\(....\)\(....\).*/\1-\2-\3/')
+    rescue_say "  code         $rescue_code"
+    rescue_say "  next         resurgo recover $rescue_host${rescue_addresses:+ --at ${rescue_addresses%%,*}} --code $rescue_code"
+  fi
+  rescue_say ''
+  read -r rescue_up _ </proc/uptime
+  rescue_say "RESURGO-RESCUE-READY $rescue_up"
+}

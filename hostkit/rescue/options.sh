@@ -1,0 +1,34 @@
+# What the kernel's command line says to the rescue system; it overrides what was built in.
+#
+#   resurgo.ip=ADDRESS/PREFIX[,GATEWAY[,MAC]]   this address on that card (the first with a link without a MAC); `dhcp`; `none`
+#   resurgo.dns=ADDRESS[,ADDRESS]
+#   resurgo.vlan=ID                             on that card
+#   resurgo.keys=new                            makes its host key at boot, whatever was built in
+#   resurgo.password=HASH                       lets root in at the console and by ssh with that password (crypt(3)); without, nobody
+
+rescue_host=rescue
+[ ! -r /etc/resurgo/rescue.host ] || read -r rescue_host </etc/resurgo/rescue.host
+
+# rescue_options: reads the words of one line on stdin; sets rescue_ip rescue_dns rescue_vlan rescue_new_keys rescue_password.
+rescue_options() {
+  rescue_ip='' rescue_dns='' rescue_vlan='' rescue_new_keys=no rescue_password=''
+  read -r rescue_line
+  for rescue_word in $rescue_line; do
+    case $rescue_word in
+      resurgo.ip=*) rescue_ip=${rescue_word#*=} ;;
+      resurgo.dns=*) rescue_dns=${rescue_word#*=} ;;
+      resurgo.vlan=*) rescue_vlan=${rescue_word#*=} ;;
+      resurgo.keys=new) rescue_new_keys=yes ;;
+      resurgo.password=*) rescue_password=${rescue_word#*=} ;;
+    esac
+  done
+}
+
+# rescue_say TEXT: on every console.
+rescue_say() {
+  read -r rescue_consoles </sys/class/tty/console/active 2>/dev/null || rescue_consoles=console
+  for rescue_console in $rescue_consoles; do
+    printf '%s\r\n' "$1" >"/dev/$rescue_console" 2>/dev/null
+  done
+  return 0
+}

@@ -1,0 +1,104 @@
+/** Sets a server up on blank disks, as an administrator does it by hand: none of the product's own code takes part. */
+import { mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import * as path from 'node:path';
+import type { Fleet } from '../../support/fleet';
+import { runProgram } from '../../support/program';
+import { Machine, machineAddress } from './machine';
+import type { VirtualDisk } from './machine';
+
+const TREE = path.join(__dirname, 'tree.sh');
+const INSTALL = path.join(__dirname, 'install.sh');
+/** A tree is built once on a machine; a server takes about two minutes to set up, several times that where others work. */
+const BUILD_MS = 900_000;
+const INSTALL_MS = 600_000;
+
+export interface ServerSpec {
+  fleet: Fleet;
+  name: string;
+  number: number;
+  firmware: 'bios' | 'uefi';
+  /** Blank disks, by serial. */
+  disks: readonly (Omit<VirtualDisk, 'image'> & { sizeMb: number })[];
+  /** Shell: the functions `layout` and `settle` of install.sh. */
+  script: string;
+}
+
+/** Path of what `tree.sh` makes or has made. */
+export async function built(what: 'server' | 'tools' | 'boot'): Promise<string> {
+  return (await runProgram({ command: [TREE, what], timeoutMs: BUILD_MS })).stdout.trim();
+}
+
+/** Makes a sparse image below the fleet's folder, which goes with the fleet. */
+export function blankDisk({ fleet, name, sizeMb }: { fleet: Fleet; name: string; sizeMb: number }): string {
+  const folder = path.join('/var/tmp/resurgo-lab', fleet.name, 'vm');
+  mkdirSync(folder, { recursive: true });
+  const image = path.join(folder, `${name}.img`);
+  rmSync(image, { force: true });
+  writeFileSync(image, '');
+  truncateSync(image, sizeMb * 1024 * 1024);
+  return image;
+}
+
+/** The machine that sets up others, started, with further disks. */
+export async function startTools(options: {
+  fleet: Fleet;
+  number: number;
+  disks: readonly VirtualDisk[];
+}): Promise<Machine> {
+  const { fleet, number, disks } = options;
+  const [tools, boot] = [await built('tools'), await built('boot')];
+  const key = readFileSync(`${fleet.adminKey}.pub`, 'utf8').trim().replaceAll(' ', '_');
+  const machine = new Machine({
+    fleet,
+    name: `tools-${number}`,
+    number,
+    memoryMb: 1024,
+    disks: [{ image: tools, serial: 'tools', throwAway: true }, ...disks],
+    kernel: {
+      image: path.join(boot, 'vmlinuz'),
+      initrd: path.join(boot, 'initrd.img'),
+      append: `console=ttyS0 root=/dev/disk/by-id/virtio-tools rw init=/lab-init net.ifnames=0 quiet lab.address=${machineAddress({ fleet, number })} lab.key=${key}`,
+    },
+  });
+  await machine.start();
+  await machine.shows('LAB-READY');
+  await machine.answers();
+  return machine;
+}
+
+/** Sets it up; its disks as they are then, and the machine that they make, not started. */
+export async function installServer(spec: ServerSpec): Promise<{ machine: Machine; disks: VirtualDisk[] }> {
+  const { fleet, name, number, firmware, script } = spec;
+  const disks = spec.disks.map(({ sizeMb, ...disk }) => ({
+    ...disk,
+    image: blankDisk({ fleet, name: `${name}-${disk.serial}`, sizeMb }),
+  }));
+  const server = await built('server');
+  const machine = new Machine({ fleet, name, number, firmware, disks });
+  const tools = await startTools({
+    fleet,
+    number,
+    disks: [...disks, { image: server, serial: 'server', throwAway: true }],
+  });
+  const key = readFileSync(`${fleet.adminKey}.pub`, 'utf8').trim();
+  const facts = {
+    NAME: name,
+    ADDRESS: machine.address,
+    MAC: machine.mac,
+    KEY: key,
+    FIRMWARE: firmware,
+    SERVER: 'server',
+  };
+  const head = Object.entries(facts).map(([word, value]) => `${word}='${value}'`);
+  try {
+    const said = await tools.ssh('cat >/tmp/install && sh /tmp/install', {
+      input: [...head, script, readFileSync(INSTALL, 'utf8')].join('\n'),
+      timeoutMs: INSTALL_MS,
+    });
+    if (!said.stdout.includes('INSTALLED')) throw new Error(`the set-up of ${name} said: ${said.stdout}${said.stderr}`);
+    await tools.sync();
+  } finally {
+    await tools.kill();
+  }
+  return { machine, disks };
+}

@@ -1,0 +1,82 @@
+#!/bin/bash
+# The file trees and images that virtual machines are made of, each built once and kept in a cache under a name made of its input.
+# usage: tree.sh tools | server      prints the path: of an ext4 image that boots by itself and holds all tools | of a tar of a server
+set -u
+SUPPORT=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source-path=SCRIPTDIR source=../../support/lib/common.sh
+. "$SUPPORT/../../support/lib/common.sh"
+# shellcheck source-path=SCRIPTDIR source=../../support/lib/tree.sh
+. "$SUPPORT/../../support/lib/tree.sh"
+
+# What a server of ours has: whatever the layouts of the tests need to boot, and what the product asks of a host.
+SERVER_PACKAGES=systemd-sysv,udev,dbus,kmod,linux-image-cloud-amd64,initramfs-tools,zstd,openssh-server,openssh-client,iproute2,procps
+SERVER_PACKAGES=$SERVER_PACKAGES,rsync,sudo,attr,acl,libcap2-bin,openssl,lvm2,thin-provisioning-tools,mdadm,cryptsetup,cryptsetup-initramfs
+SERVER_PACKAGES=$SERVER_PACKAGES,btrfs-progs,xfsprogs,e2fsprogs,dosfstools,gdisk,fdisk,grub2-common,grub-pc-bin,grub-efi-amd64-bin
+SERVER_PACKAGES=$SERVER_PACKAGES,grub-efi-amd64-signed,shim-signed,efibootmgr,cpio,python3-minimal,perl-base,busybox-static,bsdextrautils
+
+# Builds once: `cached NAME INPUT COMMAND…` runs COMMAND with the path to make, and prints where it lies then.
+cached() {
+  local name=$1 input=$2 sum path
+  shift 2
+  sum=$(printf '%s\n' "$input" | sha256sum)
+  path=$LAB_CACHE/vm/$name-${sum:0:16}
+  mkdir -p "$LAB_CACHE/vm"
+  exec 8> "$LAB_CACHE/vm/.$name.lock"
+  flock -w 900 8 || die "another build of $path has not ended within 15 minutes"
+  if [ ! -e "$path" ]; then
+    local started=$SECONDS
+    echo "vm: building $name (once): $path" >&2
+    rm -rf --one-file-system "$path.part"
+    "$@" "$path.part" > "$path.log" 2>&1 8>&- < /dev/null || die "building $name failed, see $path.log: $(tail -n 3 "$path.log")"
+    mv "$path.part" "$path"
+    echo "vm: built $name in $((SECONDS - started)) s" >&2
+  fi
+  exec 8>&-
+  printf '%s\n' "$path"
+}
+
+make_server() { # TAR
+  local mirror
+  mirror=$(tree_mirror)
+  # shellcheck disable=SC2016 # The hook's own $1 is the tree.
+  mmdebstrap --variant=minbase --mode=root --aptopt='APT::Install-Recommends "false"' --aptopt='Acquire::Languages "none"' \
+    --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
+    --customize-hook='rm -f "$1"/etc/ssh/ssh_host_* "$1"/etc/resolv.conf "$1"/etc/hostname; : >"$1"/etc/machine-id' \
+    --include="$SERVER_PACKAGES" --format=tar "$LAB_SUITE" "$1" ${mirror:+"$mirror"}
+}
+
+# The machine that sets up others: the server's tree as one file system without a table, started by a kernel given from outside.
+make_tools() { # IMAGE
+  local server tree
+  server=$2
+  tree=$(mktemp -d "$LAB_CACHE/vm/tools.XXXXXX") || return 1
+  tar -C "$tree" -xpf "$server" &&
+    install -m 755 "$SUPPORT/tools-init.sh" "$tree/lab-init" &&
+    mke2fs -q -F -t ext4 -O ^has_journal -d "$tree" "$1" 2G
+  local code=$?
+  rm -rf --one-file-system "$tree"
+  return "$code"
+}
+
+server() { cached server "1 $LAB_SUITE $SERVER_PACKAGES" make_server; }
+
+case ${1:-} in
+  server) server ;;
+  tools)
+    tar=$(server) || exit 1
+    with_server() { make_tools "$1" "$tar"; }
+    cached tools "1 $tar $(cat "$SUPPORT/tools-init.sh")" with_server
+    ;;
+  boot) # KERNEL and initramfs for a start without firmware: two paths
+    tar=$(server) || exit 1
+    make_boot() {
+      mkdir "$1" && tar -C "$1" --wildcards --strip-components=2 -xf "$tar" './boot/vmlinuz-*' './boot/initrd.img-*' &&
+        mv "$1"/vmlinuz-* "$1/vmlinuz" && mv "$1"/initrd.img-* "$1/initrd.img"
+    }
+    cached boot "1 $tar" make_boot
+    ;;
+  *)
+    echo 'usage: tree.sh server | tools | boot' >&2
+    exit 2
+    ;;
+esac
