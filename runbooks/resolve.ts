@@ -78,6 +78,7 @@ function resolveGroup({ name, group, written }: { name: string; group: WrittenGr
         tree: treeName({ host: short(source.host), path }),
         snapshot: source.snapshot,
         exclude: source.exclude,
+        snapshotRoomPercent: parsePercent(source.snapshot_room),
         shrinkLimitPercent: parsePercent(source.shrink_limit),
       };
     }),

@@ -12,12 +12,18 @@ export const source = z
       .enum(SNAPSHOT_KINDS)
       .describe(
         'How the instant is held: `btrfs` (the path lies in a subvolume), `zfs` (in a dataset), or `none`: a live copy, labelled ' +
-          'so, that is not of one instant. `lvm`, `lvm-thin` and `gluster` arrive with later work.',
+          'so, that is not of one instant. `lvm` and `lvm-thin`: the path lies in an ext or XFS file system on a logical volume. ' +
+          '`gluster` arrives with later work.',
       ),
     exclude: z
       .array(v.pattern)
       .default([])
       .describe('rsync patterns of what is left out, relative to the path. A restore protects it from deletion.'),
+    snapshot_room: v.percent
+      .default('10%')
+      .describe(
+        'With `lvm`: how much of the volume may be overwritten while its snapshot stands, as room in the volume group. It grows when it fills.',
+      ),
     shrink_limit: v.percent
       .default('50%')
       .describe('If the source lost more than this share since the last backup, the run waits for a person.'),

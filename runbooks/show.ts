@@ -79,8 +79,9 @@ function extraHosts({ hosts, sources, quiesce, restore }: Group): string[] {
   return hosts.filter((host) => !named.some((item) => item.host === host));
 }
 
-function writeSource({ host, path, name, snapshot, exclude, shrinkLimitPercent }: Source) {
-  return { host, path, name, snapshot, exclude, shrink_limit: `${shrinkLimitPercent}%` };
+function writeSource({ host, path, name, snapshot, snapshotRoomPercent, exclude, shrinkLimitPercent }: Source) {
+  const room = { snapshot_room: `${snapshotRoomPercent}%` };
+  return { host, path, name, snapshot, ...room, exclude, shrink_limit: `${shrinkLimitPercent}%` };
 }
 
 function writeQuiesce({ quiesce, hosts }: { quiesce: Quiesce; hosts: string[] }) {

@@ -7,9 +7,9 @@
 /** Containers that carry this label are never paused or stopped: they are our own engine (Temporal, its database, a worker). */
 export const ENGINE_LABEL = 'resurgo.engine=true';
 
-export const SNAPSHOT_KINDS = ['btrfs', 'zfs', 'none'] as const;
+export const SNAPSHOT_KINDS = ['btrfs', 'zfs', 'lvm', 'lvm-thin', 'none'] as const;
 /** Kinds that a runbook may already name, and that validation refuses until they are built. */
-export const LATER_SNAPSHOT_KINDS = ['lvm', 'lvm-thin', 'gluster'] as const;
+export const LATER_SNAPSHOT_KINDS = ['gluster'] as const;
 export const STORE_KINDS = ['btrfs', 'zfs', 'hardlink'] as const;
 export const NOTIFY_EVENTS = ['start', 'success', 'failure', 'needs-operator'] as const;
 
@@ -91,6 +91,8 @@ export interface Source {
   /** Folder of this source in a backup: `app-1@+srv+data`. */
   tree: string;
   snapshot: SnapshotKind;
+  /** `lvm`: the share of its volume that the snapshot gets as room of its own at the start. */
+  snapshotRoomPercent: number;
   /** rsync patterns, relative to the source. */
   exclude: string[];
   /** A source that lost more than this share of its size since the last backup waits for a person (S14). */

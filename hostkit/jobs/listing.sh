@@ -22,6 +22,7 @@ job_main() {
     sources_view "$arg_source" "$PWD/view"
     sources_filters "$arg_source" "$PWD/filters" "$PWD/view"
     list_tree "$PWD/view" "$list_out/$src_tree.listing" "$PWD/filters"
+    view_intact "$arg_source"
   else
     [ -n "$arg_store" ] || job_fail bad-request 'a listing needs a source, or a store'
     [ -n "$arg_tree" ] || job_fail bad-request 'the listing of a store needs a tree'

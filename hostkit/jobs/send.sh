@@ -42,6 +42,7 @@ job_main() {
   send_meta_begin
   send_data
   send_meta_end
+  view_intact "$arg_source"
   own_dir "$RESURGO_VAR/sent" "$RESURGO_VAR/sent/$arg_group"
   send_hint=$RESURGO_VAR/sent/$arg_group/$arg_source
   send_filters=$RESURGO_VAR/sent/$arg_group/.filters.$arg_source

@@ -55,7 +55,12 @@ rescue_own() {
   rm -rf own
   mkdir -p own/etc/resurgo own/etc/ssh own/var/lib/resurgo/home/.ssh own/var/log own/usr/local/lib own/root own/proc own/sys own/dev own/run own/tmp own/mnt/new own/usr/bin own/usr/sbin
   cp -R "$RESURGO_LIB" own/usr/local/lib/resurgo
-  mv own/usr/local/lib/resurgo/rescue/init own/init
+  # What writes over disks exists in the rescue system alone: on a host in use there is no such job to ask for.
+  _ro_kit=own/usr/local/lib/resurgo
+  mv "$_ro_kit"/rescue/jobs/* "$_ro_kit/jobs/"
+  mv "$_ro_kit"/rescue/lib/* "$_ro_kit/lib/"
+  rmdir "$_ro_kit/rescue/jobs" "$_ro_kit/rescue/lib"
+  mv "$_ro_kit/rescue/init" own/init
   ln -s /usr/local/lib/resurgo/rescue/inittab own/etc/inittab
   cp own/usr/local/lib/resurgo/rescue/sshd_config own/etc/resurgo/sshd_config
   cp own/usr/local/lib/resurgo/rescue/sudo own/usr/bin/sudo

@@ -11,6 +11,7 @@
 #                                  $snap_record; sets snap_name; on failure returns 1 with the reason in snap_problem
 #   snapshot_KIND_ready            after the thaw: what a view will need and only the host's own namespace can make
 #   snapshot_KIND_view RECORD DIR  composes the read-only tree at DIR, inside the caller's private mount namespace
+#   snapshot_KIND_intact RECORD    after it was read: is it still all that was taken? 1 with snap_problem when it isn't
 #   snapshot_KIND_list GROUP       prints `RUN FREEZE NAME CREATED_MS USED_BYTES` for each of ours, with or without a record
 #   snapshot_KIND_reopen PLACE     makes `list` and `drop` look there, without a source; 1 if it isn't on this host
 #   snapshot_KIND_drop GROUP RUN FREEZE   destroys; idempotent; returns 1 with snap_problem when something is left
@@ -23,7 +24,7 @@
 : "${TAB-}" "${json-}" "${line-}" "${mount_device-}" "${mount_type-}" "${snap_failed-}" "${snap_name-}" "${snap_nested-}" \
   "${snap_parts-}" "${snap_place-}" "${snap_uuid-}" "${src_kind-}" "${src_path-}" "${time-}"
 
-SNAPSHOT_KINDS='btrfs zfs none'
+SNAPSHOT_KINDS='btrfs zfs lvm lvm_thin none'
 # So long a safety snapshot is kept by all that removes what runs have left; only a drop that names its run takes it earlier.
 SAFETY_KEEP_MS=604800000
 TAB=$(printf '\t')

@@ -37,6 +37,11 @@ snapshot_view() {
   "snapshot_${src_kind}_view" "$snap_record" "$4" || fail failed "the snapshot of source $2 can't be shown: ${snap_problem:-a part of it is gone}: take the freeze again"
 }
 
+# view_intact SOURCE: ends the job when the snapshot that was shown has lost something meanwhile: what was read of it is not the instant.
+view_intact() {
+  "snapshot_${src_kind}_intact" "$snap_record" || fail failed "source $1: $snap_problem"
+}
+
 # view_excludes SOURCE: prints paths (relative to the view's root) that are the hostkit's own and belong to no listing: the folder of
 # snapshots, when the source is a btrfs top level.
 view_excludes() { printf '/.resurgo\n'; }

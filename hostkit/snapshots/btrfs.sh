@@ -199,6 +199,7 @@ snapshot_btrfs_view() {
   done <"$1"
 }
 
+snapshot_btrfs_intact() { :; }
 snapshot_btrfs_reopen() {
   snap_uuid=$1 mount_device=''
   for _br_device in /sys/fs/btrfs/"$snap_uuid"/devices/*; do [ ! -e "$_br_device" ] || mount_device=/dev/${_br_device##*/}; done

@@ -27,6 +27,7 @@ snapshot_none_view() {
   done <"$1"
   return 1
 }
+snapshot_none_intact() { :; }
 snapshot_none_reopen() { return 1; }
 snapshot_none_list() { :; }
 snapshot_none_drop() { :; }

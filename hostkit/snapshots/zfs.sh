@@ -137,6 +137,7 @@ zfs_place() {
   return 1
 }
 
+snapshot_zfs_intact() { :; }
 snapshot_zfs_reopen() {
   zfs_dataset=$1
   zfs list -H -o name "$zfs_dataset" >/dev/null 2>&1

@@ -1,5 +1,5 @@
 /** What a host allows, from the runbook: `/etc/resurgo/host.conf` and the other files of its root. Pure. */
-import type { ContainerChoice, Group, Runbook } from '../../runbooks/types';
+import type { ContainerChoice, Group, Runbook, Source } from '../../runbooks/types';
 import { encodeValue } from '../request';
 
 export interface HostConfigInput {
@@ -40,7 +40,7 @@ function groupLines(group: Group, host: string): string[] {
   const takesPart = group.hosts.includes(host);
   const here = <T extends { host: string }>(entries: readonly T[]) => entries.filter((entry) => entry.host === host);
   return [
-    ...sources.map((source) => line('source', name, source.name, source.snapshot, source.path, source.tree)),
+    ...sources.map((source) => sourceLine(name, source)),
     ...sources.flatMap((source) => source.exclude.map((pattern) => line('exclude', name, source.name, pattern))),
     ...(takesPart ? [line('containers', name, containerWord(quiesce.containers))] : []),
     ...here(quiesce.units).map((unit) => line('unit', name, unit.by, unit.name)),
@@ -50,6 +50,12 @@ function groupLines(group: Group, host: string): string[] {
     ...(takesPart ? [line('workload', name, restore.stop), line('max-pause', name, quiesce.maxPauseS)] : []),
     ...here(restore.health).map((check) => line('health', name, check.name, check.timeoutS, check.command)),
   ];
+}
+
+/** A kind's word there is a part of shell functions' names. */
+function sourceLine(group: string, { name, snapshot, path, tree, snapshotRoomPercent }: Source): string {
+  const room = snapshot === 'lvm' ? [snapshotRoomPercent] : [];
+  return line('source', group, name, snapshot.replaceAll('-', '_'), path, tree, ...room);
 }
 
 /** What a store takes, from which host, and the floor of what it keeps (S27). */

@@ -92,6 +92,7 @@ describe('a good runbook', () => {
               tree: 'app-1@+srv+data',
               snapshot: 'btrfs',
               exclude: [],
+              snapshotRoomPercent: 10,
               shrinkLimitPercent: 50,
             },
           ],
@@ -190,12 +191,12 @@ describe('bad input', () => {
     [
       'unknown snapshot kind',
       GOOD.replace('snapshot: btrfs', 'snapshot: btfs'),
-      'r.yaml:12:56: groups.portal.sources[0].snapshot: expected one of `btrfs`, `zfs`, `none`, found the text "btfs"; did you mean `btrfs`?',
+      'r.yaml:12:56: groups.portal.sources[0].snapshot: expected one of `btrfs`, `zfs`, `lvm`, `lvm-thin`, `none`, found the text "btfs"; did you mean `btrfs`?',
     ],
     [
       'a kind of later work',
-      GOOD.replace('snapshot: btrfs', 'snapshot: lvm-thin'),
-      'r.yaml:12:56: groups.portal.sources[0].snapshot: the snapshot kind `lvm-thin` arrives with later work; this version takes `btrfs`, `zfs`, `none`',
+      GOOD.replace('snapshot: btrfs', 'snapshot: gluster'),
+      'r.yaml:12:56: groups.portal.sources[0].snapshot: the snapshot kind `gluster` arrives with later work; this version takes `btrfs`, `zfs`, `lvm`, `lvm-thin`, `none`',
     ],
     [
       'newer version',

@@ -1,0 +1,77 @@
+# What a rescue system is written as: one file a kind in outputs/KIND.sh, each with
+#   output_KIND_needs     prints `PROGRAM PACKAGE` lines of what it is made with
+#   output_KIND_make      makes ./out/NAME… from ./vmlinuz and ./initramfs.img; sets $output_names; fails the request where it can't
+# The boot loaders are the host's own: signed ones where they are installed, so that Secure Boot lets them through.
+
+# Set or read elsewhere:
+: "${rescue_path-}"
+
+OUTPUT_KINDS='iso usb pxe'
+for _out_kind in $OUTPUT_KINDS; do
+  # shellcheck source=/dev/null
+  . "$RESURGO_LIB/outputs/$_out_kind.sh"
+done
+
+# outputs_make KIND…: makes each, after all that any of them needs has been found here.
+outputs_make() {
+  _om_missing=''
+  for _om_kind in "$@"; do
+    while read -r _om_program _om_package; do
+      [ -n "$_om_program" ] || continue
+      rescue_find "$_om_program" || case " $_om_missing " in *" $_om_package "*) ;; *) _om_missing="$_om_missing $_om_package" ;; esac
+    done <<NEEDS
+$("output_${_om_kind}_needs")
+NEEDS
+  done
+  [ -z "$_om_missing" ] || fail missing-tool "on this host the packages$_om_missing are missing, and the rescue medium is made with them: install them, or choose fewer outputs (rescue.outputs in the runbook)"
+  rm -rf out
+  mkdir out
+  for _om_kind in "$@"; do "output_${_om_kind}_make"; done
+}
+
+# outputs_config FOLDER: GRUB's configuration, the same for every medium: a menu on screen and serial line that starts by itself.
+outputs_config() {
+  cat >"$1/grub.cfg" <<'GRUB'
+serial --unit=0 --speed=115200
+terminal_input console serial
+terminal_output console serial
+set timeout=3
+set default=0
+menuentry "Resurgo rescue system" {
+  linux /boot/vmlinuz console=tty0 console=ttyS0,115200 $resurgo
+  initrd /boot/initramfs.img
+}
+menuentry "Resurgo rescue system, network by DHCP" {
+  linux /boot/vmlinuz console=tty0 console=ttyS0,115200 resurgo.ip=dhcp $resurgo
+  initrd /boot/initramfs.img
+}
+menuentry "Resurgo rescue system, new host key" {
+  linux /boot/vmlinuz console=tty0 console=ttyS0,115200 resurgo.keys=new $resurgo
+  initrd /boot/initramfs.img
+}
+GRUB
+}
+
+# outputs_efi_loaders FOLDER: puts the boot loader for UEFI below FOLDER/EFI/BOOT. Signed ones look for a file on the medium that says whose
+# it is, and then for /boot/grub/grub.cfg there.
+outputs_efi_loaders() {
+  mkdir -p "$1/EFI/BOOT"
+  _oe_signed=/usr/lib/grub/x86_64-efi-signed/gcdx64.efi.signed _oe_shim=/usr/lib/shim/shimx64.efi.signed
+  if [ -f "$_oe_signed" ] && [ -f "$_oe_shim" ]; then
+    cp "$_oe_shim" "$1/EFI/BOOT/BOOTX64.EFI"
+    cp "$_oe_signed" "$1/EFI/BOOT/grubx64.efi"
+    [ ! -f /usr/lib/shim/mmx64.efi.signed ] || cp /usr/lib/shim/mmx64.efi.signed "$1/EFI/BOOT/mmx64.efi"
+    output_secure=true
+  else
+    _oe_modules=/usr/lib/grub/x86_64-efi
+    [ -d "$_oe_modules" ] || fail missing-tool 'neither signed boot loaders (shim-signed, grub-efi-amd64-signed) nor grub-efi-amd64-bin are installed on this host: a medium for UEFI needs one of them'
+    printf 'search --file --set=root /.disk/mini-info\nset prefix=($root)/boot/grub\nconfigfile $prefix/grub.cfg\n' >early.cfg
+    # shellcheck disable=SC2086 # Words.
+    grub-mkimage -O x86_64-efi -d "$_oe_modules" -p /boot/grub -c early.cfg -o "$1/EFI/BOOT/BOOTX64.EFI" $OUTPUT_GRUB_MODULES ||
+      fail failed 'grub-mkimage can not make a boot loader for UEFI'
+    output_secure=false
+  fi
+  : "$output_secure"
+}
+
+OUTPUT_GRUB_MODULES='part_gpt part_msdos fat iso9660 ext2 search search_fs_file configfile normal linux serial terminal echo all_video test'

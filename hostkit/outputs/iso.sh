@@ -1,0 +1,43 @@
+# iso: one image for CD and USB stick, for BIOS and UEFI.
+
+# Set or read elsewhere:
+: "${OUTPUT_GRUB_MODULES-}" "${output_names-}"
+
+output_iso_needs() { printf 'xorriso xorriso\nmcopy mtools\nmkfs.vfat dosfstools\ngrub-mkimage grub-common\n'; }
+
+output_iso_make() {
+  rm -rf iso esp efi.img
+  mkdir -p iso/boot/grub iso/.disk esp
+  ln vmlinuz iso/boot/vmlinuz
+  ln initramfs.img iso/boot/initramfs.img
+  printf 'Resurgo rescue system\n' >iso/.disk/mini-info
+  outputs_config iso/boot/grub
+  outputs_efi_loaders esp
+  iso_efi_image
+  set -- -e '--interval:appended_partition_2:all::' -no-emul-boot
+  _oi_bios=/usr/lib/grub/i386-pc
+  if [ -f "$_oi_bios/boot_hybrid.img" ]; then
+    printf 'search --file --set=root /.disk/mini-info\nset prefix=($root)/boot/grub\n' >early.cfg
+    # shellcheck disable=SC2086 # Words.
+    grub-mkimage -O i386-pc-eltorito -d "$_oi_bios" -p /boot/grub -c early.cfg -o iso/boot/grub/eltorito.img biosdisk $OUTPUT_GRUB_MODULES ||
+      fail failed 'grub-mkimage can not make a boot loader for BIOS'
+    set -- -b boot/grub/eltorito.img -no-emul-boot -boot-load-size 4 -boot-info-table --grub2-boot-info \
+      --grub2-mbr "$_oi_bios/boot_hybrid.img" -eltorito-alt-boot "$@"
+  fi
+  find iso -exec touch -h -d @0 {} +
+  # Dates and ids are fixed, so that the same files make the same image.
+  SOURCE_DATE_EPOCH=0 xorriso -as mkisofs -quiet -r -J -V RESURGO --modification-date=1970010100000000 \
+    -partition_offset 16 -append_partition 2 0xef efi.img -appended_part_as_gpt "$@" -o out/rescue.iso iso >xorriso.log 2>&1 ||
+    fail failed "xorriso can not make the image: $(tail -n 3 xorriso.log | tr '\n' ' ')"
+  rm -rf iso esp efi.img
+  output_names="${output_names-} rescue.iso"
+}
+
+# iso_efi_image: a small FAT file system with the boot loaders, as UEFI wants it on a CD.
+iso_efi_image() {
+  _oi_kib=$(du -sk esp | awk '{ print $1 }')
+  truncate -s $((_oi_kib + 512))K efi.img
+  SOURCE_DATE_EPOCH=0 mkfs.vfat -i 52455355 --invariant efi.img >/dev/null || fail failed 'mkfs.vfat can not make the boot partition of the image'
+  find esp -exec touch -d @315532800 {} +
+  mcopy -s -m -i efi.img esp/EFI ::/ || fail failed 'mcopy can not fill the boot partition of the image'
+}
