@@ -35,7 +35,7 @@ rescue_compose() {
   rescue_canonical
   rescue_pack
   _rc_modules=$(wc -l <modules) _rc_files=$(wc -l <files.sorted)
-  rescue_facts="\"kernel\":\"$1\",\"modules\":$((_rc_modules)),\"firmware\":${_rw_found:-0},\"files\":$((_rc_files)),\"initramfsBytes\":$(stat -c %s initramfs.img)"
+  rescue_facts="\"kernel\":\"$1\",\"modules\":$((_rc_modules)),\"firmware\":${_rw_found:-0},\"programs\":$((_rc_files - _rc_modules)),\"initramfsBytes\":$(stat -c %s initramfs.img)"
   : "$rescue_facts"
 }
 

@@ -29,7 +29,7 @@ job_main() {
 
 # table_same: do the disk's table and the kernel's partitions hold what the script says?
 table_same() {
-  sfdisk --dump "$device" 2>/dev/null | sed -n "s|^$device[^:]* : *||p" | tr -d ' ' | sort >have
+  sfdisk --dump "$device" 2>/dev/null | sed -n "s|^${device}[^:]* : *||p" | tr -d ' ' | sort >have
   sed -n 's/^[0-9]* *: *//p' script | tr -d ' ' | sort >want
   cmp -s have want || return 1
   table_seen=0

@@ -178,3 +178,8 @@ device_busy() {
   done
   [ -n "$device_why" ]
 }
+
+# lvm_name_check NAME: what LVM takes for a name, and no option.
+lvm_name_check() {
+  case $1 in '' | [!A-Za-z0-9_.+]* | *[!A-Za-z0-9_.+-]* | . | ..) fail bad-request "'$1' is no name that LVM takes" ;; esac
+}

@@ -1,0 +1,52 @@
+# Makes this host's rescue system and the media that boot it, of its own kernel, modules, tools and boot loaders. Nothing leaves the host: the
+# result lies in the run's folder until it is sent (or the run forgotten).
+# keys: modules:word(common|needed|all)=common pinned:bool=1 network:word(captured|dhcp)=captured outputs:lines kernel:name?
+
+# Set or read elsewhere:
+: "${arg_kernel-}" "${arg_modules-}" "${arg_network-}" "${arg_outputs-}" "${arg_pinned-}" "${arg_run-}" "${json-}" "${line-}" "${output_names-}" "${output_secure-}" "${rescue_facts-}"
+
+# shellcheck source=/dev/null
+. "$RESURGO_LIB/lib/rescue-image.sh"
+# shellcheck source=/dev/null
+. "$RESURGO_LIB/lib/rescue-outputs.sh"
+
+job_main() {
+  rescue_kernel=${arg_kernel:-$(uname -r)}
+  build_image=/boot/vmlinuz-$rescue_kernel
+  [ -r "$build_image" ] || build_image=/lib/modules/$rescue_kernel/vmlinuz
+  [ -r "$build_image" ] || job_fail not-found "kernel $rescue_kernel runs here, but neither /boot/vmlinuz-$rescue_kernel nor /lib/modules/$rescue_kernel/vmlinuz is there: reboot into the installed kernel"
+  build_kinds=''
+  for build_kind in $arg_outputs; do
+    case " $OUTPUT_KINDS " in *" $build_kind "*) build_kinds="$build_kinds $build_kind" ;; *) job_fail bad-request "'$build_kind' is no kind of rescue medium: $OUTPUT_KINDS" ;; esac
+  done
+  job_progress '"step":"collect"'
+  rm -rf work
+  mkdir work
+  cd work || job_fail failed 'the folder of this job can not be entered'
+  build_pinned=no
+  [ "$arg_pinned" = 0 ] || build_pinned=yes
+  rescue_compose "$rescue_kernel" "$arg_modules" "$build_pinned" "$arg_network"
+  cp "$build_image" vmlinuz
+  touch -d @0 vmlinuz initramfs.img
+  job_progress '"step":"media"'
+  output_names='' output_secure=false
+  # shellcheck disable=SC2086 # Words of ours.
+  outputs_make $build_kinds
+  build_out=$RESURGO_VAR/runs/$arg_run/rescue
+  rm -rf "$build_out"
+  mkdir -p "${build_out%/*}"
+  mv out "$build_out"
+  build_list=''
+  for build_name in $output_names; do
+    build_sum=$(sha256sum <"$build_out/$build_name")
+    build_list="$build_list${build_list:+,}{\"name\":\"$build_name\",\"bytes\":$(stat -c %s "$build_out/$build_name"),\"sha256\":\"${build_sum%% *}\"}"
+  done
+  build_key=''
+  if [ "$build_pinned" = yes ]; then
+    read_line "$RESURGO_ETC/rescue.key.pub"
+    json_quote "$line"
+    build_key=",\"hostKey\":$json"
+  fi
+  cd .. && rm -rf work
+  job_result "$rescue_facts,\"secureBoot\":$output_secure,\"files\":[$build_list]$build_key"
+}
