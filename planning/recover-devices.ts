@@ -5,6 +5,8 @@ import type { Device, DiskIdentity } from './recover-plan';
 
 export interface Devices {
   device: (id: string) => Device;
+  /** What people call it on the new machine: `vda2`, `vg0/root`. Never the layout's own name, which may be another disk's by now. */
+  name: (id: string) => string;
   /** The disks below a device, which a write to it goes to. */
   disks: (ids: readonly string[]) => DiskIdentity[];
 }
@@ -39,8 +41,28 @@ export function devicesOf({ graph, chosen }: StepsInput): Devices {
     if (volume !== undefined) return { kind: 'lv', group: volume.group, name: volume.name };
     return { kind: 'zvol', dataset: id.slice('zvol:'.length) };
   };
+  const name = (id: string): string => {
+    const known = device(id);
+    switch (known.kind) {
+      case 'disk':
+        return known.disk.name;
+      case 'partition': {
+        const on = storage.partitions.find((each) => each.id === id)?.on ?? '';
+        return `${name(on)}${/\d$/.test(name(on)) ? 'p' : ''}${known.number}`;
+      }
+      case 'md':
+        return known.device;
+      case 'luks':
+        return known.name;
+      case 'lv':
+        return `${known.group}/${known.name}`;
+      case 'zvol':
+        return known.dataset;
+    }
+  };
   return {
     device,
+    name,
     disks: (ids) =>
       [...new Set(ids.flatMap((id) => graph.disksUnder(id)))].flatMap((id) => {
         const disk = chosen.get(id);

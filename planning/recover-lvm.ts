@@ -39,9 +39,11 @@ export function fitGroup(
     const limits = new Map(
       group.physical.map(({ on, extents: was }) => [on, grownLimit({ volumes, on, was, now: extents.get(on) ?? 0 })]),
     );
-    const ratio = sum([...extents.values()]) / Math.max(1, sum(group.physical.map((each) => each.extents)));
+    const growing = sum(volumes.filter((volume) => needs(volume.id).grows).map(extentsOf));
+    const more = sum([...extents.values()]) - sum(group.physical.map((each) => each.extents));
+    const ratio = 1 + Math.max(0, more) / Math.max(1, growing);
     const most = (volume: LogicalVolume): number =>
-      needs(volume.id).grows && ratio > 1 ? Math.floor(extentsOf(volume) * ratio) : extentsOf(volume);
+      needs(volume.id).grows ? Math.floor(extentsOf(volume) * ratio) : extentsOf(volume);
     const k = largest((step) => fits(between(step, most), limits));
     return packed({ group, volumes: k === undefined || k === 0 ? volumes : between(k, most), extents });
   }

@@ -28,6 +28,8 @@ export interface MapInput {
   pins: ReadonlyMap<string, string>;
   /** The least bytes of a disk with sectors of this size, for what lies on the layout's disk. */
   least: (id: string, sectorBytes: number) => number;
+  /** What that is made of. */
+  figures: (id: string, sectorBytes: number) => string[];
 }
 
 /** How far the mapping is. */
@@ -105,13 +107,11 @@ export function leastInWords(state: State, disk: Disk, found: FoundDisk): string
 export function noPlace(state: State, disk: Disk): string {
   const others = state.input.found
     .filter((each) => ![...state.chosen.values()].some((chosen) => chosen.disk === each))
-    .map(
-      (each) =>
-        `${diskInWords(each)} ${state.passed.has(each) ? `is ${state.passed.get(each) ?? ''}` : `has ${size(each.bytes)}`}`,
-    );
+    .map((each) => `${diskInWords(each)}: ${state.passed.get(each) ?? size(each.bytes)}`);
   const least = size(state.input.least(disk.id, disk.sectorBytes));
-  const why = others.length === 0 ? '' : `: ${others.join('; ')}`;
-  return `has no place, and needs ${least} at least${why}. Attach a disk that is big enough, pin one, or leave it out if nothing on it is needed`;
+  const figures = state.input.figures(disk.id, disk.sectorBytes).join('; ');
+  const found = others.length === 0 ? 'No other disk was found' : `Found: ${others.join('; ')}`;
+  return `has no place. It needs ${least} at least (${figures}). ${found}. Attach a disk that is big enough, pin one, or leave it out if nothing on it is needed`;
 }
 
 export function spareReason(state: State, disk: FoundDisk): string {

@@ -208,7 +208,7 @@ function placeGroup({ context, group }: { context: Context; group: VolumeGroup }
   const taken =
     (fitted ?? volumes).reduce((total, each) => total + extentsOf(each), 0) -
     volumes.reduce((total, each) => total + extentsOf(each), 0);
-  if (more - taken > 0) {
+  if (more > 0 && more - taken > 0) {
     warnings.push(
       printable(
         `volume group ${group.name} gets ${size((more - taken) * group.extentBytes)} of free extents: give them out afterwards (lvextend)`,
@@ -251,13 +251,13 @@ function sizedFileSystem(context: Context, fileSystem: FileSystem): FileSystem {
   const members = new Map(devices.map((id) => [id, context.bytes.get(id) ?? 0]));
   const { make, notes } = remake({ fileSystem, bytes, members, sectorBytes });
   const name = fileSystem.on.slice(fileSystem.on.indexOf(':') + 1);
-  warnings.push(...notes.map((note) => printable(`${make.type} on ${name}: ${note}`)));
+  warnings.push(...notes.map((note) => printable(`${make.type} of ${name} of the layout: ${note}`)));
   const least = leastFileSystem({ fileSystem, headroomPercent: policy.headroomPercent, sectorBytes });
   const room = make.type === 'vfat' && !changed ? graph.bytesOf(fileSystem.on) : bytes;
   if (room < least && (changed || sectorBytes > sectorBytesWere(graph, fileSystem.on))) {
     blockers.push(
       printable(
-        `${make.type} on ${name} gets ${size(room)} and needs ${size(least)}. Use bigger disks, or such with smaller sectors`,
+        `${make.type} of ${name} of the layout gets ${size(room)} and needs ${size(least)}. Use bigger disks, or such with smaller sectors`,
       ),
     );
   }

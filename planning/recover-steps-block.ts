@@ -28,7 +28,7 @@ function wipes({ graph, chosen, disks }: StepContext): RecoveryStep[] {
   });
 }
 
-function tables({ graph, device, disks, maker, chosen }: StepContext): RecoveryStep[] {
+function tables({ graph, device, name, disks, maker, chosen }: StepContext): RecoveryStep[] {
   return graph.storage.tables.map((table): RecoveryStep => {
     const use = graph.useOf(table.on);
     const partitions = use?.kind === 'table' ? use.partitions : [];
@@ -38,7 +38,7 @@ function tables({ graph, device, disks, maker, chosen }: StepContext): RecoveryS
       kind: 'table',
       key: `table:${table.on}`,
       says: printable(
-        `Write a new ${table.kind === 'gpt' ? 'GPT' : 'MBR'} with ${what} to ${disk === undefined ? table.on : diskInWords(disk)}`,
+        `Write a new ${table.kind === 'gpt' ? 'GPT' : 'MBR'} with ${what} to ${disk === undefined ? name(table.on) : diskInWords(disk)}`,
       ),
       needs: [maker(table.on)],
       destroys: disks([table.on]),
@@ -73,7 +73,7 @@ function arrays({ graph, device, disks, maker }: StepContext): RecoveryStep[] {
   });
 }
 
-function encrypted({ graph, device, disks, maker }: StepContext): RecoveryStep[] {
+function encrypted({ graph, device, name: called, disks, maker }: StepContext): RecoveryStep[] {
   return graph.storage.luks.map((luks): RecoveryStep => {
     const { uuid, version, label, cipher, keyBytes, sectorBytes, dataOffsetBytes, header } = luks;
     const name = mappingName(luks);
@@ -88,11 +88,13 @@ function encrypted({ graph, device, disks, maker }: StepContext): RecoveryStep[]
     if (header === null) {
       return {
         kind: 'luks-format',
-        says: printable(`Encrypt ${luks.on} anew (LUKS${version}) and open it as ${name}`),
+        says: printable(`Encrypt ${called(luks.on)} anew (LUKS${version}) and open it as ${name}`),
         ...shared,
       };
     }
-    const says = printable(`Put the LUKS${version} header of ${luks.on} back, with its keys, and open it as ${name}`);
+    const says = printable(
+      `Put the LUKS${version} header of ${called(luks.on)} back, with its keys, and open it as ${name}`,
+    );
     return { kind: 'luks-restore', says, ...shared, header };
   });
 }

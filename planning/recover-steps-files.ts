@@ -3,7 +3,7 @@ import type { FileSystem, Mount, Subvolume } from './layout-storage';
 import { fileSystemDevices } from './recover-graph';
 import type { RecoveryStep } from './recover-plan';
 import type { StepContext } from './recover-devices';
-import { printable, size } from './recover-words';
+import { list, printable, size } from './recover-words';
 
 export function fileSystemSteps(context: StepContext): RecoveryStep[] {
   const { fileSystems } = context.graph.storage;
@@ -26,14 +26,16 @@ export function fileSystemSteps(context: StepContext): RecoveryStep[] {
   ];
 }
 
-function makeSteps({ device, disks, maker }: StepContext, fileSystem: FileSystem): RecoveryStep[] {
+function makeSteps({ device, name, disks, maker }: StepContext, fileSystem: FileSystem): RecoveryStep[] {
   const { id, uuid, label, bytes, make } = fileSystem;
   const on = fileSystemDevices(fileSystem);
   if (make.type === 'other') return [];
   const mkfs: RecoveryStep = {
     kind: 'mkfs',
     key: `mkfs:${id}`,
-    says: printable(`Make ${make.type}${label === null ? '' : ` "${label}"`} (${size(bytes)}) on ${on.join(', ')}`),
+    says: printable(
+      `Make ${make.type}${label === null ? '' : ` "${label}"`} (${size(bytes)}) on ${list(on.map(name))}`,
+    ),
     needs: [...new Set(on.map(maker))],
     destroys: disks(on),
     on: on.map(device),
@@ -50,7 +52,7 @@ function makeSteps({ device, disks, maker }: StepContext, fileSystem: FileSystem
       kind: 'btrfs-subvolumes',
       key: `btrfs-subvolumes:${id}`,
       says: printable(
-        `Create ${subvolumes.length} ${subvolumes.length === 1 ? 'subvolume' : 'subvolumes'} on ${fileSystem.on}`,
+        `Create ${subvolumes.length} ${subvolumes.length === 1 ? 'subvolume' : 'subvolumes'} on ${name(fileSystem.on)}`,
       ),
       needs: [mkfs.key],
       destroys: disks(on),
@@ -68,10 +70,10 @@ function inOrder(subvolumes: readonly Subvolume[]): Subvolume[] {
   return [...subvolumes].sort((a, b) => depth(a) - depth(b) || a.number - b.number);
 }
 
-function swapSteps({ graph, device, disks, maker }: StepContext): RecoveryStep[] {
+function swapSteps({ graph, device, name, disks, maker }: StepContext): RecoveryStep[] {
   return graph.storage.swaps.flatMap(({ on, uuid, label, bytes }): RecoveryStep[] => {
     if (on === null) return [];
-    const says = printable(`Make swap (${size(bytes)}) on ${on}`);
+    const says = printable(`Make swap (${size(bytes)}) on ${name(on)}`);
     return [
       {
         kind: 'mkswap',
@@ -104,7 +106,7 @@ function mountStep({
   mount: Mount;
   mounts: readonly Mount[];
 }): RecoveryStep[] {
-  const { graph, device } = context;
+  const { graph, device, name } = context;
   const { path, subvolume } = mount;
   const fileSystem = graph.storage.fileSystems.find((each) => each.id === mount.fileSystem);
   const outer = mounts
@@ -127,7 +129,9 @@ function mountStep({
   const { id, on, uuid, make } = fileSystem;
   const made = make.type === 'btrfs' && make.subvolumes.length > 0 ? `btrfs-subvolumes:${id}` : `mkfs:${id}`;
   const type = make.type === 'other' ? make.name : make.type;
-  const says = printable(`Mount ${type} of ${on}${subvolume === null ? '' : `, subvolume ${subvolume},`} at ${path}`);
+  const says = printable(
+    `Mount ${type} of ${name(on)}${subvolume === null ? '' : `, subvolume ${subvolume},`} at ${path}`,
+  );
   return [{ ...shared, says, needs: [made, ...outer], source: { kind: 'device', on: device(on), uuid, type } }];
 }
 

@@ -14,12 +14,12 @@ export function lvmSteps(context: StepContext): RecoveryStep[] {
   ];
 }
 
-function physicalSteps({ graph, device, disks, maker }: StepContext, name: string): RecoveryStep[] {
+function physicalSteps({ graph, device, name: called, disks, maker }: StepContext, name: string): RecoveryStep[] {
   const group = graph.storage.volumeGroups.find((each) => each.name === name);
   return (group?.physical ?? []).map(({ on, uuid, dataOffsetBytes }): RecoveryStep => ({
     kind: 'lvm-pv',
     key: `lvm-pv:${on}`,
-    says: printable(`Make ${on} a physical volume of group ${name}`),
+    says: printable(`Make ${called(on)} a physical volume of group ${name}`),
     needs: [maker(on)],
     destroys: disks([on]),
     on: device(on),

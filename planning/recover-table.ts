@@ -35,14 +35,15 @@ export function placePartitions(input: PlacementInput): Placement {
   const limit = endOfRoom(table, device);
   const clipped = table.kind === 'dos' && MBR_SECTORS * device.sectorBytes < device.bytes;
   const sizes = wantedSizes(input);
-  const end = endOf(layOut(input, sizes));
-  if (end > limit) {
+  const end = endOf(layOut({ ...input, sizes }));
+  const isTight = end > limit;
+  if (isTight) {
     if (!shrink({ input, sizes, limit })) return { fits: false, lacksBytes: leastTableBytes(input) - device.bytes };
   } else if (grow !== 'none') {
     const oldTail = Math.max(0, endOfRoom(table, asItWas(device)) - endOf(input.partitions));
     enlarge({ input, sizes, extra: floorTo(limit - end - oldTail, MIB) });
   }
-  const partitions = layOut(input, sizes);
+  const partitions = layOut({ ...input, sizes, isTight });
   return { fits: true, table: newTable(table, device), partitions, unusedBytes: limit - endOf(partitions), clipped };
 }
 
@@ -51,7 +52,7 @@ export function leastTableBytes(input: Omit<PlacementInput, 'grow'>): number {
   const sizes = wantedSizes(input);
   for (const leaf of leaves(input.partitions))
     sizes.set(leaf.id, (sizes.get(leaf.id) ?? 0) - slackOf(input, sizes, leaf));
-  const end = endOf(layOut(input, sizes));
+  const end = endOf(layOut({ ...input, sizes, isTight: true }));
   return roundUp(end + (input.table.kind === 'gpt' ? gptTail(input.table, input.device.sectorBytes) : 0), MIB);
 }
 
@@ -81,7 +82,7 @@ function shrink({
 }): boolean {
   // A partition that moves is aligned anew, which may cost once more: bounded by their number.
   for (let round = 0; round <= input.partitions.length; round += 1) {
-    const over = endOf(layOut(input, sizes)) - limit;
+    const over = endOf(layOut({ ...input, sizes, isTight: true })) - limit;
     if (over <= 0) return true;
     const slacks = leaves(input.partitions).map((leaf) => ({ leaf, slack: slackOf(input, sizes, leaf) / MIB }));
     const total = slacks.reduce((sum, { slack }) => sum + slack, 0);
@@ -94,7 +95,7 @@ function shrink({
     });
     slacks.forEach(({ leaf }, i) => sizes.set(leaf.id, (sizes.get(leaf.id) ?? 0) - (cuts[i] ?? 0) * MIB));
   }
-  return endOf(layOut(input, sizes)) <= limit;
+  return endOf(layOut({ ...input, sizes, isTight: true })) <= limit;
 }
 
 function slackOf({ needs }: Pick<PlacementInput, 'needs'>, sizes: Map<string, number>, leaf: Partition): number {
@@ -140,11 +141,18 @@ export function share({
 /**
  * Places for these sizes: each partition is shifted by as much as those before it have changed, so that order and gaps stay. What then
  * lies across a sector of the new device goes to the next MiB.
+ * @param isTight room is short: gaps are closed before anything shrinks
  */
-function layOut(
-  { table, partitions, device }: Pick<PlacementInput, 'table' | 'partitions' | 'device'>,
-  sizes: Map<string, number>,
-): Partition[] {
+function layOut({
+  table,
+  partitions,
+  device,
+  sizes,
+  isTight = false,
+}: Pick<PlacementInput, 'table' | 'partitions' | 'device'> & {
+  sizes: Map<string, number>;
+  isTight?: boolean;
+}): Partition[] {
   const { sectorBytes } = device;
   const placed: Partition[] = [];
   let shift = 0;
@@ -154,7 +162,8 @@ function layOut(
     if (extended === undefined) return;
     const { was, at, wasEnd } = extended;
     const start = placed[at]?.startByte ?? 0;
-    const bytes = roundUp(Math.max(end - start, 0) + (was.startByte + was.bytes - wasEnd), sectorBytes);
+    const tail = isTight && end > start ? 0 : was.startByte + was.bytes - wasEnd;
+    const bytes = roundUp(end - start + tail, sectorBytes);
     placed[at] = { ...was, startByte: start, bytes };
     end = start + bytes;
     shift = end - (was.startByte + was.bytes);
@@ -165,6 +174,7 @@ function layOut(
     // A logical partition has its own small table in the gap before it.
     const earliest = partition.role === 'logical' ? end + sectorBytes : end;
     let startByte = partition.startByte + shift;
+    if (isTight) startByte = Math.min(startByte, roundUp(earliest, MIB));
     if (startByte < earliest || startByte % sectorBytes !== 0) startByte = roundUp(Math.max(startByte, earliest), MIB);
     shift = startByte - partition.startByte;
     if (partition.role === 'extended') {

@@ -23,7 +23,8 @@ export function recoveryText(plan: RecoveryPlan): string {
 
 /** Every disk in a line, the chosen ones first. */
 function diskTable(disks: readonly PlannedDisk[]): string[] {
-  const rows = disks.map((disk) => [
+  const chosenFirst = [...disks].sort((a, b) => Number(b.takesPlaceOf !== null) - Number(a.takesPlaceOf !== null));
+  const rows = chosenFirst.map((disk) => [
     disk.name,
     size(disk.bytes),
     disk.serial ?? disk.wwn ?? '-',
@@ -41,10 +42,11 @@ function beforeAfter(disk: PlannedDisk, { after }: RecoveryPlan): string[] {
   const head = `${disk.name} (${size(disk.bytes)})`;
   if (tree === undefined) return [printable(`${head}: now ${now}`)];
   const what = tree.what.replace(/^\S+\s*/, '');
+  const was = `${disk.takesPlaceOf ?? ''} of ${size(tree.wasBytes ?? disk.bytes)}`;
   return [
     printable(head),
     printable(`  before  ${now}`),
-    printable(`  after   ${what === '' ? 'as the layout’s' : what}${change(tree)}`),
+    printable(`  after   ${what === '' ? 'whole disk' : what}, as ${was}`),
     ...tree.nodes.flatMap((node, i) => branch({ node, indent: '          ', isLast: i === tree.nodes.length - 1 })),
   ];
 }

@@ -2,7 +2,6 @@
 import type { Graph, Use } from './recover-graph';
 import { lvId, zvolId } from './recover-graph';
 import type { PlanNode } from './recover-plan';
-import { list } from './recover-words';
 
 interface TreeInput {
   /** Of the sized storage. */
@@ -166,7 +165,7 @@ function partitionWords({
     name === null || name === '' ? '' : `"${name}"`,
     bootable ? 'active' : '',
   ];
-  return [`${number}`, list(words.filter(Boolean))].filter(Boolean).join(' ');
+  return [`${number}`, words.filter(Boolean).join(', ')].filter(Boolean).join(' ');
 }
 
 /** Types that say what a partition without a file system is for. */

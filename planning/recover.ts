@@ -13,12 +13,14 @@ import { keptStorage, layoutDisk } from './recover-keep';
 import type { FoundDisk, FoundMachine, RecoveryPolicy } from './recover-machine';
 import type { Mapping } from './recover-map';
 import { mapDisks } from './recover-map';
+import type { Needs } from './recover-needs';
 import { needsOf } from './recover-needs';
 import type { PlannedDisk, RecoveryPlan } from './recover-plan';
 import type { Sized } from './recover-size';
 import { sizedStorage } from './recover-size';
 import { recoverySteps } from './recover-steps';
 import { plannedTrees } from './recover-tree';
+import { diskInWords, printable } from './recover-words';
 import { sha256Hex } from './sha256';
 
 export * from './recover-machine';
@@ -40,11 +42,13 @@ export function planRecovery({ layout, machine, policy, backup }: RecoveryInput)
   checkPolicy(policy);
   const kept = keptStorage({ storage: layout, limits: layout.limits, leaveOut: policy.leaveOut });
   const before = storageGraph(kept.storage);
+  const needs = needsBySector(before, policy);
   const mapping = mapDisks({
     disks: kept.storage.disks,
     found: machine.disks,
     pins: new Map(Object.entries(policy.pins).map(([name, pin]) => [layoutDisk({ storage: layout, name }), pin])),
-    least: leastOf(before, policy),
+    least: (id, sectorBytes) => needs(sectorBytes).of(id).least,
+    figures: (id, sectorBytes) => needs(sectorBytes).figures(id),
   });
   const chosen = new Map([...mapping.chosen].map(([id, { disk }]) => [id, disk]));
   const sized = mapping.blockers.length === 0 ? sizedStorage({ graph: before, chosen, policy }) : undefined;
@@ -54,9 +58,20 @@ export function planRecovery({ layout, machine, policy, backup }: RecoveryInput)
   if (kept.storage.mounts.every((mount) => mount.path !== '/')) {
     blockers.push('the layout has no file system on / that could be made again. Take the layout of another backup');
   }
-  const unneeded = [...kept.unneeded].map(([id, why]) => `disk ${id} of the layout is not made again: ${why}`);
+  const disks = plannedDisks({ layout, found: machine.disks, mapping });
+  const losses = disks
+    .filter((disk) => disk.fate === 'overwritten' && !disk.isSame && disk.contents.length > 0)
+    .map((disk) =>
+      printable(
+        `${diskInWords(disk)} is none of this host's old disks, and loses what it holds: ${disk.contents.join(', ')}`,
+      ),
+    );
+  const unneeded = [...kept.unneeded].map(([id, why]) =>
+    printable(`${id.slice(id.indexOf(':') + 1)} of the layout is not made again: ${why}`),
+  );
   const warnings = [
     ...kept.warnings,
+    ...losses,
     ...unneeded,
     ...(sized?.warnings ?? []),
     ...checks.warnings,
@@ -69,7 +84,7 @@ export function planRecovery({ layout, machine, policy, backup }: RecoveryInput)
     layoutSha256: sha256Hex(canonicalJson(layout)),
     firmware: machine.firmware,
     policy,
-    disks: plannedDisks({ layout, found: machine.disks, mapping }),
+    disks,
     after: treesOf({ sized, before, chosen }),
     steps: sized === undefined || blockers.length > 0 ? [] : recoverySteps({ graph: storageGraph(storage), chosen }),
     warnings: warnings.sort(),
@@ -94,13 +109,13 @@ export function approvesUnattended({ disks, blockers, steps }: RecoveryPlan): bo
   );
 }
 
-/** The least bytes of a disk with sectors of this size, each worked out once. */
-function leastOf(graph: Graph, { headroomPercent }: RecoveryPolicy): (id: string, sectorBytes: number) => number {
-  const bySector = new Map<number, ReturnType<typeof needsOf>>();
-  return (id, sectorBytes) => {
+/** What all devices need on disks with sectors of one size, worked out once for each size. */
+function needsBySector(graph: Graph, { headroomPercent }: RecoveryPolicy): (sectorBytes: number) => Needs {
+  const bySector = new Map<number, Needs>();
+  return (sectorBytes) => {
     const needs = bySector.get(sectorBytes) ?? needsOf({ graph, headroomPercent, sectorOf: () => sectorBytes });
     bySector.set(sectorBytes, needs);
-    return needs.of(id).least;
+    return needs;
   };
 }
 
