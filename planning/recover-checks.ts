@@ -70,6 +70,15 @@ export function otherWarnings({ layout, machine, storage }: CheckInput): string[
     if (luks.bytes === null)
       warnings.push(printable(`${name} was not open at the backup: it comes back without anything in it`));
   }
+  for (const { make } of storage.fileSystems) {
+    const snapshots =
+      make.type === 'btrfs' ? make.subvolumes.filter((each) => each.snapshot).map((each) => each.path) : [];
+    if (snapshots.length > 0) {
+      warnings.push(
+        printable(`snapshots become subvolumes that share no data with others, and need more room: ${list(snapshots)}`),
+      );
+    }
+  }
   if (storage.luks.length > 0 && machine.memoryBytes < layout.system.memoryBytes && machine.memoryBytes < 2 ** 31) {
     warnings.push('this machine has little memory: opening an encrypted volume may need up to 1 GiB');
   }

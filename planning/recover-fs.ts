@@ -94,7 +94,7 @@ export function remake({
   const notes: string[] = [];
   const raised = (what: string, was: number): number => {
     if (was >= sectorBytes) return was;
-    notes.push(`its ${what} become ${sectorBytes} bytes (were ${was}), as the new disk’s sectors are`);
+    notes.push(`its ${what} become ${sectorBytes} bytes (were ${was}), as the new disk's sectors are`);
     return sectorBytes;
   };
   switch (make.type) {

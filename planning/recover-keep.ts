@@ -1,6 +1,6 @@
 /** Which part of a layout is made again: all but disks that are left out, what lies on them alone, and what can't be made. */
 import type { Limit } from './layout-schema';
-import type { LogicalVolume, MdArray } from './layout-storage';
+import type { LogicalVolume, MdArray, Mount } from './layout-storage';
 import { PlanningError } from './errors';
 import type { Graph, Storage } from './recover-graph';
 import { fileSystemDevices, lvId, storageGraph, unique, vdevDevices } from './recover-graph';
@@ -161,8 +161,13 @@ function without({
     pools,
     fileSystems,
     swaps: storage.swaps.filter(({ on }) => on === null || !lost.has(on)),
-    mounts: storage.mounts.filter((each) => mountable.has(each.fileSystem)),
+    mounts: visible(storage.mounts).filter((each) => mountable.has(each.fileSystem)),
   };
+}
+
+/** Of mounts one over the other only the last is seen. */
+function visible(mounts: readonly Mount[]): Mount[] {
+  return mounts.filter((each, i) => !mounts.slice(i + 1).some((later) => later.path === each.path));
 }
 
 /** A spare takes the place of a member that was missing already; without one the slot stays open. */

@@ -23,6 +23,8 @@ export interface Mapping {
 export interface MapInput {
   /** Those that are made again. */
   disks: readonly Disk[];
+  /** All of the layout's, those too that are not made again. */
+  all: readonly Disk[];
   found: readonly FoundDisk[];
   /** Layout disk id to serial, WWN or name. */
   pins: ReadonlyMap<string, string>;

@@ -22,6 +22,11 @@ export function mapDisks(input: MapInput): Mapping {
   const state: State = { chosen: new Map(), passed, blockers: [], input, rest: [...input.disks], free };
   byPin(state);
   byIdentity(state);
+  // What it holds may be all that is left of the host: it is never taken for another one's place by its size.
+  for (const disk of state.free) {
+    const own = input.all.find((each) => isSameDisk(each, disk));
+    if (own !== undefined) refuse(state, disk, `this host's own ${own.name}, taken for another only when it is pinned`);
+  }
   for (const disk of state.free.filter((each) => each.removable)) {
     refuse(state, disk, 'removable, and such disks are taken only when they are pinned');
   }

@@ -162,7 +162,7 @@ export function arrayShape(array: MdArray, graph: Pick<Graph, 'bytesOf'>): { ove
   return { overhead: smallest - component, component };
 }
 
-/** How many members’ worth of data an array holds. */
+/** How many members' worth of data an array holds. */
 export function dataMembers({ level, slots, layout }: MdArray): number {
   const count = slots.length;
   switch (level) {

@@ -43,10 +43,13 @@ export function planRecovery({ layout, machine, policy, backup }: RecoveryInput)
   const kept = keptStorage({ storage: layout, limits: layout.limits, leaveOut: policy.leaveOut });
   const before = storageGraph(kept.storage);
   const needs = needsBySector(before, policy);
+  const pins = new Map(Object.entries(policy.pins).map(([name, pin]) => [layoutDisk({ storage: layout, name }), pin]));
+  const idle = [...pins.keys()].filter((id) => kept.unneeded.has(id));
   const mapping = mapDisks({
     disks: kept.storage.disks,
+    all: layout.disks,
     found: machine.disks,
-    pins: new Map(Object.entries(policy.pins).map(([name, pin]) => [layoutDisk({ storage: layout, name }), pin])),
+    pins,
     least: (id, sectorBytes) => needs(sectorBytes).of(id).least,
     figures: (id, sectorBytes) => needs(sectorBytes).figures(id),
   });
@@ -55,6 +58,10 @@ export function planRecovery({ layout, machine, policy, backup }: RecoveryInput)
   const storage = sized?.storage ?? kept.storage;
   const checks = firmwareChecks({ layout, machine, storage });
   const blockers = [...kept.blockers, ...mapping.blockers, ...(sized?.blockers ?? []), ...checks.blockers];
+  for (const id of idle) {
+    const name = id.slice(id.indexOf(':') + 1);
+    blockers.push(printable(`${name} is pinned and not made again: ${kept.unneeded.get(id) ?? ''}. Take the pin away`));
+  }
   if (kept.storage.mounts.every((mount) => mount.path !== '/')) {
     blockers.push('the layout has no file system on / that could be made again. Take the layout of another backup');
   }

@@ -53,7 +53,7 @@ export class LayoutKit {
   private readonly sizes = new Map<string, number>();
   private readonly nextExtent = new Map<string, number>();
 
-  constructor({ host = 'web-1', firmware = 'uefi' as 'bios' | 'uefi' } = {}) {
+  constructor({ host = 'web-1', firmware = 'uefi' } = {}) {
     this.layout = emptyLayout(host, firmware);
   }
 
@@ -283,7 +283,7 @@ export class LayoutKit {
   ext4(
     on: string,
     path: string | null,
-    { usedGib = 2, label = null as string | null, type = 'ext4' as 'ext2' | 'ext3' | 'ext4', ...change } = {},
+    { usedGib = 2, label = null as string | null, type = 'ext4', ...change } = {},
   ): this {
     const blocks = Math.floor(this.bytes(on) / 4096);
     return this.fileSystem(on, path, usedGib, label, {
@@ -365,7 +365,7 @@ export class LayoutKit {
     return this;
   }
 
-  vfat(on: string, path: string | null, { fatBits = 32 as 12 | 16 | 32, clusterBytes = 4096 } = {}): this {
+  vfat(on: string, path: string | null, { fatBits = 32, clusterBytes = 4096 } = {}): this {
     if (path === '/boot/efi') this.layout.boot.espMounts.push(path);
     return this.fileSystem(on, path, 0.01, null, { type: 'vfat', fatBits, clusterBytes });
   }
@@ -396,11 +396,7 @@ export class LayoutKit {
     name: string,
     data: readonly Vdev[],
     datasets: Readonly<Record<string, string | null>>,
-    {
-      usedGib = 2,
-      properties = { ashift: '12' } as Record<string, string>,
-      volumes = {} as Readonly<Record<string, number>>,
-    } = {},
+    { usedGib = 2, properties = { ashift: '12' }, volumes = {} } = {},
   ): this {
     const bytes = data
       .flatMap((vdev) => (vdev.on === null ? vdev.children : [vdev]))
@@ -426,7 +422,7 @@ export class LayoutKit {
       name,
       guid: '1234567890',
       bytes,
-      usedBytes: usedGib * GIB,
+      usedBytes: Math.floor(usedGib * GIB),
       properties,
       data: [...data],
       log: [],
@@ -558,14 +554,41 @@ const DISK: Layout['disks'][number] = {
 
 /** A found disk: blank, unless `contents` says otherwise. */
 export function foundDisk(name: string, gib: number, change: Partial<FoundDisk> = {}): FoundDisk {
-  const { id: _id, ...facts } = DISK;
-  return { ...facts, name, bytes: gib * GIB, serial: `N-${name.toUpperCase()}`, contents: [], inUse: [], ...change };
+  return {
+    ...factsOf(DISK),
+    name,
+    bytes: gib * GIB,
+    serial: `N-${name.toUpperCase()}`,
+    contents: [],
+    inUse: [],
+    ...change,
+  };
+}
+
+/** All that a rescue system finds of a disk; ids are the layout's. */
+function factsOf(disk: Layout['disks'][number]): Omit<Layout['disks'][number], 'id'> {
+  const { name, bytes, sectorBytes, physicalSectorBytes, model, serial, wwn, byId, transport, rotational } = disk;
+  const { removable, readOnly } = disk;
+  return {
+    name,
+    bytes,
+    sectorBytes,
+    physicalSectorBytes,
+    model,
+    serial,
+    wwn,
+    byId,
+    transport,
+    rotational,
+    removable,
+    readOnly,
+  };
 }
 
 /** The layout's own disks, found again as they were. */
 export function sameDisks(layout: Layout, change: Partial<FoundDisk> = {}): FoundDisk[] {
-  return layout.disks.map(({ id: _id, ...facts }) => ({
-    ...facts,
+  return layout.disks.map((disk) => ({
+    ...factsOf(disk),
     contents: ['GPT with old partitions'],
     inUse: [],
     ...change,

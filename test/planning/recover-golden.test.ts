@@ -239,7 +239,6 @@ describe('the plan as it is shown', () => {
       backup: '20261121_013000',
     });
     const text = recoveryText(plan);
-    // eslint-disable-next-line no-control-regex
     expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u202e]/);
     expect(`${text}\nunattended: ${approvesUnattended(plan) ? 'yes' : 'no'}\n`).toMatchSnapshot();
   });

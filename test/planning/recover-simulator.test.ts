@@ -63,7 +63,8 @@ function expectRoom(layout: Layout, after: Storage, headroomPercent: number): vo
 const NAMES = Object.keys(LAYOUTS) as LayoutName[];
 
 describe('a plan carried out', () => {
-  const whole = NAMES.filter((name) => !name.startsWith('degraded md raid1 with'));
+  // A spare that stands in, and the tokens of a header that is gone, are meant to come back otherwise.
+  const whole = NAMES.filter((name) => name !== 'degraded md raid1 with a spare' && name !== 'luks without a header');
 
   it.each(whole)('on its own disks gives the layout back: %s', (name) => {
     const layout = LAYOUTS[name]();
