@@ -48,12 +48,26 @@ function uuidOf(seed: string): string {
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join('-');
 }
 
+type Ext = Extract<FileSystem['make'], { type: 'ext2' | 'ext3' | 'ext4' }>;
+
+interface Labelled {
+  usedGib?: number;
+  label?: string | null;
+}
+
+interface PoolChoice {
+  usedGib?: number;
+  properties?: Record<string, string>;
+  /** Sizes of its volumes in GiB. */
+  volumes?: Readonly<Record<string, number>>;
+}
+
 export class LayoutKit {
   readonly layout: Layout;
   private readonly sizes = new Map<string, number>();
   private readonly nextExtent = new Map<string, number>();
 
-  constructor({ host = 'web-1', firmware = 'uefi' } = {}) {
+  constructor({ host = 'web-1', firmware = 'uefi' }: { host?: string; firmware?: 'bios' | 'uefi' } = {}) {
     this.layout = emptyLayout(host, firmware);
   }
 
@@ -283,7 +297,7 @@ export class LayoutKit {
   ext4(
     on: string,
     path: string | null,
-    { usedGib = 2, label = null as string | null, type = 'ext4', ...change } = {},
+    { usedGib = 2, label = null, type = 'ext4', ...change }: Labelled & Partial<Ext> = {},
   ): this {
     const blocks = Math.floor(this.bytes(on) / 4096);
     return this.fileSystem(on, path, usedGib, label, {
@@ -308,7 +322,11 @@ export class LayoutKit {
     });
   }
 
-  xfs(on: string, path: string | null, { usedGib = 2, label = null as string | null, sectorBytes = 512 } = {}): this {
+  xfs(
+    on: string,
+    path: string | null,
+    { usedGib = 2, label = null, sectorBytes = 512 }: Labelled & { sectorBytes?: number } = {},
+  ): this {
     return this.fileSystem(on, path, usedGib, label, {
       type: 'xfs',
       blockBytes: 4096,
@@ -365,7 +383,11 @@ export class LayoutKit {
     return this;
   }
 
-  vfat(on: string, path: string | null, { fatBits = 32, clusterBytes = 4096 } = {}): this {
+  vfat(
+    on: string,
+    path: string | null,
+    { fatBits = 32, clusterBytes = 4096 }: { fatBits?: 12 | 16 | 32; clusterBytes?: number } = {},
+  ): this {
     if (path === '/boot/efi') this.layout.boot.espMounts.push(path);
     return this.fileSystem(on, path, 0.01, null, { type: 'vfat', fatBits, clusterBytes });
   }
@@ -396,7 +418,7 @@ export class LayoutKit {
     name: string,
     data: readonly Vdev[],
     datasets: Readonly<Record<string, string | null>>,
-    { usedGib = 2, properties = { ashift: '12' }, volumes = {} } = {},
+    { usedGib = 2, properties = { ashift: '12' }, volumes = {} }: PoolChoice = {},
   ): this {
     const bytes = data
       .flatMap((vdev) => (vdev.on === null ? vdev.children : [vdev]))

@@ -103,7 +103,7 @@ const SCENARIOS: Record<string, Scenario> = {
         .disk('sda', 40)
         .gpt('disk:sda', ['512M esp', '1G linux', '* linux'])
         .vfat('part:sda1', '/boot/efi')
-        .ext4('part:sda2', '/boot', { usedGib: 0.2, blockBytes: 1024, blocks: 2 ** 20 } as { usedGib: number })
+        .ext4('part:sda2', '/boot', { usedGib: 0.2, blockBytes: 1024, blocks: 2 ** 20 })
         .xfs('part:sda3', '/')
         .build(),
     disks: () => [foundDisk('sda', 40, { sectorBytes: 4096 })],
