@@ -48,7 +48,6 @@ export interface Graph {
 export function storageGraph(storage: Storage): Graph {
   const uses = gatherUses(storage);
   const below = gatherBelow(storage);
-  const sizes = gatherSizes(storage, below);
   for (const id of [...uses.keys(), ...[...below.values()].flat()]) {
     if (!below.has(id)) throw contradiction(`something lies on ${id}, which it does not describe`);
   }
@@ -63,6 +62,8 @@ export function storageGraph(storage: Storage): Graph {
     return found;
   };
   for (const id of below.keys()) disksUnder(id);
+  // Only now: it goes down from device to device, which must come to an end.
+  const sizes = gatherSizes(storage);
   return {
     storage,
     has: (id) => below.has(id),
@@ -159,7 +160,7 @@ function gatherBelow(storage: Storage): Map<string, string[]> {
   return below;
 }
 
-function gatherSizes(storage: Storage, below: Map<string, string[]>): Map<string, number> {
+function gatherSizes(storage: Storage): Map<string, number> {
   const sizes = new Map<string, number>();
   for (const each of [...storage.disks, ...storage.partitions, ...storage.arrays, ...storage.volumes]) {
     sizes.set(each.id, each.bytes);
@@ -169,7 +170,7 @@ function gatherSizes(storage: Storage, below: Map<string, string[]>): Map<string
   }
   const mapping = (luks: Luks): number => {
     const under = storage.luks.find((each) => each.id === luks.on);
-    const room = sizes.get(luks.on) ?? (under === undefined || !below.has(under.id) ? 0 : mapping(under));
+    const room = sizes.get(luks.on) ?? (under === undefined ? 0 : mapping(under));
     return luks.bytes ?? Math.max(0, room - luks.dataOffsetBytes);
   };
   for (const luks of storage.luks) sizes.set(luks.id, mapping(luks));

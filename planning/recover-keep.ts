@@ -130,7 +130,10 @@ function without({
 }): Storage {
   const there = (each: { id: string }): boolean => !lost.has(each.id);
   const fileSystems = storage.fileSystems.filter((each) => {
-    if (fileSystemDevices(each).some((id) => lost.has(id))) return false;
+    if (fileSystemDevices(each).some((id) => lost.has(id))) {
+      warnings.push(printable(`${each.make.type} on ${each.on} is not made again: its disk is left out`));
+      return false;
+    }
     if (each.make.type === 'other') {
       warnings.push(printable(`${each.make.name} on ${each.on} can't be made again: its device comes back empty`));
     }
@@ -141,6 +144,9 @@ function without({
     ...fileSystems.map((each) => each.id),
     ...pools.flatMap((pool) => pool.datasets.map((dataset) => `zfs:${dataset.name}`)),
   ]);
+  for (const pool of storage.pools.filter((each) => !pools.includes(each))) {
+    warnings.push(printable(`pool ${pool.name} is not made again: its disk is left out`));
+  }
   for (const { on } of storage.swaps) {
     if (on !== null && lost.has(on)) warnings.push(printable(`swap on ${on} is not made again: its disk is left out`));
   }

@@ -35,10 +35,7 @@ export function fitGroup(
     });
   if (fits(volumes, extents)) {
     if (grow !== 'proportional') return packed({ group, volumes, extents });
-    // No fuller than they were: the group keeps its share of free extents.
-    const limits = new Map(
-      group.physical.map(({ on, extents: was }) => [on, grownLimit({ volumes, on, was, now: extents.get(on) ?? 0 })]),
-    );
+    const limits = grownLimits({ group, volumes, extents });
     const growing = sum(volumes.filter((volume) => needs(volume.id).grows).map(extentsOf));
     const more = sum([...extents.values()]) - sum(group.physical.map((each) => each.extents));
     const ratio = 1 + Math.max(0, more) / Math.max(1, growing);
@@ -83,19 +80,21 @@ function largest(holds: (step: number) => boolean): number | undefined {
   return low;
 }
 
-function grownLimit({
+/** No fuller than it was: the group keeps its share of free extents, on each physical volume. */
+function grownLimits({
+  group,
   volumes,
-  on,
-  was,
-  now,
-}: {
-  volumes: readonly LogicalVolume[];
-  on: string;
-  was: number;
-  now: number;
-}): number {
-  const used = usedExtents(volumes).get(on) ?? 0;
-  return now <= was || used >= was ? now : Math.floor(used + ((now - was) * used) / was + (was - used));
+  extents,
+}: Pick<GroupInput, 'group' | 'volumes'> & { extents: ReadonlyMap<string, number> }): Map<string, number> {
+  const used = usedExtents(volumes);
+  const all = sum(group.physical.map((each) => each.extents));
+  const free = Math.max(0, all - sum([...used.values()]) - poolExtents(volumes, group));
+  return new Map(
+    group.physical.map(({ on }) => {
+      const now = extents.get(on) ?? 0;
+      return [on, Math.max(used.get(on) ?? 0, now - Math.floor((now * free) / Math.max(1, all)))];
+    }),
+  );
 }
 
 /** Extents by physical volume, those of thin pools left out. */

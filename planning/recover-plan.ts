@@ -62,7 +62,7 @@ type OfArray = Pick<
   'device' | 'name' | 'uuid' | 'level' | 'metadata' | 'layout' | 'chunkBytes' | 'bitmap' | 'bytes'
 >;
 type OfLuks = Pick<Luks, 'uuid' | 'version' | 'label' | 'cipher' | 'keyBytes' | 'sectorBytes' | 'dataOffsetBytes'>;
-type OfVolume = Pick<LogicalVolume, 'group' | 'name' | 'uuid' | 'bytes' | 'tags' | 'readOnly'>;
+type OfVolume = Pick<LogicalVolume, 'group' | 'name' | 'uuid' | 'bytes' | 'tags'>;
 type Dataset = Pool['datasets'][number];
 
 export type RecoveryStep = Base &
@@ -149,6 +149,7 @@ export type RecoveryStep = Base &
     | { kind: 'restore'; paths: string[] }
     | { kind: 'swap-file'; path: string; bytes: number; mode: string; uuid: string | null; label: string | null }
     | { kind: 'btrfs-read-only'; on: Device; uuid: string; paths: string[] }
+    | { kind: 'lvm-read-only'; group: string; name: string }
   );
 
 export type StepKind = RecoveryStep['kind'];

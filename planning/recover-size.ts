@@ -18,6 +18,9 @@ export interface Sized {
   blockers: string[];
 }
 
+/** Less room than this may be left over without a word. */
+const WORTH_SAYING = 2 ** 30;
+
 /** Sizes everything. What does not fit is a blocker with its figures. */
 export function sizedStorage(input: SizeInput): Sized {
   const { graph, chosen, policy } = input;
@@ -115,17 +118,19 @@ function placeTable({
     sectorBytes: sectorOf(id),
   };
   const placement = placePartitions({ table, partitions, device, needs: needs.of, grow: policy.grow });
+  const reach = `an MBR reaches ${size((2 ** 32 - 1) * device.sectorBytes)} only`;
   if (!placement.fits) {
+    const what = placement.isClipped ? `${reach}, which lacks` : 'it lacks';
     blockers.push(
-      `${where(context, id)} lacks ${size(placement.lacksBytes)}: ${figures(context, id)}. Use a bigger disk`,
+      `${where(context, id)}: ${what} ${size(placement.lacksBytes)} (${figures(context, id)}). Use ${placement.isClipped ? 'a disk with the sectors that the old one had' : 'a bigger disk'}`,
     );
     for (const each of partitions) place(context, each.id, each.bytes);
     return;
   }
-  if (placement.clipped) {
-    warnings.push(
-      `${where(context, id)}: an MBR reaches ${size((2 ** 32 - 1) * device.sectorBytes)} only; the rest of the disk stays unused`,
-    );
+  if (placement.isClipped) {
+    warnings.push(`${where(context, id)}: ${reach}; the rest of the disk stays unused`);
+  } else if (placement.unusedBytes >= WORTH_SAYING) {
+    warnings.push(`${where(context, id)}: ${size(placement.unusedBytes)} stay unallocated`);
   }
   context.tables.push(placement.table);
   for (const each of placement.partitions) {

@@ -11,6 +11,7 @@ export function lvmSteps(context: StepContext): RecoveryStep[] {
     ...volumeGroups.flatMap((group) => physicalSteps(context, group.name)),
     ...volumeGroups.map((group) => groupStep(context, group.name)).flat(),
     ...volumes.flatMap((volume) => volumeStep(context, volume)),
+    ...volumes.filter((volume) => volume.readOnly).map(readOnlyStep),
   ];
 }
 
@@ -57,12 +58,12 @@ function groupStep({ graph, device, disks }: StepContext, name: string): Recover
 
 function volumeStep({ graph, disks, maker }: StepContext, volume: LogicalVolume): RecoveryStep[] {
   const { storage } = graph;
-  const { id, group, name, uuid, bytes, tags, readOnly, segments } = volume;
+  const { id, group, name, uuid, bytes, tags, segments } = volume;
   const shared = {
     key: maker(id),
     needs: [`lvm-vg:${group}`],
     destroys: disks([id]),
-    volume: { group, name, uuid, bytes, tags, readOnly },
+    volume: { group, name, uuid, bytes, tags },
   };
   const [first] = segments;
   if (first?.kind === 'thin-pool') {
@@ -106,6 +107,12 @@ function volumeStep({ graph, disks, maker }: StepContext, volume: LogicalVolume)
       segments: segments.flatMap((segment) => stepSegment({ segment, group, storage })),
     },
   ];
+}
+
+/** Only once its data is there. */
+function readOnlyStep({ id, group, name }: LogicalVolume): RecoveryStep {
+  const says = printable(`Make logical volume ${group}/${name} read-only again`);
+  return { kind: 'lvm-read-only', key: `lvm-read-only:${id}`, says, needs: ['restore'], destroys: [], group, name };
 }
 
 /** Areas by the UUID of their physical volume, which it keeps whatever its device is called. */

@@ -26,34 +26,41 @@ export interface PlacementInput {
 }
 
 export type Placement =
-  | { fits: true; table: Table; partitions: Partition[]; unusedBytes: number; clipped: boolean }
-  | { fits: false; lacksBytes: number };
+  /** `unusedBytes`: beyond what was unused before. `isClipped`: the table reaches only part of the device. */
+  | { fits: true; table: Table; partitions: Partition[]; unusedBytes: number; isClipped: boolean }
+  | { fits: false; lacksBytes: number; isClipped: boolean };
 
 /** The partitions' places and sizes. What needs no change keeps its place to the byte. */
 export function placePartitions(input: PlacementInput): Placement {
   const { table, device, grow } = input;
   const limit = endOfRoom(table, device);
-  const clipped = table.kind === 'dos' && MBR_SECTORS * device.sectorBytes < device.bytes;
+  const isClipped = table.kind === 'dos' && MBR_SECTORS * device.sectorBytes < device.bytes;
   const sizes = wantedSizes(input);
   const end = endOf(layOut({ ...input, sizes }));
   const isTight = end > limit;
+  const oldTail = Math.max(0, endOfRoom(table, asItWas(device)) - endOf(input.partitions));
   if (isTight) {
-    if (!shrink({ input, sizes, limit })) return { fits: false, lacksBytes: leastTableBytes(input) - device.bytes };
+    if (!shrink({ input, sizes, limit })) return { fits: false, lacksBytes: leastEnd(input) - limit, isClipped };
   } else if (grow !== 'none') {
-    const oldTail = Math.max(0, endOfRoom(table, asItWas(device)) - endOf(input.partitions));
     enlarge({ input, sizes, extra: floorTo(limit - end - oldTail, MIB) });
   }
   const partitions = layOut({ ...input, sizes, isTight });
-  return { fits: true, table: newTable(table, device), partitions, unusedBytes: limit - endOf(partitions), clipped };
+  const unusedBytes = Math.max(0, limit - endOf(partitions) - oldTail);
+  return { fits: true, table: newTable(table, device), partitions, unusedBytes, isClipped };
 }
 
 /** The least bytes of a device that holds these partitions. */
 export function leastTableBytes(input: Omit<PlacementInput, 'grow'>): number {
+  const { table, device } = input;
+  return roundUp(leastEnd(input) + (table.kind === 'gpt' ? gptTail(table, device.sectorBytes) : 0), MIB);
+}
+
+/** Where the last partition ends with all of them as small as they may be. */
+function leastEnd(input: Omit<PlacementInput, 'grow'>): number {
   const sizes = wantedSizes(input);
   for (const leaf of leaves(input.partitions))
     sizes.set(leaf.id, (sizes.get(leaf.id) ?? 0) - slackOf(input, sizes, leaf));
-  const end = endOf(layOut({ ...input, sizes, isTight: true }));
-  return roundUp(end + (input.table.kind === 'gpt' ? gptTail(input.table, input.device.sectorBytes) : 0), MIB);
+  return endOf(layOut({ ...input, sizes, isTight: true }));
 }
 
 /** Sizes as they were, where that is enough. */

@@ -72,13 +72,19 @@ describe('a plan carried out', () => {
     expect(essence(made)).toEqual(essence(layout));
   });
 
+  it('gives back a read-only volume, written first', () => {
+    const layout = LAYOUTS['whole-disk pv']();
+    for (const volume of layout.volumes) volume.readOnly = true;
+    expect(essence(simulate(plan(layout, sameDisks(layout)), []))).toEqual(essence(layout));
+  });
+
   it('of any layout on its own disks gives it back, whatever the policy', () => {
     fc.assert(
       fc.property(arbitraryLayout, fc.constantFrom('last', 'proportional', 'none'), (layout, grow) => {
         const made = simulate(plan(layout, sameDisks(layout), { grow }), layout.luks);
         expect(essence(made)).toEqual(essence(layout));
       }),
-      { numRuns: 150 },
+      { numRuns: 100 },
     );
   });
 
@@ -118,9 +124,9 @@ describe('a plan carried out', () => {
           expectRoom(layout, after, headroomPercent);
         },
       ),
-      { numRuns: 600 },
+      { numRuns: 400 },
     );
-    expect(carriedOut).toBeGreaterThan(150);
+    expect(carriedOut).toBeGreaterThan(100);
   });
 
   it('on disks that are at least as large and of the same sectors is always possible', () => {
@@ -136,7 +142,7 @@ describe('a plan carried out', () => {
           simulate(made, layout.luks);
         },
       ),
-      { numRuns: 150 },
+      { numRuns: 100 },
     );
   });
 

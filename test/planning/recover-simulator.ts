@@ -209,7 +209,7 @@ function act(machine: Machine, step: RecoveryStep): void {
         segments.flatMap((each) => each.areas.map((area) => area.physical)),
         step.volume.bytes,
       );
-      storage.volumes.push({ id, ...step.volume, segments, active: true });
+      storage.volumes.push({ id, ...step.volume, readOnly: false, segments, active: true });
       return;
     }
     case 'lvm-thin-pool': {
@@ -237,6 +237,7 @@ function act(machine: Machine, step: RecoveryStep): void {
       storage.volumes.push({
         id,
         ...step.volume,
+        readOnly: false,
         segments: [{ kind: 'thin-pool', extents, chunkBytes, metadataBytes, discards, zero }],
         active: true,
       });
@@ -250,6 +251,7 @@ function act(machine: Machine, step: RecoveryStep): void {
       storage.volumes.push({
         id,
         ...step.volume,
+        readOnly: false,
         segments: [{ kind: 'thin', extents: step.volume.bytes / group.extentBytes, pool: step.pool }],
         active: true,
       });
@@ -391,6 +393,13 @@ function act(machine: Machine, step: RecoveryStep): void {
         mode: step.mode,
       });
       return;
+    case 'lvm-read-only': {
+      must(machine.done.has('restore'), `${step.key} before the data`);
+      const volume = storage.volumes.find((each) => each.group === step.group && each.name === step.name);
+      must(volume !== undefined, `${step.key}: no such volume`);
+      volume!.readOnly = true;
+      return;
+    }
     case 'btrfs-read-only':
       must(machine.done.has('restore'), `${step.key} before the data`);
       return;
