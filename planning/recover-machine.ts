@@ -3,7 +3,9 @@ import type { Disk } from './layout-storage';
 
 /** A disk of the new machine. */
 export interface FoundDisk extends Omit<Disk, 'id'> {
-  /** What lies on it, in words: `GPT with 3 partitions`, `ext4 "root"`. Empty only where nothing at all was found: a blank disk. */
+  /**
+   * What lies on it, in words: `GPT with 3 partitions`, `ext4 "root"`. Empty only where all of it was looked at and
+   * nothing was found, a blank disk; what could not be read says so here. */
   contents: string[];
   /** Why it can't be written to now: mounted, swap, held by md or LVM, holds the rescue system, holds a backup. Never chosen then. */
   inUse: string[];

@@ -75,7 +75,9 @@ export type RecoveryStep = Base &
         /** In the order of the slots; null is `missing`. */
         members: (Device | null)[];
         spares: Device[];
-        /** What the array takes of each member, so that it becomes as large as it was whatever mdadm's defaults are now. */
+        /**
+         * What the array takes of each member, so that it becomes as large as planned whatever mdadm's defaults are now. Not for `linear`
+         * and `raid0`, which take all of each. */
         componentBytes: number;
         /** The most that may lie before the data on each member. */
         overheadBytes: number;
