@@ -1,0 +1,86 @@
+/** What else keeps a recovered machine from coming up, said before anything is written. */
+import type { Layout } from './layout-schema';
+import type { FoundMachine } from './recover-machine';
+import type { Storage } from './recover-graph';
+import { list, printable } from './recover-words';
+
+const BIOS_BOOT = '21686148-6449-6E6F-744E-656564454649';
+
+interface CheckInput {
+  layout: Layout;
+  machine: FoundMachine;
+  storage: Storage;
+}
+
+/** Whether the new machine's firmware can start what the layout holds. */
+export function firmwareChecks({ layout, machine, storage }: CheckInput): { warnings: string[]; blockers: string[] } {
+  const was = layout.boot.firmware;
+  const warnings: string[] = [];
+  const blockers: string[] = [];
+  const bootDisks =
+    machine.firmware === 'bios'
+      ? storage.disks.filter((each) => each.sectorBytes > 512 && layout.boot.biosDisks.includes(each.id))
+      : [];
+  for (const disk of bootDisks) {
+    warnings.push(
+      printable(`${disk.name} has sectors of ${disk.sectorBytes} bytes, and hardly any BIOS boots from such a disk`),
+    );
+  }
+  if (was === machine.firmware) return { warnings, blockers };
+  const can =
+    machine.firmware === 'uefi'
+      ? layout.boot.espMounts.length > 0
+      : storage.tables.some((table) => table.kind === 'dos') ||
+        storage.partitions.some((each) => each.type === BIOS_BOOT);
+  const message = `the host booted by ${was.toUpperCase()} and this machine's rescue system by ${machine.firmware.toUpperCase()}`;
+  if (can) warnings.push(`${message}; its layout has a place for both`);
+  else
+    blockers.push(
+      `${message}, for which its layout has no place. Set the machine's firmware to ${was === 'uefi' ? 'UEFI' : 'BIOS (legacy)'} and boot the rescue system again`,
+    );
+  return { warnings, blockers };
+}
+
+/** What will be different on the new machine, or has to be given by hand. */
+export function otherWarnings({ layout, machine, storage }: CheckInput): string[] {
+  const warnings: string[] = [];
+  const macs = machine.interfaces.flatMap((each) => (each.mac === null ? [] : [each.mac.toLowerCase()]));
+  const gone = layout.network.interfaces.filter((each) => {
+    const mac = (each.permanentMac ?? each.mac)?.toLowerCase();
+    return each.kind === 'ethernet' && mac !== undefined && !macs.includes(mac);
+  });
+  if (gone.length > 0) {
+    const names = list(gone.map((each) => `${each.name} (${each.permanentMac ?? each.mac ?? ''})`));
+    warnings.push(
+      printable(`network interface ${names} is not in this machine: its configuration goes to another by its place`),
+    );
+  }
+  for (const luks of storage.luks) {
+    const name = luks.name ?? luks.uuid;
+    if (luks.header === null)
+      warnings.push(
+        printable(
+          `${name}: the backup has no header of it, so it gets a new key and the passphrase that is given; old ones open it no more`,
+        ),
+      );
+    if (luks.tokens.length > 0)
+      warnings.push(
+        printable(`${name}: ${list(luks.tokens)} may not open it on other hardware; have the passphrase ready`),
+      );
+    if (luks.bytes === null)
+      warnings.push(printable(`${name} was not open at the backup: it comes back without anything in it`));
+  }
+  for (const { make } of storage.fileSystems) {
+    const snapshots =
+      make.type === 'btrfs' ? make.subvolumes.filter((each) => each.snapshot).map((each) => each.path) : [];
+    if (snapshots.length > 0) {
+      warnings.push(
+        printable(`snapshots become subvolumes that share no data with others, and need more room: ${list(snapshots)}`),
+      );
+    }
+  }
+  if (storage.luks.length > 0 && machine.memoryBytes < layout.system.memoryBytes && machine.memoryBytes < 2 ** 31) {
+    warnings.push('this machine has little memory: opening an encrypted volume may need up to 1 GiB');
+  }
+  return warnings;
+}

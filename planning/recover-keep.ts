@@ -1,0 +1,194 @@
+/** Which part of a layout is made again: all but disks that are left out, what lies on them alone, and what can't be made. */
+import type { Limit } from './layout-schema';
+import type { LogicalVolume, MdArray, Mount } from './layout-storage';
+import { PlanningError } from './errors';
+import type { Graph, Storage } from './recover-graph';
+import { fileSystemDevices, lvId, storageGraph, unique, vdevDevices } from './recover-graph';
+import { list, printable } from './recover-words';
+
+export interface Kept {
+  storage: Storage;
+  /** Disks of the layout that need no counterpart, by id, with the reason. */
+  unneeded: Map<string, string>;
+  warnings: string[];
+  blockers: string[];
+}
+
+/**
+ * The storage to make again.
+ * @throws PlanningError for a disk to leave out that the layout doesn't have
+ */
+export function keptStorage({
+  storage,
+  limits,
+  leaveOut,
+}: {
+  storage: Storage;
+  limits: readonly Limit[];
+  leaveOut: readonly string[];
+}): Kept {
+  const graph = storageGraph(storage);
+  const unneeded = new Map<string, string>();
+  for (const { id } of storage.disks) if (isEmpty(graph, id)) unneeded.set(id, 'nothing lies on it');
+  for (const name of leaveOut) unneeded.set(layoutDisk({ storage, name }), 'left out');
+  const lost = lostDevices(storage, new Set(unneeded.keys()));
+  const warnings = limits
+    .filter((each) => each.weight === 'part')
+    .map((each) => printable(`${each.what}: ${each.why}`));
+  const blockers = limits
+    .filter((each) => each.weight === 'fatal')
+    .map((each) =>
+      printable(`${each.what} can't be made again: ${each.why}. Recover this host by hand, from its files`),
+    );
+  blockers.push(...neededThere({ storage, lost }));
+  const kept = without({ storage, lost, warnings });
+  return {
+    storage: { ...kept, arrays: kept.arrays.map((array) => whole({ array, warnings })) },
+    unneeded,
+    warnings,
+    blockers,
+  };
+}
+
+/** The id of a disk of the layout that an operator names, `sda` or `disk:sda`. */
+export function layoutDisk({ storage, name }: { storage: Pick<Storage, 'disks'>; name: string }): string {
+  const disk = storage.disks.find((each) => each.id === name || each.name === name);
+  if (disk !== undefined) return disk.id;
+  throw new PlanningError({
+    code: 'not-found',
+    message: printable(`the layout has no disk ${name}`),
+    next: printable(`Name one of ${list(storage.disks.map((each) => each.name))}`),
+  });
+}
+
+function isEmpty(graph: Graph, id: string): boolean {
+  const use = graph.useOf(id);
+  return use === undefined || (use.kind === 'table' && use.partitions.length === 0);
+}
+
+/** How many members an array can do without. */
+function spareMembers({ level, slots, layout }: MdArray): number {
+  if (level === 'raid1') return slots.length - 1;
+  if (level === 'raid4' || level === 'raid5') return 1;
+  if (level === 'raid6') return 2;
+  if (level === 'raid10') return Number(/=(\d+)/.exec(layout ?? '')?.[1] ?? 2) - 1;
+  return 0;
+}
+
+/** What is gone with these devices. */
+function lostDevices(storage: Storage, gone: ReadonlySet<string>): ReadonlySet<string> {
+  const lost = new Set(gone);
+  const volumeLost = (volume: LogicalVolume): boolean =>
+    volume.segments.some((segment) => {
+      if (segment.kind === 'thin') return lost.has(lvId({ storage, group: volume.group, name: segment.pool }) ?? '');
+      if (segment.kind !== 'thin-pool') return segment.areas.some((area) => lost.has(area.physical));
+      return storage.volumeGroups.some(
+        (group) => group.name === volume.group && group.physical.some(({ on }) => lost.has(on)),
+      );
+    });
+  const arrayLost = (array: MdArray): boolean => {
+    const missing = array.slots.filter((slot) => slot === null || lost.has(slot)).length;
+    return array.slots.some((slot) => slot !== null && lost.has(slot)) && missing > spareMembers(array);
+  };
+  for (let before = -1; before < lost.size;) {
+    before = lost.size;
+    for (const each of storage.partitions) if (lost.has(each.on)) lost.add(each.id);
+    for (const each of storage.arrays) if (arrayLost(each)) lost.add(each.id);
+    for (const each of storage.luks) if (lost.has(each.on)) lost.add(each.id);
+    for (const each of storage.volumes) if (volumeLost(each)) lost.add(each.id);
+    for (const each of storage.pools) {
+      if (!vdevDevices(each).some((id) => lost.has(id))) continue;
+      for (const dataset of each.datasets) lost.add(`zvol:${dataset.name}`);
+    }
+  }
+  return lost;
+}
+
+/** What is mounted or swapped to and would not come back. */
+function neededThere({ storage, lost }: { storage: Storage; lost: ReadonlySet<string> }): string[] {
+  const gone = storage.fileSystems
+    .filter((each) => fileSystemDevices(each).some((id) => lost.has(id)))
+    .map(({ id }) => id);
+  const datasets = storage.pools
+    .filter((pool) => vdevDevices(pool).some((id) => lost.has(id)))
+    .flatMap((pool) => pool.datasets.map((dataset) => `zfs:${dataset.name}`));
+  const paths = storage.mounts
+    .filter((each) => [...gone, ...datasets].includes(each.fileSystem))
+    .map((each) => each.path);
+  if (paths.length === 0) return [];
+  return [printable(`${list(unique(paths))} would be lost with the disks that are left out. Don't leave them out`)];
+}
+
+function without({
+  storage,
+  lost,
+  warnings,
+}: {
+  storage: Storage;
+  lost: ReadonlySet<string>;
+  warnings: string[];
+}): Storage {
+  const there = (each: { id: string }): boolean => !lost.has(each.id);
+  const fileSystems = storage.fileSystems.filter((each) => {
+    if (fileSystemDevices(each).some((id) => lost.has(id))) {
+      warnings.push(printable(`${each.make.type} on ${each.on} is not made again: its disk is left out`));
+      return false;
+    }
+    if (each.make.type === 'other') {
+      warnings.push(printable(`${each.make.name} on ${each.on} can't be made again: its device comes back empty`));
+    }
+    return each.make.type !== 'other';
+  });
+  const pools = storage.pools.filter((pool) => !vdevDevices(pool).some((id) => lost.has(id)));
+  const mountable = new Set([
+    ...fileSystems.map((each) => each.id),
+    ...pools.flatMap((pool) => pool.datasets.map((dataset) => `zfs:${dataset.name}`)),
+  ]);
+  for (const pool of storage.pools.filter((each) => !pools.includes(each))) {
+    warnings.push(printable(`pool ${pool.name} is not made again: its disk is left out`));
+  }
+  for (const { on } of storage.swaps) {
+    if (on !== null && lost.has(on)) warnings.push(printable(`swap on ${on} is not made again: its disk is left out`));
+  }
+  return {
+    disks: storage.disks.filter(there),
+    tables: storage.tables.filter((each) => !lost.has(each.on)),
+    partitions: storage.partitions.filter(there),
+    arrays: storage.arrays.filter(there).map((array) => ({
+      ...array,
+      slots: array.slots.map((slot) => (slot !== null && lost.has(slot) ? null : slot)),
+      spares: array.spares.filter((id) => !lost.has(id)),
+    })),
+    luks: storage.luks.filter(there),
+    volumeGroups: storage.volumeGroups
+      .map((group) => ({ ...group, physical: group.physical.filter(({ on }) => !lost.has(on)) }))
+      .filter((group) => group.physical.length > 0),
+    volumes: storage.volumes.filter(there),
+    pools,
+    fileSystems,
+    swaps: storage.swaps.filter(({ on }) => on === null || !lost.has(on)),
+    mounts: visible(storage.mounts).filter((each) => mountable.has(each.fileSystem)),
+  };
+}
+
+/** Of mounts one over the other only the last is seen. */
+function visible(mounts: readonly Mount[]): Mount[] {
+  return mounts.filter((each, i) => !mounts.slice(i + 1).some((later) => later.path === each.path));
+}
+
+/** A spare takes the place of a member that was missing already; without one the slot stays open. */
+function whole({ array, warnings }: { array: MdArray; warnings: string[] }): MdArray {
+  const spares = [...array.spares];
+  const slots = array.slots.map((slot) => slot ?? spares.shift() ?? null);
+  const missing = slots.filter((slot) => slot === null).length;
+  if (missing > 0) {
+    warnings.push(
+      printable(
+        `array ${array.name ?? array.device} is made with ${missing} of its ${slots.length} members missing: add them afterwards (mdadm --add)`,
+      ),
+    );
+  } else if (spares.length < array.spares.length) {
+    warnings.push(printable(`array ${array.name ?? array.device} was degraded: its spare becomes a member`));
+  }
+  return { ...array, slots, spares };
+}

@@ -1,0 +1,46 @@
+/** The machine that a recovery goes to, as the rescue system finds it, and what its operator wants of the plan. */
+import type { Disk } from './layout-storage';
+
+/** A disk of the new machine. */
+export interface FoundDisk extends Omit<Disk, 'id'> {
+  /**
+   * What lies on it, in words: `GPT with 3 partitions`, `ext4 "root"`. Empty only where all of it was looked at and
+   * nothing was found, a blank disk; what could not be read says so here. */
+  contents: string[];
+  /** Why it can't be written to now: mounted, swap, held by md or LVM, holds the rescue system, holds a backup. Never chosen then. */
+  inUse: string[];
+}
+
+export interface FoundInterface {
+  name: string;
+  mac: string | null;
+}
+
+export interface FoundMachine {
+  /** What the rescue system was booted by. */
+  firmware: 'bios' | 'uefi';
+  memoryBytes: number;
+  disks: FoundDisk[];
+  interfaces: FoundInterface[];
+}
+
+export interface RecoveryPolicy {
+  /**
+   * Who gets the room of a bigger disk. `last`: the last partition of each disk that can use it (a volume group gets free extents).
+   * `proportional`: all that hold data, logical volumes too. `none`: it stays unallocated.
+   */
+  grow: 'last' | 'proportional' | 'none';
+  /** On a smaller disk a file system keeps at least this much room above what it has in use, in percent of that. */
+  headroomPercent: number;
+  /** A disk of the layout (`sda`) to the serial, WWN or name of a found one. */
+  pins: Record<string, string>;
+  /** Disks of the layout that are not made again. Refused where something needed lies on them. */
+  leaveOut: string[];
+}
+
+export const DEFAULT_RECOVERY_POLICY: Readonly<RecoveryPolicy> = {
+  grow: 'last',
+  headroomPercent: 10,
+  pins: {},
+  leaveOut: [],
+};

@@ -1,0 +1,36 @@
+/** Sizes, disks and names as a recovery's plan says them. */
+
+/** Control and formatting characters as escapes: models, serials and labels come from hardware and hosts that may be hostile (S29). */
+export function printable(text: string): string {
+  return text.replace(
+    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
+    (char) => `\\u${(char.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`,
+  );
+}
+
+const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
+
+/** Bytes as people read them: `931.5 GiB`; whole numbers without a decimal. */
+export function size(bytes: number): string {
+  let value = Math.abs(bytes);
+  let unit = 0;
+  while (value >= 1024 && unit < UNITS.length - 1) {
+    value /= 1024;
+    unit += 1;
+  }
+  const text = Number.isInteger(value) ? String(value) : value.toFixed(1);
+  return `${bytes < 0 ? '-' : ''}${text} ${UNITS[unit] ?? 'B'}`;
+}
+
+/** A disk by all that tells it from others: `sda (serial S1)`, or `sda (no serial, 40 GiB)`. */
+export function diskInWords(disk: { name: string; serial: string | null; wwn: string | null; bytes: number }): string {
+  const { name, serial, wwn, bytes } = disk;
+  if (serial !== null) return printable(`${name} (serial ${serial})`);
+  return printable(wwn === null ? `${name} (no serial, ${size(bytes)})` : `${name} (WWN ${wwn})`);
+}
+
+/** `one, two and three`. */
+export function list(words: readonly string[]): string {
+  if (words.length < 2) return words.join('');
+  return `${words.slice(0, -1).join(', ')} and ${words.at(-1) ?? ''}`;
+}
