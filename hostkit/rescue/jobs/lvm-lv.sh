@@ -1,10 +1,10 @@
 # Makes a logical volume where its data lay. `areas`: one a line, in the order of the data, `PV_UUID START_EXTENT EXTENTS`.
 # keys: disks:lines lv_group:text name:text extents:int tags:text? type:text=linear stripes:int=1 stripe_bytes:int=0 mirrors:int=0
-# keys: region_bytes:int=0 areas:lines? pool:text? virtual_bytes:int=0 chunk_bytes:int=0 metadata_bytes:int=0 discards:text? zero:bool=1 read_only:bool=0
+# keys: region_bytes:int=0 areas:lines? pool:text? virtual_bytes:int=0 chunk_bytes:int=0 metadata_bytes:int=0 discards:text? zero:bool=1
 
 # Set or read elsewhere:
 : "${arg_areas-}" "${arg_chunk_bytes-}" "${arg_discards-}" "${arg_disks-}" "${arg_extents-}" "${arg_lv_group-}" "${arg_metadata_bytes-}" "${arg_mirrors-}" \
-  "${arg_name-}" "${arg_pool-}" "${arg_read_only-}" "${arg_region_bytes-}" "${arg_stripe_bytes-}" "${arg_stripes-}" "${arg_tags-}" "${arg_type-}" \
+  "${arg_name-}" "${arg_pool-}" "${arg_region_bytes-}" "${arg_stripe_bytes-}" "${arg_stripes-}" "${arg_tags-}" "${arg_type-}" \
   "${arg_virtual_bytes-}" "${arg_zero-}" "${LF-}"
 
 # shellcheck source=/dev/null
@@ -52,6 +52,5 @@ LINE
     set -- "$@" "$lv_device:$lv_start-$((lv_start + lv_length - 1))"
   done
   lvcreate "$@" >lv.out 2>&1 || job_fail failed "volume $arg_lv_group/$arg_name can not be made: $(tail -n 3 lv.out | tr '\n' ' ')"
-  [ "$arg_read_only" = 0 ] || : >"$RESURGO_VAR/runs/$arg_run/read-only.$arg_lv_group.$arg_name"
   job_result "\"device\":\"/dev/$arg_lv_group/$arg_name\""
 }

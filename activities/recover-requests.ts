@@ -1,0 +1,289 @@
+/** What a step of a recovery asks of the rescue system's hostkit: one job kind a step, its keys as docs/hostkit.md has them. */
+import { encodeValue } from '../hosts/request';
+import type { Device, DiskIdentity, RecoveryStep, StepSegment } from '../planning/recover-plan';
+import { tableScript } from '../planning/recover-script';
+
+export interface StepRequest {
+  /** The job's kind. */
+  kind: string;
+  args: Record<string, string | number | boolean | undefined>;
+}
+
+/** Steps that are carried out by one job on the rescue system; the others are the workflow's own (`restore`) or not there yet. */
+export type JobStep = Exclude<RecoveryStep, { kind: 'restore' }>;
+
+/** @throws RangeError for a kind of step that no rescue system carries out yet: a plan that holds one is refused before it begins */
+export function stepRequest(step: JobStep): StepRequest {
+  const disks = diskLines(step.destroys);
+  switch (step.kind) {
+    case 'wipe':
+      return { kind: 'disk-wipe', args: { disk: diskWords(step.disk) } };
+    case 'table':
+      return {
+        kind: 'disk-table',
+        args: {
+          on: deviceWords(step.on),
+          disks,
+          sector: step.sectorBytes,
+          script: Buffer.from(tableScript(step)).toString('base64'),
+          count: step.partitions.length,
+        },
+      };
+    case 'md-create':
+      return arrayRequest(step, disks);
+    case 'lvm-pv':
+      return {
+        kind: 'lvm-pv',
+        args: { on: deviceWords(step.on), disks, uuid: step.uuid, dataOffset: step.dataOffsetBytes },
+      };
+    case 'lvm-vg':
+      return {
+        kind: 'lvm-vg',
+        args: {
+          disks,
+          name: step.group.name,
+          extent: step.group.extentBytes,
+          tags: optional(step.group.tags.join(',')),
+          members: step.physical
+            .map(({ uuid, allocatable, tags }) => `${uuid} ${allocatable ? 1 : 0} ${tags.join(',') || '-'}`)
+            .join('\n'),
+        },
+      };
+    case 'lvm-lv':
+      return { kind: 'lvm-lv', args: { disks, ...volumeArgs(step.volume), ...segmentArgs(step.segments) } };
+    case 'lvm-thin-pool':
+      return {
+        kind: 'lvm-lv',
+        args: {
+          disks,
+          ...volumeArgs(step.volume),
+          type: 'thin-pool',
+          extents: step.extents,
+          chunkBytes: step.chunkBytes,
+          metadataBytes: step.metadataBytes,
+          discards: step.discards,
+          zero: step.zero,
+        },
+      };
+    case 'lvm-thin':
+      return {
+        kind: 'lvm-lv',
+        args: {
+          disks,
+          ...volumeArgs(step.volume),
+          type: 'thin',
+          extents: 0,
+          pool: step.pool,
+          virtualBytes: step.volume.bytes,
+        },
+      };
+    case 'mkfs':
+      return mkfsRequest(step, disks);
+    case 'btrfs-subvolumes':
+      return {
+        kind: 'btrfs-subvolumes',
+        args: {
+          on: deviceWords(step.on),
+          uuid: step.uuid,
+          subvolumes: step.subvolumes.map(({ path, noDataCow }) => `${noDataCow ? 1 : 0} ${path}`).join('\n'),
+          default: step.defaultPath ?? undefined,
+        },
+      };
+    case 'mkswap':
+      return {
+        kind: 'mkswap',
+        args: {
+          on: deviceWords(step.on),
+          disks,
+          uuid: step.uuid ?? undefined,
+          label: step.label ?? undefined,
+        },
+      };
+    case 'mount':
+      return mountRequest(step);
+    case 'luks-restore':
+    case 'luks-format':
+    case 'lvm-read-only':
+    case 'zpool-create':
+    case 'zfs-create':
+    case 'swap-file':
+    case 'btrfs-read-only':
+      throw new RangeError(`no rescue system carries out a step "${step.kind}" yet`);
+  }
+}
+
+type Step<K extends RecoveryStep['kind']> = Extract<RecoveryStep, { kind: K }>;
+
+function mkfsRequest({ on, uuid, label, make }: Step<'mkfs'>, disks: string): StepRequest {
+  const shared = { on: on.map(deviceWords).join('\n'), disks, uuid, label: label ?? undefined };
+  switch (make.type) {
+    case 'ext2':
+    case 'ext3':
+    case 'ext4':
+      return {
+        kind: 'mkfs-ext',
+        args: {
+          ...shared,
+          type: make.type,
+          blocks: make.blocks,
+          block: make.blockBytes,
+          inode: make.inodeBytes,
+          inodes: make.inodes,
+          reserved: make.reservedBlocks,
+          reservedUid: make.reservedUid,
+          reservedGid: make.reservedGid,
+          features: make.features.join(','),
+          options: optional(make.mountOptions.join(',')),
+          hash: make.hash ?? undefined,
+          stride: make.raidStride,
+          stripe: make.raidStripeWidth,
+          journal: make.journalBytes ?? 0,
+          errors: make.errors,
+          mounts: String(make.maxMountCount),
+          interval: make.checkIntervalS,
+        },
+      };
+    case 'xfs':
+      return {
+        kind: 'mkfs-xfs',
+        args: {
+          ...shared,
+          block: make.blockBytes,
+          sector: make.sectorBytes,
+          inode: make.inodeBytes,
+          directory: make.directoryBlockBytes,
+          logBlocks: make.logBlocks,
+          unit: make.stripeUnitBlocks,
+          width: make.stripeWidthBlocks,
+          features: make.features.join(','),
+        },
+      };
+    case 'btrfs':
+      return {
+        kind: 'mkfs-btrfs',
+        args: {
+          ...shared,
+          node: make.nodeBytes,
+          sector: make.sectorBytes,
+          features: optional(make.features.filter((each) => !RUNTIME_FEATURES.has(each)).join(',')),
+          runtime: optional(make.features.filter((each) => RUNTIME_FEATURES.has(each)).join(',')),
+          checksum: make.checksum,
+          data: make.profiles.data,
+          metadata: make.profiles.metadata,
+        },
+      };
+    case 'vfat':
+      return {
+        kind: 'mkfs-vfat',
+        args: {
+          ...shared,
+          bits: String(make.fatBits),
+          cluster: make.clusterBytes,
+          sector: 512,
+        },
+      };
+  }
+}
+
+/** What mkfs.btrfs takes by `-R` and not by `-O`. */
+const RUNTIME_FEATURES: ReadonlySet<string> = new Set(['quota', 'free-space-tree', 'block-group-tree']);
+
+function mountRequest({ path, source, subvolume, options }: Step<'mount'>): StepRequest {
+  if (source.kind === 'dataset') throw new RangeError(`no rescue system mounts ZFS datasets yet (${source.dataset})`);
+  return {
+    kind: 'mount-new',
+    args: {
+      on: deviceWords(source.on),
+      type: source.type,
+      path,
+      uuid: source.uuid,
+      subvolume: subvolume ?? undefined,
+      options: optional(options.join(',')),
+    },
+  };
+}
+
+function arrayRequest({ array, members, spares, componentBytes }: Step<'md-create'>, disks: string): StepRequest {
+  const [homehost, name] = array.name?.includes(':') === true ? array.name.split(':', 2) : [undefined, array.name];
+  return {
+    kind: 'md-create',
+    args: {
+      disks,
+      device: array.device,
+      name: name ?? undefined,
+      homehost,
+      uuid: array.uuid,
+      level: array.level,
+      metadata: array.metadata,
+      layout: array.layout ?? undefined,
+      chunkKib: (array.chunkBytes ?? 0) / 1024,
+      componentKib: Math.floor(componentBytes / 1024),
+      bitmap: array.bitmap,
+      members: members.map((member) => (member === null ? 'missing' : deviceWords(member))).join('\n'),
+      spares: optional(spares.map(deviceWords).join('\n')),
+    },
+  };
+}
+
+function volumeArgs({ group, name, tags }: Step<'lvm-lv'>['volume']) {
+  return { lvGroup: group, name, tags: optional(tags.join(',')) };
+}
+
+/** One lvcreate makes one kind of segment; several linear ones are one, with several areas. @throws RangeError for a mix */
+function segmentArgs(segments: readonly StepSegment[]): StepRequest['args'] {
+  const [first] = segments;
+  if (first === undefined) throw new RangeError('a volume without segments');
+  const extents = segments.reduce((sum, each) => sum + each.extents, 0);
+  const areas = segments
+    .flatMap((each) => each.areas)
+    .map(({ physical, startExtent, extents: length }) => `${physical} ${startExtent} ${length}`)
+    .join('\n');
+  if (segments.every(({ kind }) => kind === 'linear')) return { type: 'linear', extents, areas };
+  if (segments.length > 1) throw new RangeError('a volume of several segments that are not all linear can not be made');
+  if (first.kind === 'striped')
+    return { type: 'striped', extents, areas, stripes: first.stripes, stripeBytes: first.stripeBytes };
+  if (first.kind === 'raid') {
+    const { type, stripes, mirrors, stripeBytes, regionBytes } = first;
+    return { type, extents, areas, stripes, mirrors, stripeBytes, regionBytes };
+  }
+  throw new RangeError('a volume of linear and other segments can not be made');
+}
+
+/** A device as the rescue system's lib/device.sh reads it. */
+export function deviceWords(device: Device): string {
+  switch (device.kind) {
+    case 'disk':
+      return diskWords(device.disk);
+    case 'partition':
+      return `partition ${device.number} ${device.startByte} ${device.bytes} of ${deviceWords(device.on)}`;
+    case 'md':
+      return `md ${device.uuid}`;
+    case 'luks':
+      return `luks ${device.uuid} ${encodeValue(device.name)}`;
+    case 'lv':
+      return `lv ${encodeValue(device.group)} ${encodeValue(device.name)}`;
+    case 'zvol':
+      return `zvol ${encodeValue(device.dataset)}`;
+  }
+}
+
+function diskWords(disk: DiskIdentity): string {
+  return `disk ${identityWords(disk)}`;
+}
+
+function identityWords({ serial, wwn, bytes }: DiskIdentity): string {
+  return `${word(serial)} ${word(wwn)} ${bytes}`;
+}
+
+function diskLines(disks: readonly DiskIdentity[]): string {
+  return disks.map(identityWords).join('\n');
+}
+
+/** A serial that is a dash by itself can't be told from none; no disk has one. */
+function word(text: string | null): string {
+  return text === null || text === '' ? '-' : encodeValue(text);
+}
+
+function optional(text: string): string | undefined {
+  return text === '' ? undefined : text;
+}

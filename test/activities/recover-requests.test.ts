@@ -1,0 +1,93 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import * as path from 'node:path';
+import { deviceWords, stepRequest } from '../../activities/recover-requests';
+import type { JobStep } from '../../activities/recover-requests';
+import { wireKey } from '../../hosts/request';
+import { DEFAULT_RECOVERY_POLICY, planRecovery } from '../../planning/recover';
+import { LAYOUTS } from '../planning/layout-cases';
+import { foundMachine, sameDisks } from '../planning/layout-kit';
+
+const JOBS = path.join(__dirname, '..', '..', 'hostkit', 'rescue', 'jobs');
+
+/** What a job's file declares: each key, and whether it must be there. */
+function declared(kind: string): Map<string, boolean> {
+  const keys = [...readFileSync(path.join(JOBS, `${kind}.sh`), 'utf8').matchAll(/^# keys: (.*)$/gm)];
+  const words = keys.flatMap(([, line]) => (line ?? '').split(' '));
+  return new Map(words.map((word) => [word.split(':')[0]!, !/[?=]/.test(word)]));
+}
+
+/** Kinds of steps that no job carries out yet. */
+const LATER = new Set([
+  'restore',
+  'luks-restore',
+  'luks-format',
+  'lvm-read-only',
+  'zpool-create',
+  'zfs-create',
+  'swap-file',
+  'btrfs-read-only',
+]);
+
+describe('what a step asks of the rescue system', () => {
+  const steps = Object.entries(LAYOUTS).flatMap(([name, make]) => {
+    const layout = make();
+    const machine = foundMachine(layout, sameDisks(layout));
+    const plan = planRecovery({ layout, machine, policy: DEFAULT_RECOVERY_POLICY, backup: '20261121_013000' });
+    return plan.steps.map((step) => ({ name, step }));
+  });
+
+  test('the layouts hold every kind of job', () => {
+    const kinds = new Set(
+      steps.flatMap(({ step }) => (LATER.has(step.kind) || isDataset(step) ? [] : [stepRequest(step as JobStep).kind])),
+    );
+    expect([...kinds].sort()).toEqual(
+      readdirSync(JOBS)
+        .map((file) => file.replace('.sh', ''))
+        .filter((kind) => kind !== 'luks-format')
+        .sort(),
+    );
+  });
+
+  test('it is what the job declares: no key too many, none missing, no empty text', () => {
+    for (const { name, step } of steps) {
+      if (LATER.has(step.kind) || isDataset(step)) continue;
+      const { kind, args } = stepRequest(step as JobStep);
+      const keys = declared(kind);
+      const given = Object.entries(args).filter(([, value]) => value !== undefined);
+      const said = `${name}: ${step.key}`;
+      expect({ said, unknown: given.filter(([key]) => !keys.has(wireKey(key))).map(([key]) => key) }).toEqual({
+        said,
+        unknown: [],
+      });
+      expect({
+        said,
+        empty: given.filter(([, value]) => value === '' || (typeof value === 'number' && !Number.isSafeInteger(value))),
+      }).toEqual({ said, empty: [] });
+      const missing = [...keys].filter(([key, must]) => must && !given.some(([each]) => wireKey(each) === key));
+      expect({ said, missing }).toEqual({ said, missing: [] });
+    }
+  });
+
+  test('kinds that are not there yet are refused', () => {
+    const step = steps.find(({ step: each }) => each.kind === 'zpool-create')?.step;
+    expect(() => stepRequest(step as JobStep)).toThrow(/no rescue system carries out a step "zpool-create" yet/);
+  });
+});
+
+function isDataset(step: { kind: string; source?: unknown }): boolean {
+  return step.kind === 'mount' && (step.source as { kind: string }).kind === 'dataset';
+}
+
+describe('a device in words', () => {
+  const disk = { kind: 'disk', disk: { name: 'sda', serial: 'A B-1', wwn: null, bytes: 4096 } } as const;
+
+  test('is known by serial, WWN and size, and a part by its place', () => {
+    const partition = { kind: 'partition', on: disk, number: 2, uuid: null, startByte: 1024, bytes: 2048 } as const;
+    expect(deviceWords(partition)).toBe('partition 2 1024 2048 of disk A%20B-1 - 4096');
+  });
+
+  test('a name that holds blanks or more stays one word', () => {
+    expect(deviceWords({ kind: 'luks', uuid: 'u', name: 'x of disk' })).toBe('luks u x%20of%20disk');
+    expect(deviceWords({ kind: 'lv', group: 'vg 0', name: 'a\nb' })).toBe('lv vg%200 a%0Ab');
+  });
+});
