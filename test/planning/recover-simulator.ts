@@ -262,6 +262,10 @@ function act(machine: Machine, step: RecoveryStep): void {
       const room = on.reduce((sum, id) => sum + made(machine, id).bytes, 0);
       must(step.bytes <= room && step.bytes > 0, `${step.key}: ${step.bytes} bytes do not fit into ${room}`);
       const { make } = step;
+      must(
+        step.sectorBytes === Math.max(...on.map((id) => made(machine, id).sectorBytes)),
+        `${step.key}: other sectors`,
+      );
       const least =
         'blockBytes' in make ? make.blockBytes : 'sectorBytes' in make ? make.sectorBytes : make.clusterBytes;
       must(
