@@ -5,7 +5,7 @@ import { approvesUnattended, DEFAULT_RECOVERY_POLICY, planRecovery, recoveryHash
 import { approves } from '../../planning/restore-approval';
 import type { Layout } from '../../planning/layout-schema';
 import { LAYOUTS } from './layout-cases';
-import { foundDisk, foundMachine, GIB, LayoutKit, sameDisks } from './layout-kit';
+import { foundDisk, foundMachine, GIB, LayoutKit, sameDisks } from './layout-builder';
 
 function plan(
   layout: Layout,

@@ -6,7 +6,7 @@ import type { Layout } from '../../planning/layout-schema';
 import type { Vdev } from '../../planning/layout-storage';
 import type { Device, DiskIdentity, RecoveryPlan, RecoveryStep, StepVdev } from '../../planning/recover';
 import type { Storage } from '../../planning/recover-graph';
-import { partitionName } from './layout-kit';
+import { partitionName } from './layout-builder';
 
 interface Made {
   bytes: number;

@@ -9,7 +9,7 @@ import { DEFAULT_RECOVERY_POLICY, planRecovery } from '../../planning/recover';
 import { leastFileSystem, remake } from '../../planning/recover-fs';
 import { leastTableBytes, placePartitions, share } from '../../planning/recover-table';
 import { LAYOUTS } from './layout-cases';
-import { foundDisk, foundMachine, GIB, LayoutKit, MIB, sameDisks } from './layout-kit';
+import { foundDisk, foundMachine, GIB, LayoutKit, MIB, sameDisks } from './layout-builder';
 
 function plan(layout: Layout, disks: readonly FoundDisk[], policy: Partial<RecoveryPolicy> = {}): RecoveryPlan {
   return planRecovery({
