@@ -148,6 +148,19 @@ describe('what can’t be told is refused', () => {
     expect(taken(plan(mirror, [...disks, foundDisk('sdc', 40)]))).toEqual({});
   });
 
+  it('and leaving out more members than an array can do without', () => {
+    const raid5 = LAYOUTS['md raid5 and raid10']();
+    const without = (...names: string[]): RecoveryPlan =>
+      plan(
+        raid5,
+        sameDisks(raid5).filter((disk) => !names.includes(disk.name)),
+        { leaveOut: names },
+      );
+    const array = without('sde').steps.find((step) => step.kind === 'md-create');
+    expect(array?.kind === 'md-create' && array.members.filter((each) => each === null)).toHaveLength(1);
+    expect(without('sdd', 'sde').blockers.join()).toContain('/srv/archive and /srv/db would be lost');
+  });
+
   it('and a full disk is not taken where a blank one would do', () => {
     const full = foundDisk('sda', 40, { contents: ['ext4 "photos"'] });
     expect(taken(plan(one, [full, foundDisk('sdb', 80)]))).toEqual({});
