@@ -51,7 +51,7 @@ export function devicesOf({ graph, chosen }: StepsInput): Devices {
         return `${name(on)}${/\d$/.test(name(on)) ? 'p' : ''}${known.number}`;
       }
       case 'md':
-        return known.device;
+        return storage.arrays.find((each) => each.id === id)?.name ?? known.device;
       case 'luks':
         return known.name;
       case 'lv':

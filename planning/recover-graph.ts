@@ -74,6 +74,23 @@ export function storageGraph(storage: Storage): Graph {
   };
 }
 
+/** Devices that something lies on and that the layout says no more of: such as its capture could not understand. */
+export function undescribed(storage: Storage): string[] {
+  const known = new Set([
+    ...[storage.disks, storage.partitions, storage.arrays, storage.luks, storage.volumes].flat().map((each) => each.id),
+    ...storage.pools.flatMap((pool) => pool.datasets.map((dataset) => zvolId(dataset.name))),
+  ]);
+  const referred = [
+    ...[storage.tables, storage.partitions, storage.luks].flat().map((each) => each.on),
+    ...storage.swaps.flatMap(({ on }) => (on === null ? [] : [on])),
+    ...storage.arrays.flatMap(members),
+    ...storage.volumeGroups.flatMap((group) => group.physical.map((each) => each.on)),
+    ...storage.fileSystems.flatMap(fileSystemDevices),
+    ...storage.pools.flatMap(vdevDevices),
+  ];
+  return unique(referred.filter((id) => !known.has(id)));
+}
+
 /** The devices of a pool, those of its log, cache, spares and special ones too. */
 export function vdevDevices(pool: Pool): string[] {
   const leaves = (vdev: Vdev): string[] => (vdev.on === null ? vdev.children.flatMap(leaves) : [vdev.on]);

@@ -1,9 +1,9 @@
 /** Which part of a layout is made again: all but disks that are left out, what lies on them alone, and what can't be made. */
 import type { Limit } from './layout-schema';
-import type { LogicalVolume, MdArray, Mount } from './layout-storage';
+import type { FileSystem, LogicalVolume, MdArray, Mount } from './layout-storage';
 import { PlanningError } from './errors';
 import type { Graph, Storage } from './recover-graph';
-import { fileSystemDevices, lvId, storageGraph, unique, vdevDevices } from './recover-graph';
+import { fileSystemDevices, lvId, storageGraph, undescribed, unique, vdevDevices } from './recover-graph';
 import { list, printable } from './recover-words';
 
 export interface Kept {
@@ -27,11 +27,6 @@ export function keptStorage({
   limits: readonly Limit[];
   leaveOut: readonly string[];
 }): Kept {
-  const graph = storageGraph(storage);
-  const unneeded = new Map<string, string>();
-  for (const { id } of storage.disks) if (isEmpty(graph, id)) unneeded.set(id, 'nothing lies on it');
-  for (const name of leaveOut) unneeded.set(layoutDisk({ storage, name }), 'left out');
-  const lost = lostDevices(storage, new Set(unneeded.keys()));
   const warnings = limits
     .filter((each) => each.weight === 'part')
     .map((each) => printable(`${each.what}: ${each.why}`));
@@ -40,14 +35,54 @@ export function keptStorage({
     .map((each) =>
       printable(`${each.what} can't be made again: ${each.why}. Recover this host by hand, from its files`),
     );
-  blockers.push(...neededThere({ storage, lost }));
-  const kept = without({ storage, lost, warnings });
+  const known = keepOnly({ storage, gone: undescribed(storage), why: UNKNOWN, warnings, blockers });
+  const graph = storageGraph(known);
+  const unneeded = new Map<string, string>();
+  for (const { id } of storage.disks) if (isEmpty(graph, id)) unneeded.set(id, 'nothing lies on it');
+  for (const name of leaveOut) unneeded.set(layoutDisk({ storage, name }), 'left out');
+  const kept = keepOnly({ storage: known, gone: [...unneeded.keys()], why: LEFT_OUT, warnings, blockers });
+  const made = { ...kept, fileSystems: kept.fileSystems.filter((each) => canBeMade(each, warnings)) };
+  const ids = made.fileSystems.map((each) => each.id);
   return {
-    storage: { ...kept, arrays: kept.arrays.map((array) => whole({ array, warnings })) },
+    storage: {
+      ...made,
+      arrays: made.arrays.map((array) => whole({ array, warnings })),
+      mounts: made.mounts.filter((each) => ids.includes(each.fileSystem) || each.fileSystem.startsWith('zfs:')),
+    },
     unneeded,
     warnings,
     blockers,
   };
+}
+
+/** Why something goes, and what an operator can do about it. */
+interface Reason {
+  because: string;
+  next: string;
+}
+const LEFT_OUT: Reason = { because: 'its disk is left out', next: "Don't leave that disk out" };
+const UNKNOWN: Reason = {
+  because: 'the layout does not say what it lies on',
+  next: 'Recover it by hand, from its files, or take the layout of another backup',
+};
+
+interface Leaving {
+  storage: Storage;
+  why: Reason;
+  warnings: string[];
+}
+
+/** The storage without these devices and what lies on them alone. What is mounted there may not go. */
+function keepOnly({ gone, blockers, ...leaving }: Leaving & { gone: readonly string[]; blockers: string[] }): Storage {
+  const lost = lostDevices(leaving.storage, new Set(gone));
+  blockers.push(...neededThere({ storage: leaving.storage, lost, why: leaving.why }));
+  return without({ ...leaving, lost });
+}
+
+function canBeMade({ make, on }: FileSystem, warnings: string[]): boolean {
+  if (make.type !== 'other') return true;
+  warnings.push(printable(`${make.name} on ${on} can't be made again: its device comes back empty`));
+  return false;
 }
 
 /** The id of a disk of the layout that an operator names, `sda` or `disk:sda`. */
@@ -105,7 +140,7 @@ function lostDevices(storage: Storage, gone: ReadonlySet<string>): ReadonlySet<s
 }
 
 /** What is mounted or swapped to and would not come back. */
-function neededThere({ storage, lost }: { storage: Storage; lost: ReadonlySet<string> }): string[] {
+function neededThere({ storage, lost, why }: Omit<Leaving, 'warnings'> & { lost: ReadonlySet<string> }): string[] {
   const gone = storage.fileSystems
     .filter((each) => fileSystemDevices(each).some((id) => lost.has(id)))
     .map(({ id }) => id);
@@ -116,28 +151,18 @@ function neededThere({ storage, lost }: { storage: Storage; lost: ReadonlySet<st
     .filter((each) => [...gone, ...datasets].includes(each.fileSystem))
     .map((each) => each.path);
   if (paths.length === 0) return [];
-  return [printable(`${list(unique(paths))} would be lost with the disks that are left out. Don't leave them out`)];
+  return [printable(`${list(unique(paths))} would be lost: ${why.because}. ${why.next}`)];
 }
 
-function without({
-  storage,
-  lost,
-  warnings,
-}: {
-  storage: Storage;
-  lost: ReadonlySet<string>;
-  warnings: string[];
-}): Storage {
+function without({ storage, lost, why, warnings }: Leaving & { lost: ReadonlySet<string> }): Storage {
   const there = (each: { id: string }): boolean => !lost.has(each.id);
+  const leaves = (what: string): void => {
+    warnings.push(printable(`${what} is not made again: ${why.because}`));
+  };
   const fileSystems = storage.fileSystems.filter((each) => {
-    if (fileSystemDevices(each).some((id) => lost.has(id))) {
-      warnings.push(printable(`${each.make.type} on ${each.on} is not made again: its disk is left out`));
-      return false;
-    }
-    if (each.make.type === 'other') {
-      warnings.push(printable(`${each.make.name} on ${each.on} can't be made again: its device comes back empty`));
-    }
-    return each.make.type !== 'other';
+    const stays = !fileSystemDevices(each).some((id) => lost.has(id));
+    if (!stays) leaves(`${each.make.type} on ${each.on}`);
+    return stays;
   });
   const pools = storage.pools.filter((pool) => !vdevDevices(pool).some((id) => lost.has(id)));
   const mountable = new Set([
@@ -145,10 +170,10 @@ function without({
     ...pools.flatMap((pool) => pool.datasets.map((dataset) => `zfs:${dataset.name}`)),
   ]);
   for (const pool of storage.pools.filter((each) => !pools.includes(each))) {
-    warnings.push(printable(`pool ${pool.name} is not made again: its disk is left out`));
+    leaves(`pool ${pool.name}`);
   }
   for (const { on } of storage.swaps) {
-    if (on !== null && lost.has(on)) warnings.push(printable(`swap on ${on} is not made again: its disk is left out`));
+    if (on !== null && lost.has(on)) leaves(`swap on ${on}`);
   }
   return {
     disks: storage.disks.filter(there),

@@ -110,6 +110,8 @@ export type RecoveryStep = Base &
         uuid: string;
         label: string | null;
         bytes: number;
+        /** Of the device, whose blocks can't be smaller. A FAT counts its clusters in them. */
+        sectorBytes: number;
         make: Exclude<FileSystemMake, { type: 'other' }>;
       }
     /** Made in this order at the top level, before anything is mounted for good. */

@@ -12,7 +12,7 @@ export function sizedFileSystem(context: SizeContext, fileSystem: FileSystem): F
   const devices = fileSystemDevices(fileSystem);
   const change = (id: string): number => (context.bytes.get(id) ?? 0) - graph.bytesOf(id);
   const changed = devices.some((id) => change(id) !== 0);
-  const sectorBytes = sectorOf(fileSystem.on);
+  const sectorBytes = Math.max(...devices.map(sectorOf));
   const blockBytes = 'blockBytes' in fileSystem.make ? fileSystem.make.blockBytes : 4096;
   const filled = devices.reduce((sum, id) => sum + (context.bytes.get(id) ?? 0), 0);
   const bytes = changed ? floorTo(filled, Math.max(blockBytes, sectorBytes)) : fileSystem.bytes;

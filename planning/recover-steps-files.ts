@@ -26,7 +26,7 @@ export function fileSystemSteps(context: StepContext): RecoveryStep[] {
   ];
 }
 
-function makeSteps({ device, name, disks, maker }: StepContext, fileSystem: FileSystem): RecoveryStep[] {
+function makeSteps({ graph, chosen, device, name, disks, maker }: StepContext, fileSystem: FileSystem): RecoveryStep[] {
   const { id, uuid, label, bytes, make } = fileSystem;
   const on = fileSystemDevices(fileSystem);
   if (make.type === 'other') return [];
@@ -42,6 +42,9 @@ function makeSteps({ device, name, disks, maker }: StepContext, fileSystem: File
     uuid,
     label,
     bytes,
+    sectorBytes: Math.max(
+      ...on.flatMap((each) => graph.disksUnder(each).map((disk) => chosen.get(disk)?.sectorBytes ?? 512)),
+    ),
     make,
   };
   if (make.type !== 'btrfs' || make.subvolumes.length === 0) return [mkfs];

@@ -1,7 +1,7 @@
 /** Layouts of all kinds for property tests: tables, stacks and file systems put together at random, such as a machine could have. */
 import fc from 'fast-check';
 import type { Layout } from '../../planning/layout-schema';
-import { GIB, LayoutKit } from './layout-kit';
+import { GIB, LayoutKit } from './layout-builder';
 
 interface Shape {
   firmware: 'bios' | 'uefi';

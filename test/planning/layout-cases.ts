@@ -1,6 +1,6 @@
 /** Layouts of hosts as they are met, each by a name. */
 import type { Layout } from '../../planning/layout-schema';
-import { LayoutKit } from './layout-kit';
+import { LayoutKit } from './layout-builder';
 
 const uefiParts = ['512M esp EFI', '1G linux boot', '* linux root'];
 

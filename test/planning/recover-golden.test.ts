@@ -5,7 +5,7 @@ import { DEFAULT_RECOVERY_POLICY, approvesUnattended, planRecovery } from '../..
 import { recoveryText } from '../../planning/recover-text';
 import type { LayoutName } from './layout-cases';
 import { LAYOUTS } from './layout-cases';
-import { foundDisk, foundMachine, LayoutKit, sameDisks } from './layout-kit';
+import { foundDisk, foundMachine, LayoutKit, sameDisks } from './layout-builder';
 
 interface Scenario {
   layout: LayoutName | (() => Layout);

@@ -5,7 +5,7 @@ import { approvesUnattended, DEFAULT_RECOVERY_POLICY, planRecovery, recoveryHash
 import { approves } from '../../planning/restore-approval';
 import type { Layout } from '../../planning/layout-schema';
 import { LAYOUTS } from './layout-cases';
-import { foundDisk, foundMachine, GIB, LayoutKit, sameDisks } from './layout-kit';
+import { foundDisk, foundMachine, GIB, LayoutKit, sameDisks } from './layout-builder';
 
 function plan(
   layout: Layout,
@@ -146,6 +146,19 @@ describe('what can’t be told is refused', () => {
     ).toEqual({});
     expect(taken(plan(mirror, [disks[0]!, { ...disks[1]!, rotational: true }]))).toEqual({});
     expect(taken(plan(mirror, [...disks, foundDisk('sdc', 40)]))).toEqual({});
+  });
+
+  it('and leaving out more members than an array can do without', () => {
+    const raid5 = LAYOUTS['md raid5 and raid10']();
+    const without = (...names: string[]): RecoveryPlan =>
+      plan(
+        raid5,
+        sameDisks(raid5).filter((disk) => !names.includes(disk.name)),
+        { leaveOut: names },
+      );
+    const array = without('sde').steps.find((step) => step.kind === 'md-create');
+    expect(array?.kind === 'md-create' && array.members.filter((each) => each === null)).toHaveLength(1);
+    expect(without('sdd', 'sde').blockers.join()).toContain('/srv/archive and /srv/db would be lost');
   });
 
   it('and a full disk is not taken where a blank one would do', () => {

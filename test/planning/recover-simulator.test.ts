@@ -8,7 +8,7 @@ import type { Storage } from '../../planning/recover-graph';
 import type { LayoutName } from './layout-cases';
 import { LAYOUTS } from './layout-cases';
 import { arbitraryLayout } from './layout-arbitrary';
-import { foundDisk, foundMachine, GIB, sameDisks } from './layout-kit';
+import { foundDisk, foundMachine, GIB, sameDisks } from './layout-builder';
 import { simulate } from './recover-simulator';
 
 function plan(layout: Layout, disks: readonly FoundDisk[], policy: Partial<RecoveryPolicy> = {}): RecoveryPlan {

@@ -6,7 +6,7 @@ import type { Layout } from '../../planning/layout-schema';
 import type { Vdev } from '../../planning/layout-storage';
 import type { Device, DiskIdentity, RecoveryPlan, RecoveryStep, StepVdev } from '../../planning/recover';
 import type { Storage } from '../../planning/recover-graph';
-import { partitionName } from './layout-kit';
+import { partitionName } from './layout-builder';
 
 interface Made {
   bytes: number;
@@ -262,6 +262,10 @@ function act(machine: Machine, step: RecoveryStep): void {
       const room = on.reduce((sum, id) => sum + made(machine, id).bytes, 0);
       must(step.bytes <= room && step.bytes > 0, `${step.key}: ${step.bytes} bytes do not fit into ${room}`);
       const { make } = step;
+      must(
+        step.sectorBytes === Math.max(...on.map((id) => made(machine, id).sectorBytes)),
+        `${step.key}: other sectors`,
+      );
       const least =
         'blockBytes' in make ? make.blockBytes : 'sectorBytes' in make ? make.sectorBytes : make.clusterBytes;
       must(

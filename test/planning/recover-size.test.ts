@@ -9,7 +9,7 @@ import { DEFAULT_RECOVERY_POLICY, planRecovery } from '../../planning/recover';
 import { leastFileSystem, remake } from '../../planning/recover-fs';
 import { leastTableBytes, placePartitions, share } from '../../planning/recover-table';
 import { LAYOUTS } from './layout-cases';
-import { foundDisk, foundMachine, GIB, LayoutKit, MIB, sameDisks } from './layout-kit';
+import { foundDisk, foundMachine, GIB, LayoutKit, MIB, sameDisks } from './layout-builder';
 
 function plan(layout: Layout, disks: readonly FoundDisk[], policy: Partial<RecoveryPolicy> = {}): RecoveryPlan {
   return planRecovery({
@@ -297,11 +297,6 @@ describe('volumes', () => {
 describe('a layout that contradicts itself', () => {
   const broken: [string, (layout: Layout) => unknown, string][] = [
     [
-      'a device that is not there',
-      (layout) => (layout.fileSystems[1]!.on = 'part:sda9'),
-      'part:sda9, which it does not describe',
-    ],
-    [
       'a device used twice',
       (layout) =>
         layout.swaps.push({
@@ -347,6 +342,20 @@ describe('a layout that contradicts itself', () => {
     const layout = LAYOUTS['uefi ext4']();
     change(layout);
     expect(() => plan(layout, sameDisks(layout))).toThrow(message);
+  });
+});
+
+describe('a device that the layout does not describe', () => {
+  it('takes with it what lies on it, and what is mounted there forbids the recovery', () => {
+    const layout = LAYOUTS['boot and data disks']();
+    layout.fileSystems[2]!.on = 'mpath:mpatha';
+    expect(plan(layout, sameDisks(layout)).blockers).toEqual([
+      '/srv would be lost: the layout does not say what it lies on. Recover it by hand, from its files, or take the layout of another backup',
+    ]);
+    layout.mounts = layout.mounts.filter((each) => each.path !== '/srv');
+    const made = plan(layout, sameDisks(layout));
+    expect(made.blockers).toEqual([]);
+    expect(made.warnings).toContain('ext4 on mpath:mpatha is not made again: the layout does not say what it lies on');
   });
 });
 
