@@ -5,7 +5,7 @@ import type { JobStep } from '../../activities/recover-requests';
 import { wireKey } from '../../hosts/request';
 import { DEFAULT_RECOVERY_POLICY, planRecovery } from '../../planning/recover';
 import { LAYOUTS } from '../planning/layout-cases';
-import { foundMachine, sameDisks } from '../planning/layout-kit';
+import { foundMachine, sameDisks } from '../planning/layout-builder';
 
 const JOBS = path.join(__dirname, '..', '..', 'hostkit', 'rescue', 'jobs');
 

@@ -1,7 +1,7 @@
 import type { Layout } from '../../planning/layout-schema';
 import { planFixes } from '../../planning/recover-fix';
 import { sha256Hex } from '../../planning/sha256';
-import { LayoutKit } from './layout-kit';
+import { LayoutKit } from './layout-builder';
 
 function host(configs: Record<string, string>): Layout {
   const layout = new LayoutKit({ firmware: 'bios' })

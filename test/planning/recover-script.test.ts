@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
 import { tableScript } from '../../planning/recover-script';
-import { LayoutKit, GIB } from './layout-kit';
+import { LayoutKit, GIB } from './layout-builder';
 
 /** The partitions' lines as sfdisk prints them, without the device and blanks. */
 function dumped(image: string): string[] {
