@@ -40,29 +40,31 @@ layout_space() {
 
 layout_btrfs() {
   [ "$mounted_type" = btrfs ] || return 0
-  fact "btrfs-show:$mounted_id" btrfs filesystem show --raw "$mounted_at"
+  mkdir -p "$facts_dir/top"
   fact "btrfs-df:$mounted_id" btrfs filesystem df --raw "$mounted_at"
   fact "btrfs-default:$mounted_id" btrfs subvolume get-default "$mounted_at"
-  fact "btrfs-list:$mounted_id" btrfs subvolume list -p -u -q -R "$mounted_at"
-  fact "btrfs-snapshots:$mounted_id" btrfs subvolume list -s "$mounted_at"
-  fact "btrfs-readonly:$mounted_id" btrfs subvolume list -r "$mounted_at"
   fact "btrfs-qgroups:$mounted_id" btrfs qgroup show --raw "$mounted_at"
-  fact_made "btrfs-attributes:$mounted_id" layout_attributes
+  fact_made "btrfs-list:$mounted_id" layout_at_top btrfs subvolume list -p -u -q -R .
+  fact_made "btrfs-snapshots:$mounted_id" layout_at_top btrfs subvolume list -s .
+  fact_made "btrfs-readonly:$mounted_id" layout_at_top btrfs subvolume list -r .
+  fact_made "btrfs-attributes:$mounted_id" layout_at_top sh -c "$LAYOUT_ATTRIBUTES"
 }
 
-# The attributes (C: no copy on write) of each subvolume, reached from the top level. It is mounted where nobody else sees it, and
-# the mount ends with the shell.
+# layout_at_top COMMAND…: runs it in the top level, mounted read-only where nobody else sees it; the mount ends with the command.
+# Elsewhere btrfs tells some paths from the top level and some from the subvolume that is mounted, and does not say which.
 # shellcheck disable=SC2016 # The inner shell's own.
-layout_attributes() {
-  tool_path lsattr || return 127
-  mkdir -p "$facts_dir/top"
+layout_at_top() {
   timeout -s KILL 20 unshare -m sh -c '
-    mount -t btrfs -o ro,noatime,nosuid,nodev,noexec,subvolid=5 "$1" "$2" && cd "$2" || exit 1
-    "$3" -d .
-    btrfs subvolume list . | while IFS= read -r row; do
-      case $row in *" path "*) [ ! -d "./${row#* path }" ] || "$3" -d "./${row#* path }" ;; esac
-    done' sh "$mounted_from" "$facts_dir/top" "$tool_at"
+    mount -t btrfs -o ro,noatime,nosuid,nodev,noexec,subvolid=5 "$1" "$2" && cd "$2" && shift 2 && exec "$@"' \
+    sh "$mounted_from" "$facts_dir/top" "$@"
 }
+
+# The attributes (C: no copy on write) of each subvolume.
+# shellcheck disable=SC2016
+LAYOUT_ATTRIBUTES='
+  lsattr -d . && btrfs subvolume list . | while IFS= read -r row; do
+    case $row in *" path "*) [ ! -d "./${row#* path }" ] || lsattr -d "./${row#* path }" ;; esac
+  done'
 
 layout_swap_files() {
   swap_seen=$LF

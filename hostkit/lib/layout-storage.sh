@@ -87,7 +87,7 @@ layout_lvm() {
     -o pv_name,pv_uuid,vg_name,pe_start,pv_pe_count,pv_tags,pv_allocatable,pv_missing,pv_duplicate
   # -a: also the hidden parts, which say where a RAID or a pool lies. One row for each segment.
   fact lvm-lvs lvs -a --reportformat json --units b --nosuffix --segments \
-    -o vg_name,lv_name,lv_uuid,lv_size,lv_attr,lv_tags,lv_permissions,lv_active,lv_layout,lv_role,segtype,seg_start_pe,seg_size_pe,stripes,data_stripes,stripe_size,region_size,chunk_size,devices,metadata_devices,pool_lv,data_lv,metadata_lv,origin,discards,zero,lv_metadata_size
+    -o vg_name,lv_name,lv_uuid,lv_size,lv_attr,lv_tags,lv_permissions,lv_active,lv_layout,lv_role,segtype,seg_start_pe,seg_size_pe,stripes,data_stripes,data_copies,stripe_size,region_size,chunk_size,devices,metadata_devices,pool_lv,data_lv,metadata_lv,origin,discards,zero,lv_metadata_size
 }
 
 layout_zfs() {
