@@ -7,7 +7,7 @@ import type { LayoutBoot } from './layout-schema';
 import type { Partition } from './layout-storage';
 
 const ESP_TYPES = new Set(['C12A7328-F81F-11D2-BA4B-00A0C93EC93B', 'ef']);
-const GRUB = [...'GRUB'].map((letter) => letter.charCodeAt(0));
+const GRUB = [0x47, 0x52, 0x55, 0x42];
 
 interface BootOf {
   reading: Reading;
@@ -101,7 +101,7 @@ function efiOf(text: string): { entries: LayoutBoot['efiEntries']; order: string
       const cut = rest.indexOf('\t');
       const path = cut < 0 ? '' : rest.slice(cut + 1);
       const [, partition] = /HD\(\d+,GPT,([0-9a-fA-F-]{36}),/.exec(path) ?? [];
-      const [, filed, plain] = /(?:File\(([^)]*)\)|\)\/(\\[^\t]*))/.exec(path) ?? [];
+      const [, filed, plain] = /\)\/(?:File\(([^)]*)\)|(\\[^\t]*))/.exec(path) ?? [];
       return {
         number: number.toUpperCase(),
         label: (cut < 0 ? rest : rest.slice(0, cut)).trim(),

@@ -26,6 +26,8 @@ export interface FstabRow {
 
 const NETWORK =
   /^(?:nfs4?|cifs|smb3|ceph|glusterfs|fuse\.(?:sshfs|glusterfs|ceph.*)|9p|virtiofs|afs|lustre|beegfs|ocfs2|gfs2)$/;
+/** What is put in and taken out. */
+const MEDIUM = /^\/dev\/(?:sr\d|cdrom|dvd|fd\d)/;
 const NO_DEVICE =
   /^(?:proc|sysfs|tmpfs|devpts|devtmpfs|cgroup2?|none|overlay|fuse.*|debugfs|tracefs|mqueue|hugetlbfs|efivarfs|securityfs|configfs|binfmt_misc|ramfs|autofs|bpf|pstore|squashfs)$/;
 
@@ -36,7 +38,9 @@ export function readMounted({ reading, devices }: { reading: Reading; devices: D
     const [type = '', from = '', superOptions = ''] = after.split(' ');
     if (point === '' || type === '') return [];
     const source = unescaped(from);
-    const options = [...new Set([...own.split(','), ...superOptions.split(',')])].filter((each) => each !== '');
+    const options = [...new Set([...own.split(','), ...superOptions.split(',')])]
+      .filter((each) => each !== '')
+      .map(unescaped);
     // `/dev/root` of a boot without an initramfs exists nowhere: the number counts first.
     const device = devices.numbered(number) ?? devices.find(source);
     // One of the two says `ro` where both say how: the mount's own counts.
@@ -90,7 +94,7 @@ export function readMounts({ reading, devices, mounted, fstab, fileSystems, data
       continue;
     }
     const fs = fsOn(device);
-    const subvolume = type === 'btrfs' ? subvolumeOf(options) : null;
+    const subvolume = subvolumeOf({ options, fs });
     // A part of a file system bound elsewhere is no mount of its own.
     if (fs === undefined || each.root !== (subvolume === null ? '/' : `/${subvolume}`)) continue;
     mounts.set(path, { path, fileSystem: fs.id, subvolume, options, inFstab });
@@ -106,9 +110,9 @@ export function readMounts({ reading, devices, mounted, fstab, fileSystems, data
     if (row.type === 'swap' || NETWORK.test(row.type) || NO_DEVICE.test(row.type)) continue;
     const fs = fsOn(devices.find(row.spec));
     if (fs !== undefined) {
-      const subvolume = row.type === 'btrfs' ? subvolumeOf(row.options) : null;
+      const subvolume = subvolumeOf({ options: row.options, fs });
       mounts.set(row.path, { path: row.path, fileSystem: fs.id, subvolume, options: row.options, inFstab: true });
-    } else if (/^(?:\/dev\/|[A-Z]+=)/.test(row.spec))
+    } else if (/^(?:\/dev\/|[A-Z]+=)/.test(row.spec) && !MEDIUM.test(row.spec))
       reading.limit({
         what: row.path,
         why: `fstab mounts ${row.spec} there, which is not here or not understood`,
@@ -118,10 +122,17 @@ export function readMounts({ reading, devices, mounted, fstab, fileSystems, data
   return [...mounts.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
-/** The path from the top level; null for the top level itself. */
-function subvolumeOf(options: readonly string[]): string | null {
-  const named = options.find((option) => option.startsWith('subvol='));
-  return orNull(named === undefined ? null : unescaped(named.slice('subvol='.length)).replace(/^\/+/, ''));
+/** The path from the top level; null for the top level itself. fstab may name the subvolume by number, or leave it to the default. */
+function subvolumeOf({ options, fs }: { options: readonly string[]; fs: FileSystem | undefined }): string | null {
+  const named = valueOf(options, 'subvol');
+  if (named !== undefined) return orNull(unescaped(named).replace(/^\/+/, ''));
+  if (fs?.make.type !== 'btrfs') return null;
+  const number = countOf(valueOf(options, 'subvolid')) ?? fs.make.defaultSubvolume;
+  return fs.make.subvolumes.find((each) => each.number === number)?.path ?? null;
+}
+
+function valueOf(options: readonly string[], key: string): string | undefined {
+  return options.find((option) => option.startsWith(`${key}=`))?.slice(key.length + 1);
 }
 
 export function readSwaps({
@@ -144,7 +155,7 @@ export function readSwaps({
   );
   // The kernel gives negative ones itself; those of fstab are the operator's.
   const priorityOf = (key: string, row: FstabRow | undefined) =>
-    countOf(row?.options.find((option) => option.startsWith('pri='))?.slice('pri='.length)) ?? active.get(key) ?? null;
+    countOf(valueOf(row?.options ?? [], 'pri')) ?? active.get(key) ?? null;
   const rows = fstab.filter(({ type }) => type === 'swap');
   for (const device of devices.all) {
     const { probed } = device;

@@ -12,6 +12,7 @@ import { readFstab, readMounted, readMounts, readSwaps } from './layout-mounts';
 import { readNetwork } from './layout-net';
 import { LAYOUT_VERSION, type Layout } from './layout-schema';
 import { readSystem } from './layout-system';
+import { onlyValid } from './layout-valid';
 import { readPools } from './layout-zfs';
 import { sha256Hex } from './sha256';
 
@@ -32,7 +33,7 @@ export function readLayout({ facts, host, capturedAt }: LayoutSource): Layout {
   const pools = readPools({ reading, devices });
   const fileSystems = readFileSystems({ reading, devices, mounted });
   const datasets = new Set(pools.flatMap((pool) => pool.datasets.map(({ name }) => name)));
-  const layout = {
+  const told = {
     resurgoLayout: LAYOUT_VERSION,
     host,
     capturedAt: capturedAt.toISOString(),
@@ -53,6 +54,7 @@ export function readLayout({ facts, host, capturedAt }: LayoutSource): Layout {
     configs: readConfigs(reading).map(({ path, text }) => ({ path, text, sha256: sha256Hex(text) })),
   } satisfies Omit<Layout, 'limits'>;
   noteCut(reading);
+  const layout = onlyValid({ layout: told, reading });
   const onDevices = mounted.flatMap(({ path, device }) => (device === undefined ? [] : [{ path, device }]));
   return {
     ...layout,
