@@ -33,13 +33,13 @@ export function layoutOf(facts: Facts): Layout {
 
 /** The same facts with some changed: a text in place of what a tool printed, a fact in place of all, or undefined for none. */
 export function altered(facts: Facts, changes: Record<string, string | Partial<Facts[string]> | undefined>): Facts {
-  const copy: Record<string, unknown> = { ...facts };
-  for (const [name, change] of Object.entries(changes)) {
-    if (change === undefined) delete copy[name];
-    else if (typeof change === 'string') copy[name] = { exit: 0, out: change, err: '' };
-    else copy[name] = { exit: 0, out: '', err: '', ...facts[name], ...change };
-  }
-  return factsSchema.parse(copy);
+  const kept = Object.entries(facts).filter(([name]) => !(name in changes));
+  const changed = Object.entries(changes).flatMap(([name, change]) => {
+    if (change === undefined) return [];
+    const over = typeof change === 'string' ? { exit: 0, out: change } : change;
+    return [[name, { exit: 0, out: '', err: '', ...(typeof change === 'string' ? {} : facts[name]), ...over }]];
+  });
+  return factsSchema.parse(Object.fromEntries([...kept, ...changed]));
 }
 
 /** The layout of a machine as it was agreed on. `RESURGO_GOLDEN=write` writes it anew: read the diff before it is committed. */
