@@ -3,7 +3,7 @@
 # tool prints is quoted, never put between our own brackets, so that no broken or hostile output can break the reply. A missing
 # tool is a fact too (exit 127), and so is one that did not answer in time (137). Nothing here changes anything.
 
-: "${json-}" "${line-}" "${uptime-}"
+: "${json-}" "${uptime-}"
 
 # Of one fact, in bytes; what is longer is cut and says so.
 FACTS_MOST=262144
@@ -79,7 +79,7 @@ fact_file() {
   fi
 }
 
-# The pipe bounds what is written here; a tool that is cut off ends by it.
+# The limit of a file's size bounds what is written, and ends who writes more. No pipe: a child of a tool that was ended could hold it.
 fact_run() {
   read_uptime
   if [ "$uptime" -ge "$facts_until" ]; then
@@ -89,12 +89,14 @@ fact_run() {
     return
   fi
   {
-    "$@" </dev/null 2>"$facts_dir/err.all" 9>&-
-    printf '%s' $? >"$facts_dir/exit"
-  } | head -c $((FACTS_MOST + 1)) >"$facts_dir/out"
+    (
+      ulimit -f $((FACTS_MOST / 512 + 1))
+      "$@" </dev/null >"$facts_dir/out" 2>"$facts_dir/err.all" 9>&-
+    )
+    fact_exit=$?
+  } 2>/dev/null
   tail -c 500 "$facts_dir/err.all" >"$facts_dir/err"
-  read_line "$facts_dir/exit"
-  fact_add "$line"
+  fact_add "$fact_exit"
 }
 
 # fact_add EXIT
