@@ -22,7 +22,7 @@ export function layoutText(layout: Layout): string {
     ...section('Network', networkRows(layout)),
     ...section(
       'Files kept',
-      [layout.configs.map(({ path }) => path).join(' ')].filter((line) => line !== ''),
+      [printable(layout.configs.map(({ path }) => path).join(' '))].filter((line) => line !== ''),
     ),
     ...section('Can’t be made again', limitRows(layout)),
   ].join('\n');

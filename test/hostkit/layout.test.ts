@@ -177,6 +177,8 @@ describeAsRoot('a disk with real file systems', () => {
   });
   afterAll(() => {
     box.runs('sh', ['-c', 'umount "$1"/root "$1/sp ace" "$1"/b', 'sh', box.file('var')]);
+    // Partitions that were added by hand outlive the loop device.
+    spawnSync('partx', ['-d', loop]);
     spawnSync('losetup', ['-d', loop]);
     box.close();
   });
