@@ -143,6 +143,12 @@ function initramfsOf({ reading, files }: { reading: Reading; files: string[] }):
 
 /** Files of configuration that were met, by path. */
 export function readConfigs(reading: Reading): { path: string; text: string }[] {
+  if (reading.fact('configs-left-out') !== undefined)
+    reading.limit({
+      what: 'configuration',
+      why: 'there are more files than a layout keeps; they come back with the data',
+      weight: 'part',
+    });
   return reading.subjects('config').flatMap((path) => {
     const fact = reading.fact(`config:${path}`);
     if (fact === undefined || fact.cut || fact.exit !== 0) {

@@ -35,7 +35,7 @@ export class Reading {
   constructor(readonly facts: Facts) {}
 
   fact(name: string): Fact | undefined {
-    return Object.hasOwn(this.facts, name) ? this.facts[name] : undefined;
+    return this.facts[name];
   }
 
   /** What the tool printed, where it ended well; else empty. */

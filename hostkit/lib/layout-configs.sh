@@ -23,6 +23,7 @@ layout_configs() {
     layout_config lines
   done
   for config_at in /etc/NetworkManager/system-connections/*; do layout_config keyfile; done
+  [ "$configs_count" -lt "$CONFIGS_MOST" ] || fact_made configs-left-out false
 }
 
 # layout_config HOW: the file $config_at, without what may be a secret.

@@ -96,16 +96,16 @@ describeAsRoot('what a host tells of its layout', () => {
 
     it('S27 of configuration all but what may be a secret', () => {
       const files: Record<string, string> = {
-        fstab: '//nas/x /mnt cifs user=me,password=SECRET1,uid=5 0 0\nUUID=1 / ext4 defaults 0 1\n',
+        fstab: '//nas/x /mnt cifs user=me,password=HUSH1,uid=5 0 0\nUUID=1 / ext4 defaults 0 1\n',
         crypttab: 'data UUID=2 /etc/keys/passwords.key luks\n',
-        'network/interfaces': 'iface wlan0 inet dhcp\n  wpa-ssid home\n  wpa-psk SECRET2\n  wireless-key SECRET3\n',
+        'network/interfaces': 'iface wlan0 inet dhcp\n  wpa-ssid home\n  wpa-psk HUSH2\n  wireless-key HUSH3\n',
         'netplan/01.yaml':
-          'network:\n  wifis:\n    wlan0:\n      access-points:\n        "home":\n          password: "SECRET4"\n  tunnels:\n    wg0:\n      key: SECRET5\n      peers:\n      - keys: {shared: SECRET6}\n  ethernets:\n    ens3:\n      addresses: [192.0.2.9/24]\n',
+          'network:\n  wifis:\n    wlan0:\n      access-points:\n        "home":\n          password: "HUSH4"\n  tunnels:\n    wg0:\n      key: HUSH5\n      peers:\n      - keys: {shared: HUSH6}\n  ethernets:\n    ens3:\n      addresses: [192.0.2.9/24]\n',
         'systemd/network/wg0.netdev':
-          '[WireGuard]\nPrivateKey=SECRET7\nListenPort=51820\n[WireGuardPeer]\nPresharedKey=SECRET8\n',
-        'sysconfig/network-scripts/ifcfg-wlan0': 'DEVICE=wlan0\nKEY1=SECRET9\nWPA_PSK=SECRETA\n',
+          '[WireGuard]\nPrivateKey=HUSH7\nListenPort=51820\n[WireGuardPeer]\nPresharedKey=HUSH8\n',
+        'sysconfig/network-scripts/ifcfg-wlan0': 'DEVICE=wlan0\nKEY1=HUSH9\nWPA_PSK=HUSHA\n',
         'NetworkManager/system-connections/a.nmconnection':
-          '[connection]\nid=home\ntype=wifi\n\n[wifi-security]\nkey-mgmt=wpa-psk\npsk=SECRETB\n\n[ipv4]\nmethod=manual\naddress1=192.0.2.8/24\n\n[vpn-secrets]\nany=SECRETC\n\n[wireguard]\nprivate-key=SECRETD\n\n[wireguard-peer.x]\npreshared-key=SECRETE\n',
+          '[connection]\nid=home\ntype=wifi\n\n[wifi-security]\nkey-mgmt=wpa-psk\npsk=HUSHB\n\n[ipv4]\nmethod=manual\naddress1=192.0.2.8/24\n\n[vpn-secrets]\nany=HUSHC\n\n[wireguard]\nprivate-key=HUSHD\n\n[wireguard-peer.x]\npreshared-key=HUSHE\n',
         'default/grub': 'GRUB_CMDLINE_LINUX="rd.luks.key=/etc/k quiet"\n',
       };
       for (const [name, text] of Object.entries(files)) {
@@ -113,15 +113,21 @@ describeAsRoot('what a host tells of its layout', () => {
         fs.writeFileSync(box.file(`etc/${name}`), text);
       }
       const facts = asked();
-      expect(JSON.stringify(facts)).not.toContain('SECRET');
+      expect(JSON.stringify(facts)).not.toContain('HUSH');
       const text = (name: string) => facts[`config:/etc/${name}`]?.out ?? '';
-      expect(text('fstab')).toBe(files['fstab']?.replace('SECRET1', 'LEFT-OUT'));
+      expect(text('fstab')).toBe(files['fstab']?.replace('HUSH1', 'LEFT-OUT'));
       expect(text('crypttab')).toBe(files['crypttab']);
       expect(text('default/grub')).toBe(files['default/grub']);
       expect(text('network/interfaces')).toContain('wpa-ssid home');
       expect(text('netplan/01.yaml')).toContain('addresses: [192.0.2.9/24]');
       expect(text('systemd/network/wg0.netdev')).toContain('ListenPort=51820');
       expect(text('NetworkManager/system-connections/a.nmconnection')).toContain('address1=192.0.2.8/24');
+    });
+
+    it('more files than are kept are said to be more', () => {
+      changed(box, 'layout-configs.sh', 'CONFIGS_MOST=300', 'CONFIGS_MOST=1');
+      fs.writeFileSync(box.file('etc/fstab'), 'UUID=1 / ext4 defaults 0 1\n');
+      expect(layoutOf(asked()).limits).toContainEqual(expect.objectContaining({ what: 'configuration' }));
     });
 
     it('a file that is larger than is kept says so by its exit, and is a limit', () => {

@@ -43,6 +43,14 @@ describe('nothing has changed', () => {
     expect(changed(name, alter)).toEqual([]);
   });
 
+  it('when parts are told in another order', () => {
+    const alter = ({ volumeGroups, disks, partitions, boot }: Layout) => {
+      for (const list of [volumeGroups[0]!.physical, disks, partitions, boot.biosDisks]) list.reverse();
+    };
+    expect(changed('lvm-thin', alter)).toEqual([]);
+    expect(changed('lvm-raid1', alter)).toEqual([]);
+  });
+
   it('when a snapshot has come or gone', () => {
     const alter = (layout: Layout) => {
       const { make } = layout.fileSystems[0]!;

@@ -392,13 +392,6 @@ describe('hostile hosts', () => {
     expect(layout.mounts.map(({ path }) => path)).toContain('/srv/a\nb \\c');
   });
 
-  it('facts named like parts of an object are no facts', () => {
-    const facts = factsSchema.parse(
-      JSON.parse('{"__proto__":{"exit":0,"out":"x"},"constructor":{"exit":0,"out":"y"}}'),
-    );
-    expect(layoutOf(facts).disks).toEqual([]);
-  });
-
   it('what is too long, too large or malformed is left out and said', () => {
     const blkid = machine('uefi-ext4')['blkid:/dev/vda2']?.out ?? '';
     const lsblk = devices('uefi-ext4', (rows) =>
