@@ -1,6 +1,6 @@
 /** `layout show` over a fleet in memory, with no engine. */
 import { layoutText } from '../../cli/layout-text';
-import { golden, machine } from '../planning/layout-kit';
+import { golden, machine } from '../planning/layout-machines';
 import { useMemoryFleet } from './support/memory-fleet';
 
 const fleet = useMemoryFleet();

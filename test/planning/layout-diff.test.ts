@@ -1,6 +1,6 @@
 import { layoutChanges } from '../../planning/layout-diff';
 import type { Layout } from '../../planning/layout-schema';
-import { golden, MACHINES } from './layout-kit';
+import { golden, MACHINES } from './layout-machines';
 
 /** What changed after the layout was altered in place, as lines. */
 function changed(name: string, alter: (layout: Layout) => void): string[] {

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { z } from 'zod';
 import { factsSchema, type Facts } from '../../planning/layout-facts';
-import { altered, layoutOf, machine, MACHINES } from './layout-kit';
+import { altered, layoutOf, machine, MACHINES } from './layout-machines';
 
 /** Jest’s own are `any`. */
 const matching = (pattern: RegExp): unknown => expect.stringMatching(pattern);
