@@ -11,6 +11,7 @@ import { registerFind } from './commands/find';
 import { registerHand } from './commands/hand';
 import { registerHold } from './commands/hold';
 import { registerHelp } from './commands/help';
+import { registerLayout } from './commands/layout';
 import { registerList } from './commands/list';
 import { registerPrune } from './commands/prune';
 import { registerRestore } from './commands/restore';
@@ -43,6 +44,7 @@ const COMMANDS = [
   registerRuns,
   registerHand,
   registerSnapshots,
+  registerLayout,
   registerEngine,
   registerCompletion,
   registerHelp,

@@ -135,6 +135,7 @@ interface InStore extends InGroup {
 export interface VerbArgs {
   probe: NoArgs;
   check: InGroup;
+  layout: NoArgs;
   status: InGroup;
   snapshots: InGroup;
   'store.list': InStore;

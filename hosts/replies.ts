@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import type { Verb } from './args';
 import { done } from './replies/common';
 import { armed, hook, snapshotDrop, thaw } from './replies/freezing';
-import { check, probe, snapshots, status, storeList, storeListing, storeSpace } from './replies/reading';
+import { check, layout, probe, snapshots, status, storeList, storeListing, storeSpace } from './replies/reading';
 import {
   grantAdd,
   grantKey,
@@ -21,6 +21,7 @@ import {
 export const replySchemas = {
   probe,
   check,
+  layout,
   status,
   snapshots,
   'store.list': storeList,

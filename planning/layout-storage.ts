@@ -294,11 +294,12 @@ const vdev: z.ZodType<Vdev> = z.lazy(() =>
   }),
 );
 /** A part of a pool: a disk (`on`), or a mirror or raidz of `children`. */
-export interface Vdev {
+// A type, not an interface: it must be plain JSON to the compiler too.
+export type Vdev = {
   kind: 'disk' | 'mirror' | 'raidz1' | 'raidz2' | 'raidz3';
   on: string | null;
   children: Vdev[];
-}
+};
 
 export const pool = z
   .strictObject({

@@ -1,21 +1,7 @@
 /** The runbook's reference in Markdown (docs/runbook.md), made from the descriptions in the schema. */
 import { runbookJsonSchema } from './json-schema';
 import { starterRunbook } from './init';
-
-interface Node {
-  type?: string;
-  description?: string;
-  default?: unknown;
-  const?: unknown;
-  enum?: unknown[];
-  minimum?: number;
-  maximum?: number;
-  properties?: Record<string, Node>;
-  required?: string[];
-  additionalProperties?: Node | boolean;
-  items?: Node;
-  anyOf?: Node[];
-}
+import { children, section, type Node } from './reference-tables';
 
 /** The whole page. */
 export function runbookReference(): string {
@@ -51,57 +37,4 @@ export function runbookReference(): string {
     '```',
     '',
   ].join('\n');
-}
-
-function section({ title, node }: { title: string; node: Node }): string[] {
-  const rows = Object.entries(node.properties ?? {}).map(([name, field]) => {
-    const must = (node.required ?? []).includes(name);
-    return `| \`${name}\` | ${kindOf(field)} | ${must ? '**required**' : defaultOf(field)} | ${cell(field.description ?? '')} |`;
-  });
-  if (rows.length === 0) return [];
-  const text = title === 'The file' ? [] : [node.description ?? '', ''];
-  return [`## ${title}`, '', ...text, '| field | what | default | meaning |', '|---|---|---|---|', ...rows, ''];
-}
-
-/** Every map with fields of its own below a node, each with its path. */
-function children({ node, path }: { node: Node; path: string[] }): { path: string[]; node: Node }[] {
-  return Object.entries(node.properties ?? {}).flatMap(([name, field]) => {
-    const inner = innerOf({ field, path: [...path, name] });
-    return inner === undefined ? [] : [inner, ...children(inner)];
-  });
-}
-
-function innerOf({ field, path }: { field: Node; path: string[] }): { path: string[]; node: Node } | undefined {
-  if (field.properties) return { path, node: field };
-  const last = path.at(-1) ?? '';
-  const inList = field.items;
-  if (inList?.properties) return { path: [...path.slice(0, -1), `${last}[]`], node: inList };
-  const inMap = field.additionalProperties;
-  if (typeof inMap === 'object' && inMap.properties) return { path: [...path, 'NAME'], node: inMap };
-  const branch = field.anyOf?.find((one) => one.properties);
-  return branch === undefined ? undefined : { path, node: branch };
-}
-
-function kindOf(field: Node): string {
-  if (field.const !== undefined) return `\`${JSON.stringify(field.const)}\``;
-  if (field.enum) return field.enum.map((word) => `\`${String(word)}\``).join(', ');
-  if (field.anyOf) return [...new Set(field.anyOf.map(kindOf))].join(' or ');
-  if (field.type === 'array') return `list of ${field.items ? plural(kindOf(field.items)) : 'values'}`;
-  if (field.type === 'object') return 'map';
-  if (field.type === 'integer') return `${field.minimum ?? 0} to ${field.maximum ?? '…'}`;
-  return field.type === 'boolean' ? '`true`, `false`' : 'text';
-}
-
-function plural(kind: string): string {
-  return kind === 'map' ? 'maps' : kind === 'text' ? 'texts' : kind;
-}
-
-function defaultOf(field: Node): string {
-  if (field.default === undefined) return '–';
-  const written = JSON.stringify(field.default).replaceAll(',', ', ');
-  return written === '""' || written === '{}' || written === '[]' ? '–' : `\`${written.replaceAll('"', '')}\``;
-}
-
-function cell(text: string): string {
-  return text.replaceAll('|', '\\|');
 }

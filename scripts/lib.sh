@@ -1,7 +1,7 @@
 # Shared by the scripts: headlines, and what this machine has and lacks. Sourced, not run.
 
 # The Debian packages that building and testing on this machine take, the simulated hosts' own packages apart.
-LAB_PACKAGES='debootstrap btrfs-progs xfsprogs e2fsprogs iproute2 iptables util-linux openssh-client openssh-server rsync sudo attr acl
+LAB_PACKAGES='debootstrap btrfs-progs xfsprogs e2fsprogs dosfstools fdisk iproute2 iptables util-linux openssh-client openssh-server rsync sudo attr acl
 libcap2-bin busybox-static shellcheck systemd-container procps docker.io docker-compose zfs-fuse'
 
 headline() { printf '\n== %s\n' "$*"; }

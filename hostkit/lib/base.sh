@@ -53,10 +53,12 @@ json_string() {
   printf '%s' "$json"
 }
 
-# Pure ASCII out, so that no byte of a hostile name reaches a terminal as it is: valid UTF-8 becomes its code point,
-# any other byte \u00XX.
-json_escape() {
-  printf '%s' "$1" | od -An -v -tu1 | awk '
+json_escape() { printf '%s' "$1" | json_escape_input; }
+
+# json_escape_input: prints stdin as one quoted string. Pure ASCII out, so that no byte of a hostile name reaches a terminal as it
+# is: valid UTF-8 becomes its code point, any other byte \u00XX.
+json_escape_input() {
+  od -An -v -tu1 | awk '
     { for (i = 1; i <= NF; i++) b[n++] = $i + 0 }
     function tail(at, count, k) { for (k = 1; k <= count; k++) if (b[at + k] < 128 || b[at + k] > 191) return 0; return 1 }
     END {

@@ -1,5 +1,6 @@
-/** Replies of the verbs that only read: `probe`, `check`, `status`, `snapshots`, `store.*`. */
+/** Replies of the verbs that only read: `probe`, `check`, `layout`, `status`, `snapshots`, `store.*`. */
 import { z } from 'zod';
+import { factsSchema } from '../../planning/layout-facts';
 import { container, count, deadman, evidence, snapshot } from './common';
 
 export const probe = z.object({
@@ -55,6 +56,9 @@ export const check = z.object({
   /** Container volumes, mounts and databases that lie outside any source, as text. */
   unprotected: z.array(z.union([z.string(), evidence.transform((entry) => JSON.stringify(entry))])).default([]),
 });
+
+/** What the host's tools say of its disks, its boot set-up and its network; `planning/layout-read.ts` makes sense of it. */
+export const layout = z.object({ facts: factsSchema });
 
 const mention = z.union([z.string().transform((name) => ({ name })), z.looseObject({})]);
 

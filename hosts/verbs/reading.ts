@@ -1,4 +1,5 @@
 /** Verbs that only read what is on a host: all safe to repeat. Each throws HostError. */
+import type { Facts } from '../../planning/layout-facts';
 import type { Probe, Check, SnapshotOnHost, Status } from '../replies';
 import { context, type On } from './on';
 
@@ -18,6 +19,13 @@ export function check(on: On & { group: string }): Promise<Check> {
     verb: 'check',
     args: { group: on.group },
   });
+}
+
+/** What the host's tools say of its disks up to its mount points, its boot set-up and its network. */
+export async function layoutFacts(on: On): Promise<Facts> {
+  // The hostkit gives its tools 100 s together.
+  const reply = await on.hosts.call({ ...context(on), timeoutMs: on.timeoutMs ?? CHECK_MS, verb: 'layout', args: {} });
+  return reply.facts;
 }
 
 /** What exists of a group on this host now, with the run of each thing. */

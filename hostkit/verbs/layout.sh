@@ -1,0 +1,29 @@
+# What a recovery onto blank disks needs to know of this host: its disks up to its mount points, how it boots, its network. Changes nothing.
+# keys:
+# The tools' own words; `planning/layout-read.ts` makes sense of them, so that what is understood can grow without touching a host.
+
+# shellcheck source=/dev/null
+. "$RESURGO_LIB/lib/facts.sh"
+# shellcheck source=/dev/null
+. "$RESURGO_LIB/lib/layout-storage.sh"
+# shellcheck source=/dev/null
+. "$RESURGO_LIB/lib/layout-mounted.sh"
+# shellcheck source=/dev/null
+. "$RESURGO_LIB/lib/layout-system.sh"
+# shellcheck source=/dev/null
+. "$RESURGO_LIB/lib/layout-configs.sh"
+
+verb_main() {
+  set +e
+  facts_begin
+  # The system first: its facts are cheap, and disks that don't answer must not cost them.
+  layout_system
+  layout_boot
+  layout_network
+  layout_configs
+  layout_devices
+  layout_lvm
+  layout_mounted
+  layout_zfs
+  facts_reply
+}

@@ -1,0 +1,85 @@
+/** What can't be made again on blank disks: every reason by name, and how heavy each weighs. */
+import type { Device, Devices } from './layout-devices';
+import type { Found } from './layout-facts';
+import type { Limit } from './layout-schema';
+
+/** The reasons that need no figure of the host, as a sentence's end. */
+export const WHY = {
+  multipath: 'it is reached over several paths (multipath)',
+  foreignMapping: 'it is made by device-mapper in a way that Resurgo does not know',
+  firmwareRaid: 'it belongs to a RAID of the firmware or a controller (imsm, ddf, dmraid)',
+  iscsi: 'it is a disk of the network (iSCSI, Fibre Channel): the storage must be reached first',
+  detachedHeader: 'it is encrypted with a header that lies elsewhere',
+  plainCrypt: 'it is encrypted without a header (plain dm-crypt)',
+  freshKey: 'it is encrypted with a new key at each boot: crypttab makes it anew, what it held is gone',
+  integrity: 'it is kept with checksums (dm-integrity)',
+  verity: 'it is verified by dm-verity',
+  foreignCrypt: 'it is encrypted in the format of another system',
+  reencrypting: 'it is being encrypted anew: let that end first',
+  degraded: 'it was degraded when it was captured: its missing member has no place to come back to',
+  reshaping: 'it was being reshaped when it was captured: let that end first',
+  externalBitmap: 'its write-intent bitmap lies in a file: it comes back without',
+  arrayJournal: 'it has a write journal or partial parity log: it comes back without',
+  inactiveArray: 'the array was not running, so its parts are not understood',
+  hybrid: 'its partition table is a hybrid of GPT and MBR: it comes back as GPT alone',
+  externalLog: 'its journal lies on a device of its own',
+  realtime: 'its real-time part lies on a device of its own',
+  signatures: 'several formats are recognised on it, so it is not certain what it holds',
+  unmountedBtrfs: 'it was not mounted, so its subvolumes are not known',
+  missingMember: 'a device of it was missing when it was captured',
+  mixedProfiles: 'its data lie in several profiles (a balance was not finished)',
+  seed: 'it grows from a seed device',
+  quotas: 'it has quota groups: they come back without their limits',
+  encryptedFolders: 'it can hold encrypted folders: these come back only as far as their keys were loaded',
+  journalOnly: 'it is the journal of another file system',
+  inFile: 'it lies in a file that is mounted: it comes back with that file',
+  rootOnZfs: 'the system lies on ZFS: Resurgo brings ZFS pools back for data only',
+  rootOnNetwork: 'the system lies on the network',
+  rootElsewhere: 'the system lies on no disk (a live system or a container)',
+  sharedGroup: 'it is shared between hosts by a lock manager',
+  exportedGroup: 'it is exported',
+  duplicatePv: 'it was seen twice',
+  snapshot: 'it is a snapshot: snapshots are not made again',
+  oddPoolData: 'its data or metadata are not plain: they come back linear',
+  encryptedDataset: 'it is encrypted: the key must be given when it is made again',
+  foreignVdev:
+    'it has a part of a kind that Resurgo does not know (draid, a file, one that is missing or being replaced)',
+  externalVdev: 'it has a part for deduplication tables: they come back within the pool',
+  loaderUnknown: 'what boots it is no loader that Resurgo knows',
+  architecture: 'it is of a processor whose boot Resurgo does not know',
+  wireless: 'it is a wireless network: its keys are not told by the host',
+  foreignInterface:
+    'it is of a kind that Resurgo does not set up in the rescue system; its configuration comes back with the files',
+} as const;
+
+/** Where the system's own files lie: what these mounts need decides whether the machine comes back at all. */
+const SYSTEM_PATHS = new Set(['/', '/boot', '/boot/efi', '/efi', '/usr', '/var', '/etc', '/lib', '/opt', '/root']);
+
+export function isSystemPath(path: string): boolean {
+  return SYSTEM_PATHS.has(path);
+}
+
+/** All devices that the system's file systems lie on, by id. */
+export function systemDevices({
+  devices,
+  mounted,
+}: {
+  devices: Devices;
+  mounted: { path: string; device: Device }[];
+}): Set<string> {
+  const roots = mounted.filter(({ path }) => isSystemPath(path)).map(({ device }) => device);
+  return new Set(roots.flatMap((device) => devices.downFrom(device)).map(({ id }) => id));
+}
+
+/** The limits as the layout holds them: each once, the fatal ones first. */
+export function weighed({ found, system }: { found: readonly Found[]; system: ReadonlySet<string> }): Limit[] {
+  const limits = new Map<string, Limit>();
+  for (const { what, why, devices = [], weight } of found) {
+    const own = weight ?? (devices.some((id) => system.has(id)) ? 'fatal' : 'part');
+    const key = `${what}\0${why}`;
+    if (limits.get(key)?.weight !== 'fatal')
+      limits.set(key, { what: what.slice(0, 4096), why: why.slice(0, 4096), weight: own });
+  }
+  const order = { fatal: 0, part: 1 };
+  return [...limits.values()].sort((a, b) => order[a.weight] - order[b.weight]);
+}

@@ -1,0 +1,247 @@
+import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { layout } from '../../hosts/replies/reading';
+import type { Facts } from '../../planning/layout-facts';
+import { readLayout } from '../../planning/layout-read';
+import { layoutSchema } from '../../planning/layout-schema';
+import { Box, SHELLS, describeAsRoot } from './support';
+import type { Shell } from './support';
+
+const layoutOf = (facts: Facts) => layoutSchema.parse(readLayout({ facts, host: 'app-1', capturedAt: new Date(0) }));
+
+/** A line of the box's hostkit changed: its time-outs, or a tool's name. */
+function changed(box: Box, file: string, from: string | RegExp, to: string): void {
+  const at = box.file(`lib/resurgo/lib/${file}`);
+  const text = fs.readFileSync(at, 'utf8');
+  const now = text.replace(from, to);
+  if (now === text) throw new Error(`${file} has no ${String(from)}`);
+  fs.writeFileSync(at, now);
+}
+
+/** A program in the place where the hostkit looks first. */
+function stub(box: Box, name: string, script: string): void {
+  box.runs(
+    'sh',
+    [
+      '-euc',
+      'mountpoint -q /usr/local/sbin || mount -t tmpfs none /usr/local/sbin; cat >"/usr/local/sbin/$1"',
+      'sh',
+      name,
+    ],
+    script,
+  );
+  box.runs('chmod', ['0755', `/usr/local/sbin/${name}`]);
+}
+
+describeAsRoot('what a host tells of its layout', () => {
+  describe.each(SHELLS)('under %s', (shell: Shell) => {
+    let box: Box;
+    beforeEach(() => {
+      box = new Box({ shell });
+    });
+    afterEach(() => {
+      box.close();
+    });
+    const asked = () => layout.parse(box.ask('layout')).facts;
+
+    it('of this machine, and nothing of it is changed', () => {
+      const folders = () => box.runs('sh', ['-c', 'ls -d /tmp/tmp.*/facts']).stdout;
+      const left = folders();
+      const before = box.snapshot();
+      const facts = asked();
+      expect(box.snapshot()).toBe(before);
+      const told = layoutOf(facts);
+      expect(told.system.os.id).toBe(/^ID="?([a-z]+)/m.exec(fs.readFileSync('/etc/os-release', 'utf8'))?.[1]);
+      expect(told.system.kernel).toBe(spawnSync('uname', ['-r']).stdout.toString().trim());
+      expect(facts['lsblk']).toMatchObject({ exit: 0, cut: false });
+      expect(facts['ip-link']).toMatchObject({ exit: 0 });
+      expect(told.mounts.every(({ path: at }) => at.startsWith('/'))).toBe(true);
+      // Folders of a request's own go with it.
+      expect(folders()).toBe(left);
+    });
+
+    it('output of any kind breaks no reply, and is kept byte for byte', () => {
+      stub(
+        box,
+        'ip',
+        `#!/bin/sh\nprintf '"}],\\\\\\n\\033[31m\\000\\377%s' "\${0##*/}"; printf 'trouble "\\n' >&2; exit 3\n`,
+      );
+      const { 'ip-link': link } = asked();
+      expect(link).toEqual({ exit: 3, out: '"}],\\\n\u001b[31m\u0000\u00ffip', err: 'trouble "\n', cut: false });
+    });
+
+    it('what is too long is cut, and says so', () => {
+      changed(box, 'facts.sh', 'FACTS_MOST=262144', 'FACTS_MOST=100');
+      stub(box, 'ip', '#!/bin/sh\nwhile :; do echo 123456789; done\n');
+      const { 'ip-link': link } = asked();
+      expect(link?.out).toHaveLength(100);
+      expect(link?.cut).toBe(true);
+    });
+
+    it('a tool that is missing or hangs is a fact, and the others are told', () => {
+      changed(box, 'facts.sh', 'FACTS_TOOL_S=20', 'FACTS_TOOL_S=1');
+      changed(box, 'layout-system.sh', 'fact virt systemd-detect-virt', 'fact virt no-such-tool');
+      stub(box, 'ip', '#!/bin/sh\ncase $* in *link*) sleep 60 ;; *) echo "[]" ;; esac\n');
+      const facts = asked();
+      expect(facts['virt']).toEqual({ exit: 127, out: '', err: 'no-such-tool is not installed', cut: false });
+      expect(facts['ip-link']?.exit).toBe(137);
+      expect(facts['ip-addr']).toMatchObject({ exit: 0, out: '[]\n' });
+    });
+
+    it('once their time is over, the rest is not asked, and there is an answer', () => {
+      changed(box, 'facts.sh', 'FACTS_ALL_S=100', 'FACTS_ALL_S=0');
+      const facts = asked();
+      expect(facts['lsblk']).toMatchObject({ exit: 124, err: expect.stringMatching(/^not asked/) as unknown });
+      expect(layoutOf(facts).limits).toContainEqual(expect.objectContaining({ what: 'the disks', weight: 'fatal' }));
+    });
+
+    it('S27 of configuration all but what may be a secret', () => {
+      const files: Record<string, string> = {
+        fstab: '//nas/x /mnt cifs user=me,password=HUSH1,uid=5 0 0\nUUID=1 / ext4 defaults 0 1\n',
+        crypttab: 'data UUID=2 /etc/keys/passwords.key luks\n',
+        'network/interfaces': 'iface wlan0 inet dhcp\n  wpa-ssid home\n  wpa-psk HUSH2\n  wireless-key HUSH3\n',
+        'netplan/01.yaml':
+          'network:\n  wifis:\n    wlan0:\n      access-points:\n        "home":\n          password: "HUSH4"\n  tunnels:\n    wg0:\n      key: HUSH5\n      peers:\n      - keys: {shared: HUSH6}\n  ethernets:\n    ens3:\n      addresses: [192.0.2.9/24]\n',
+        'systemd/network/wg0.netdev':
+          '[WireGuard]\nPrivateKey=HUSH7\nListenPort=51820\n[WireGuardPeer]\nPresharedKey=HUSH8\n',
+        'sysconfig/network-scripts/ifcfg-wlan0': 'DEVICE=wlan0\nKEY1=HUSH9\nWPA_PSK=HUSHA\n',
+        'NetworkManager/system-connections/a.nmconnection':
+          '[connection]\nid=home\ntype=wifi\n\n[wifi-security]\nkey-mgmt=wpa-psk\npsk=HUSHB\n\n[ipv4]\nmethod=manual\naddress1=192.0.2.8/24\n\n[vpn-secrets]\nany=HUSHC\n\n[wireguard]\nprivate-key=HUSHD\n\n[wireguard-peer.x]\npreshared-key=HUSHE\n',
+        'default/grub': 'GRUB_CMDLINE_LINUX="rd.luks.key=/etc/k quiet"\n',
+      };
+      for (const [name, text] of Object.entries(files)) {
+        fs.mkdirSync(path.dirname(box.file(`etc/${name}`)), { recursive: true });
+        fs.writeFileSync(box.file(`etc/${name}`), text);
+      }
+      const facts = asked();
+      expect(JSON.stringify(facts)).not.toContain('HUSH');
+      const text = (name: string) => facts[`config:/etc/${name}`]?.out ?? '';
+      expect(text('fstab')).toBe(files['fstab']?.replace('HUSH1', 'LEFT-OUT'));
+      expect(text('crypttab')).toBe(files['crypttab']);
+      expect(text('default/grub')).toBe(files['default/grub']);
+      expect(text('network/interfaces')).toContain('wpa-ssid home');
+      expect(text('netplan/01.yaml')).toContain('addresses: [192.0.2.9/24]');
+      expect(text('systemd/network/wg0.netdev')).toContain('ListenPort=51820');
+      expect(text('NetworkManager/system-connections/a.nmconnection')).toContain('address1=192.0.2.8/24');
+    });
+
+    it('more files than are kept are said to be more', () => {
+      changed(box, 'layout-configs.sh', 'CONFIGS_MOST=300', 'CONFIGS_MOST=1');
+      fs.writeFileSync(box.file('etc/fstab'), 'UUID=1 / ext4 defaults 0 1\n');
+      expect(layoutOf(asked()).limits).toContainEqual(expect.objectContaining({ what: 'configuration' }));
+    });
+
+    it('a file that is larger than is kept says so by its exit, and is a limit', () => {
+      fs.writeFileSync(box.file('etc/fstab'), '# x\n'.repeat(20_000));
+      const facts = asked();
+      expect(facts['config:/etc/fstab']?.exit).toBe(1);
+      expect(layoutOf(facts).limits).toContainEqual(expect.objectContaining({ what: '/etc/fstab' }));
+    });
+  });
+});
+
+describeAsRoot('a disk with real file systems', () => {
+  let box: Box;
+  let loop: string;
+  const image = () => box.file('disk.img');
+  const run = (command: string, ...args: string[]) => {
+    const ran = box.runs(command, args);
+    if (ran.status !== 0) throw new Error(`${command} ${args.join(' ')}: ${ran.stderr}`);
+    return ran.stdout;
+  };
+
+  beforeAll(() => {
+    box = new Box({ shell: 'dash' });
+    fs.closeSync(fs.openSync(image(), 'w'));
+    fs.truncateSync(image(), 1024 ** 3);
+    const table =
+      'label: gpt\nsize=40M,type=U,name="EFI x"\nsize=100M,type=L,attrs=LegacyBIOSBootable\nsize=320M,type=L\nsize=320M,type=L\nsize=20M,type=S\n';
+    expect(box.runs('sfdisk', ['-q', image()], table).status).toBe(0);
+    loop = run('losetup', '-f', '--show', image()).trim();
+    // The kernels of some machines know no partition tables.
+    run('partx', '-a', loop);
+    run('mkfs.vfat', '-F', '32', '-n', 'EFI', `${loop}p1`);
+    run('mkfs.ext4', '-q', '-L', 'a "b\\', '-m', '2', `${loop}p2`);
+    run('mkfs.xfs', '-q', '-L', 'xfs', `${loop}p3`);
+    run('mkfs.btrfs', '-q', '-L', 'butter', `${loop}p4`);
+    run('mkswap', '-L', 'swap', `${loop}p5`);
+    run(
+      'sh',
+      '-euc',
+      `cd "$1"; mkdir -p root x "sp ace" b; mount ${loop}p2 root; mount ${loop}p3 "sp ace"; mount ${loop}p4 b
+      btrfs -q subvolume create b/@; mkdir b/@/var; btrfs -q subvolume create b/@/var/db; chattr +C b/@/var/db; btrfs -q subvolume snapshot -r b/@ b/snap
+      umount b; mount -o subvol=@ ${loop}p4 b`,
+      'sh',
+      box.file('var'),
+    );
+    // The one thing that is not real: this loop device passes for a disk, and the machine's own are left out.
+    const own = loop.slice('/dev/'.length);
+    stub(
+      box,
+      'lsblk',
+      `#!/bin/sh\n/usr/bin/lsblk "$@" /dev/${own} | sed -e 's/"loop"/"disk"/' -e 's/^\\(\\/dev\\/${own}\\) loop$/\\1 disk/'\n`,
+    );
+  });
+  afterAll(() => {
+    box.runs('sh', ['-c', 'umount "$1"/root "$1/sp ace" "$1"/b', 'sh', box.file('var')]);
+    // Partitions that were added by hand outlive the loop device.
+    spawnSync('partx', ['-d', loop]);
+    spawnSync('losetup', ['-d', loop]);
+    box.close();
+  });
+
+  it('is read down to its mount points', () => {
+    const own = loop.slice('/dev/'.length);
+    const told = layoutOf(layout.parse(box.ask('layout')).facts);
+    expect(told.disks).toMatchObject([{ name: own, bytes: 1024 ** 3, sectorBytes: 512 }]);
+    expect(told.tables).toMatchObject([{ kind: 'gpt', on: `disk:${own}`, firstByte: 1_048_576, entries: 128 }]);
+    expect(
+      told.partitions.map(({ number, startByte, bytes, name, attributes }) => [
+        number,
+        startByte,
+        bytes,
+        name,
+        attributes,
+      ]),
+    ).toEqual([
+      [1, 1_048_576, 40 * 1_048_576, 'EFI x', []],
+      [2, 41 * 1_048_576, 100 * 1_048_576, null, ['LegacyBIOSBootable']],
+      [3, 141 * 1_048_576, 320 * 1_048_576, null, []],
+      [4, 461 * 1_048_576, 320 * 1_048_576, null, []],
+      [5, 781 * 1_048_576, 20 * 1_048_576, null, []],
+    ]);
+    const on = (number: number) => told.fileSystems.find((each) => each.on === `part:${own}p${number}`);
+    expect(on(1)).toMatchObject({
+      label: 'EFI',
+      usedBytes: null,
+      make: { type: 'vfat', fatBits: 32, clusterBytes: 512 },
+    });
+    expect(on(2)).toMatchObject({
+      label: 'a "b\\',
+      bytes: 100 * 1_048_576,
+      make: { type: 'ext4', reservedBlocks: 2048 },
+    });
+    expect(on(2)?.usedBytes).toBeGreaterThan(0);
+    expect(on(3)).toMatchObject({ label: 'xfs', make: { type: 'xfs', blockBytes: 4096, external: [] } });
+    expect(on(4)).toMatchObject({
+      label: 'butter',
+      make: {
+        type: 'btrfs',
+        profiles: { data: 'single', metadata: 'dup' },
+        members: [{ on: `part:${own}p4`, number: 1, bytes: 320 * 1_048_576 }],
+        subvolumes: [
+          { path: '@', readOnly: false, noDataCow: false, snapshot: false },
+          { path: '@/var/db', readOnly: false, noDataCow: true, snapshot: false },
+          { path: 'snap', readOnly: true, noDataCow: false, snapshot: true },
+        ],
+        defaultSubvolume: 5,
+      },
+    });
+    expect(told.swaps).toMatchObject([{ on: `part:${own}p5`, label: 'swap' }]);
+    const points = new Map(told.mounts.map((each) => [each.path, each]));
+    expect(points.get(box.file('var/sp ace'))).toMatchObject({ fileSystem: on(3)?.id, inFstab: false });
+    expect(points.get(box.file('var/b'))).toMatchObject({ fileSystem: on(4)?.id, subvolume: '@' });
+    expect(told.limits.filter(({ what }) => what.startsWith(own))).toEqual([]);
+  });
+});
