@@ -8,6 +8,7 @@ import type { Fleet } from '../support/fleet';
 import { eventually, hostLines, raiseProduct, takeDown } from '../support/product';
 import type { Product } from '../support/product';
 import { blankDisk, startTools } from './support/install';
+import { machineAddress } from './support/machine';
 import type { Machine } from './support/machine';
 
 const NUMBER = 120;
@@ -34,7 +35,7 @@ describeLab('LVM snapshots', () => {
 
   const runbook = (fleet: Fleet) => `version: 1
 ${hostLines(fleet)}
-  db-1: { address: ${machine.address} }
+  db-1: { address: ${machineAddress({ fleet, number: NUMBER })} }
 stores:
   main: { host: target, kind: btrfs, place: /backup }
 groups:
