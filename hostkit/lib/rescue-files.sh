@@ -18,7 +18,8 @@ RESCUE_WANTED='swaplabel losetup mke2fs tune2fs e2fsck resize2fs dumpe2fs mkfs.x
 rescue_find() {
   rescue_path=
   for _rf_dir in /usr/local/sbin /usr/local/bin /usr/sbin /usr/bin /sbin /bin; do
-    [ -x "$_rf_dir/$1" ] && [ ! -d "$_rf_dir/$1" ] || continue
+    [ -f "$_rf_dir/$1" ] || continue
+    [ -x "$_rf_dir/$1" ] || continue
     rescue_path=$_rf_dir/$1
     return 0
   done
@@ -100,9 +101,9 @@ RESCUE_COMMON='kernel/drivers/(ata|scsi/[^/]*(\.ko|/)|nvme/(host|common)|block/x
 # rescue_firmware MODULES_FOLDER: what the chosen modules name and this host has. A firmware that is not here can't be packed; what hardware
 # of another kind would need may be missing, which the image's list shows.
 rescue_firmware() {
-  sed "s|^|$1/|" modules >paths
-  # shellcheck disable=SC2046 # Paths of this system's own packages.
-  modinfo -F firmware $(cat paths) 2>/dev/null | sort -u >firmware || :
+  _rw_paths=$(sed "s|^|$1/|" modules)
+  # shellcheck disable=SC2086 # Paths of this system's own packages.
+  modinfo -F firmware $_rw_paths 2>/dev/null | sort -u >firmware || :
   _rw_found=0
   while IFS= read -r _rw_name; do
     for _rw_file in "/lib/firmware/$_rw_name" "/lib/firmware/$_rw_name.xz" "/lib/firmware/$_rw_name.zst"; do

@@ -111,7 +111,8 @@ rescue_capture_network() {
     if [ -d "$_cn_path/bonding" ]; then
       read -r _cn_mode _ <"$_cn_path/bonding/mode"
       printf 'bond %s %s' "$_cn_name" "$_cn_mode"
-      for _cn_member in $(cat "$_cn_path/bonding/slaves"); do
+      read -r _cn_members <"$_cn_path/bonding/slaves" || :
+      for _cn_member in $_cn_members; do
         # A member wears the bond's MAC; its own is the permanent one.
         printf ' %s' "$(sed -n "/^Slave Interface: $_cn_member\$/,/^Slave queue/s/^Permanent HW addr: //p" "/proc/net/bonding/$_cn_name")"
       done
@@ -179,12 +180,13 @@ rescue_pack() {
 # rescue_make_links: `OWN_PATH` and `TARGET` in turn, a line each. A folder on the way that is a link itself is not entered.
 rescue_make_links() {
   while IFS= read -r _ml_path && IFS= read -r _ml_target; do
-    [ ! -e "$_ml_path" ] && [ ! -h "$_ml_path" ] || continue
+    if [ -e "$_ml_path" ] || [ -h "$_ml_path" ]; then continue; fi
     _ml_dir=${_ml_path%/*}
     [ -d "$_ml_dir" ] || mkdir -p "$_ml_dir"
     printf '%s\n%s\n' "$_ml_path" "$_ml_target"
   done >making
   # Starting ln for each of some hundred links is most of the time of the whole build; busybox can do it in one process.
+  # shellcheck disable=SC2016 # Its own variables.
   "$_rk_busybox" sh -c 'while IFS= read -r path && IFS= read -r target; do ln -s "$target" "$path"; done' <making
 }
 

@@ -65,7 +65,11 @@ outputs_efi_loaders() {
   else
     _oe_modules=/usr/lib/grub/x86_64-efi
     [ -d "$_oe_modules" ] || fail missing-tool 'neither signed boot loaders (shim-signed, grub-efi-amd64-signed) nor grub-efi-amd64-bin are installed on this host: a medium for UEFI needs one of them'
-    printf 'search --file --set=root /.disk/mini-info\nset prefix=($root)/boot/grub\nconfigfile $prefix/grub.cfg\n' >early.cfg
+    cat >early.cfg <<'GRUB'
+search --file --set=root /.disk/mini-info
+set prefix=($root)/boot/grub
+configfile $prefix/grub.cfg
+GRUB
     # shellcheck disable=SC2086 # Words.
     grub-mkimage -O x86_64-efi -d "$_oe_modules" -p /boot/grub -c early.cfg -o "$1/EFI/BOOT/BOOTX64.EFI" $OUTPUT_GRUB_MODULES ||
       fail failed 'grub-mkimage can not make a boot loader for UEFI'

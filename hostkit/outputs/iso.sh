@@ -17,7 +17,10 @@ output_iso_make() {
   set -- -e '--interval:appended_partition_2:all::' -no-emul-boot
   _oi_bios=/usr/lib/grub/i386-pc
   if [ -f "$_oi_bios/boot_hybrid.img" ]; then
-    printf 'search --file --set=root /.disk/mini-info\nset prefix=($root)/boot/grub\n' >early.cfg
+    cat >early.cfg <<'GRUB'
+search --file --set=root /.disk/mini-info
+set prefix=($root)/boot/grub
+GRUB
     # shellcheck disable=SC2086 # Words.
     grub-mkimage -O i386-pc-eltorito -d "$_oi_bios" -p /boot/grub -c early.cfg -o iso/boot/grub/eltorito.img biosdisk $OUTPUT_GRUB_MODULES ||
       fail failed 'grub-mkimage can not make a boot loader for BIOS'
