@@ -103,7 +103,7 @@ RESCUE_COMMON='kernel/drivers/(ata|scsi/[^/]*(\.ko|/)|nvme/(host|common)|block/x
 rescue_firmware() {
   _rw_paths=$(sed "s|^|$1/|" modules)
   # shellcheck disable=SC2086 # Paths of this system's own packages.
-  modinfo -F firmware $_rw_paths 2>/dev/null | sort -u >firmware || :
+  modinfo -F firmware $_rw_paths 2>/dev/null | sort -u >named || :
   _rw_found=0
   while IFS= read -r _rw_name; do
     for _rw_file in "/lib/firmware/$_rw_name" "/lib/firmware/$_rw_name.xz" "/lib/firmware/$_rw_name.zst"; do
@@ -111,6 +111,6 @@ rescue_firmware() {
       printf '%s\n' "$_rw_file"
       _rw_found=$((_rw_found + 1))
     done
-  done <firmware >found
+  done <named >found
   [ ! -s found ] || rescue_add <found
 }

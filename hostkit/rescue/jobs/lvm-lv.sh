@@ -26,7 +26,7 @@ job_main() {
     thin-pool)
       set -- "$@" --type thin-pool --extents "$arg_extents" --chunksize "${arg_chunk_bytes}b" --poolmetadatasize "${arg_metadata_bytes}b"
       [ -z "$arg_discards" ] || set -- "$@" --discards "$arg_discards"
-      [ "$arg_zero" = 1 ] && set -- "$@" --zero y || set -- "$@" --zero n
+      if [ "$arg_zero" = 1 ]; then set -- "$@" --zero y; else set -- "$@" --zero n; fi
       ;;
     *)
       set -- "$@" --type "$arg_type" --extents "$arg_extents"
