@@ -25,7 +25,16 @@ afterEach(() => {
 const run = (...args: string[]) => resurgo('-r', path.join(folder, 'fleet.yaml'), ...args);
 
 test.each([
-  [['restore', 'latest', '--to', 'relative'], '--to wants an absolute folder'],
+  [['restore', 'latest', '--to', 'relative'], '--to wants an absolute path'],
+  [['restore', 'latest', '--to', '/var/restore/../x'], '--to wants an absolute path without ".."'],
+  [['restore', 'latest', '--to', 'app-1:/var/a\tb'], "a path with control characters can't be named"],
+  [['restore', 'latest', '--path', 'data'], '--path wants an absolute path'],
+  [['restore', 'latest', '--path', '/srv/data/../x'], '--path wants an absolute path without ".."'],
+  [
+    ['restore', 'latest', '--path', '/srv/data/a\nb'],
+    'can\'t be named ("/srv/data/a\\nb"); restore the folder above it',
+  ],
+  [['restore', 'latest', '--path', '/srv/data/\u007f'], 'restore the folder above it'],
   [['restore', 'latest', '--to', '/x', '--into', 'other.yaml'], 'exclude each other'],
   [['restore', 'latest', '--approve', 'yes'], '--approve wants the hash'],
   [['pause', 'portal', '--for', '20x'], '--for wants a duration'],
@@ -35,9 +44,14 @@ test.each([
   expect(await run(...args)).toMatchObject({ code: 2, stderr: expect.stringContaining(message) as string });
 });
 
+test('a path that no host could be asked for is told at once', async () => {
+  const ran = await run('restore', 'latest', '--path', `/srv/data/${'ä'.repeat(2050)}`);
+  expect(ran).toMatchObject({ code: 2, stderr: expect.stringContaining('more than 4096 bytes') as string });
+});
+
 test.each([
   [['list'], 1, 'failed', 'keys'],
-  [['restore', 'latest', '--to', 'relative'], 2, 'usage', '--to wants an absolute folder'],
+  [['restore', 'latest', '--to', 'relative'], 2, 'usage', '--to wants an absolute path'],
   [['list', 'nosuch'], 2, 'usage', 'no group'],
   [['list', 'constructor'], 2, 'usage', 'no group'],
   [['nosuch'], 2, 'usage', "unknown command 'nosuch'"],
