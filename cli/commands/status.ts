@@ -78,7 +78,7 @@ async function status(context: CliContext, asked: string | undefined): Promise<n
     store.id ?? 'no whole backup',
     store.ageMs === undefined ? '' : `${duration(store.ageMs)} old, rpo ${duration(setup.group.rpoS * 1000)}`,
     next({ setup, side, problem: engine.problem }),
-    [...store.notes, ...drifted({ setup, side }), ...waits(side)].join('; '),
+    [...store.notes, ...neverPruned(setup), ...drifted({ setup, side }), ...waits(side)].join('; '),
   ]);
   context.out.result({
     json: {
@@ -90,7 +90,7 @@ async function status(context: CliContext, asked: string | undefined): Promise<n
         lastGood: store.id,
         ageS: store.ageMs === undefined ? undefined : Math.round(store.ageMs / 1000),
         rpoS: setup.group.rpoS,
-        notes: store.notes,
+        notes: [...store.notes, ...neverPruned(setup)],
         nextRun: side?.nextRun?.toISOString(),
         schedulePaused: side?.paused,
         scheduleDrift: side?.drift,
@@ -242,6 +242,11 @@ function next(options: { setup: GroupSetup; side: EngineSide | undefined; proble
   if (side.paused) return 'paused';
   if (side.nextRun !== undefined) return `in ${duration(side.nextRun.getTime() - Date.now())}`;
   return setup.group.schedule === null ? 'no schedule' : `not applied: resurgo schedule apply ${setup.group.name}`;
+}
+
+/** Nobody sees from outside that a store fills. */
+function neverPruned({ group }: GroupSetup): string[] {
+  return group.schedule?.prune === false ? ['its schedule removes no old backups (the runbook writes no `keep`, or `schedule.prune: false`)'] : [];
 }
 
 /** A schedule that is not applied at all stands in the column of the next run. */
