@@ -197,7 +197,10 @@ export class OperatorGate extends Gate {
     // Aborting ends the run whichever step is meant.
     const any = open.length === 1 || input.decision === 'abort';
     const found = input.step === undefined && any ? open[0] : open.find((each) => each.question.step === input.step);
-    if (found === undefined) throw ApplicationFailure.nonRetryable(`name the step that you answer: ${names} wait`);
+    if (found === undefined)
+      throw ApplicationFailure.nonRetryable(
+        `name the step that you answer: ${names} ${open.length === 1 ? 'waits' : 'wait'}${input.step === undefined ? '' : `, and no step "${input.step}"`}`,
+      );
     const { allowed, approve, step } = found.question;
     if (input.decision === 'approve') {
       if (approve === undefined)

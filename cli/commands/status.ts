@@ -246,7 +246,9 @@ function next(options: { setup: GroupSetup; side: EngineSide | undefined; proble
 
 /** Nobody sees from outside that a store fills. */
 function neverPruned({ group }: GroupSetup): string[] {
-  return group.schedule?.prune === false ? ['its schedule removes no old backups (the runbook writes no `keep`, or `schedule.prune: false`)'] : [];
+  return group.schedule?.prune === false
+    ? ['its schedule removes no old backups (the runbook writes no `keep`, or `schedule.prune: false`)']
+    : [];
 }
 
 /** A schedule that is not applied at all stands in the column of the next run. */

@@ -99,6 +99,17 @@ describe('where no engine has ever run', () => {
     expect(started).not.toHaveBeenCalled();
   });
 
+  test('`runs` starts none that was stopped, and says that it is', async () => {
+    const started = start();
+    mkdirSync(path.join(folder, 'state', 'engine'), { recursive: true });
+    writeFileSync(path.join(folder, 'state', 'engine', 'temporal.db'), '');
+    expect(await run('runs')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('the engine is stopped') as string,
+    });
+    expect(started).not.toHaveBeenCalled();
+  });
+
   test('a database of one is reason enough to start it', async () => {
     const started = start();
     mkdirSync(path.join(folder, 'state', 'engine'), { recursive: true });
@@ -129,6 +140,13 @@ test.each([['runbook', 'validate'], ['list'], ['backup', '--dry-run'], ['doctor'
     await says(`${file}:1:1: is a folder`);
   },
 );
+
+test('an inventory that is not there is not looked for as a runbook', async () => {
+  const { code, stderr } = await run('import', 'ansible', path.join(folder, 'nofile'));
+  expect(code).toBe(2);
+  expect(stderr).toContain('no such file; give the path of an inventory');
+  expect(stderr).not.toContain('--runbook');
+});
 
 test('--json names the code of a runbook that is wrong', async () => {
   writeFileSync(path.join(folder, 'fleet.yaml'), 'version: 1\nhosts:\n  a: { adress: x }\n');
