@@ -93,6 +93,11 @@ test('a step that keeps failing asks the operator, and a retry lets the run go o
     expect(question.step).toBe('copy app-1:data');
     expect(question.failure.message).toContain('said the test');
     await expect(handle.executeUpdate('decide', { args: [{ decision: 'approve', by: 'test' }] })).rejects.toThrow();
+    await expect(
+      handle.executeUpdate('decide', { args: [{ decision: 'retry', step: 'copy', by: 'test' }] }),
+    ).rejects.toMatchObject({
+      cause: { message: 'no step "copy" waits for an answer, only "copy app-1:data"' },
+    });
     broken = false;
     await handle.executeUpdate('decide', { args: [{ decision: 'retry', by: 'test' }] });
     expect((await handle.result()).state).toBe('Completed');
