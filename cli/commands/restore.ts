@@ -206,7 +206,7 @@ function nameable(asked: { option: string; path: string; like: string; instead: 
     throw new CliError(why, EXIT.usage);
   };
   // As the hosts see bytes: U+0080 to U+009F are none of these.
-  if ([...path].some((char) => char < ' ' || char === '\u007f'))
+  if (Array.from(path).some((char) => char < ' ' || char === '\u007f'))
     refuse(`${option}: a path with control characters can't be named (${JSON.stringify(path)}); ${instead}`);
   if (!path.startsWith('/') || path.split('/').includes('..'))
     refuse(`${option} wants an absolute path without "..", like ${like}, not "${path}"`);

@@ -49,7 +49,6 @@ test('those under way are named, a schedule that waits for its backup is not', a
 });
 
 test('a server that does not say is stopped all the same', async () => {
-  // eslint-disable-next-line require-yield
   serverWith(async function* () {
     await Promise.resolve();
     throw new Error('it hangs');
