@@ -59,6 +59,6 @@ RULES
 # another file system behind: that is no place for the data.
 check_source() {
   snapshot_source "$arg_group" "$arg_source"
-  "snapshot_${src_kind}_filesystem" || fail not-mounted "source $arg_source: $snap_problem; is its disk mounted?"
+  "snapshot_${src_kind}_filesystem" || fail not-mounted "source $arg_source: $snap_problem"
   check_uuid=$snap_uuid
 }
