@@ -7,10 +7,14 @@ import type { Client } from '@temporalio/client';
 import { genuineSigners } from '../../hosts/adopted-signers';
 import { isGenuine, newestWhole, readBackups } from '../../hosts/backups';
 import type { StoreEntry } from '../../hosts/backups';
+import { HostError } from '../../hosts/errors';
+import { status as statusAt } from '../../hosts/verbs/reading';
+import { byHandWords, isByHand } from '../../planning/by-hand';
 import { parseBackupId, parseWorkflowId } from '../../planning/ids';
 import type { GroupSetup } from '../../planning/run-input';
 import { packageVersion } from '../../workers/bundle';
 import { connectClient } from '../../workers/connection';
+import { heldLeases } from '../../workers/ended-leases';
 import { engineSettings, engineStatus } from '../../workers/engine';
 import { searchAttributeKeys } from '../../workers/search-attributes';
 import { run } from '../context';
@@ -123,27 +127,41 @@ const VERDICTS: Record<Verdict, string> = {
 };
 const UNKNOWN: StoreSide = { verdict: 'unreadable', id: undefined, ageMs: undefined, notes: [] };
 
-async function storeSide({
-  hosts,
-  setup,
-  genuine,
-}: {
+interface Asked {
   hosts: Awaited<ReturnType<CliContext['hosts']>>;
   setup: GroupSetup;
-  genuine: readonly string[];
-}): Promise<StoreSide> {
+}
+
+async function storeSide({ hosts, setup, genuine }: Asked & { genuine: readonly string[] }): Promise<StoreSide> {
   try {
     const { storeHost, store, group } = setup;
-    const { backups, incomplete } = await readBackups({
-      hosts,
-      storeHost,
-      store: store.name,
-      group: group.name,
-      step: 'status',
-    });
-    return judged({ backups, genuine, incomplete, rpoS: group.rpoS, nowMs: Date.now() });
+    const [{ backups, incomplete }, byHand] = await Promise.all([
+      readBackups({ hosts, storeHost, store: store.name, group: group.name, step: 'status' }),
+      heldByHand({ hosts, setup }),
+    ]);
+    const side = judged({ backups, genuine, incomplete, rpoS: group.rpoS, nowMs: Date.now() });
+    return { ...side, notes: [...byHand, ...side.notes] };
   } catch (error) {
     return { ...UNKNOWN, notes: [error instanceof Error ? error.message : String(error)] };
+  }
+}
+
+/** An operator's hand that holds the group now: no backup can begin under it. */
+async function heldByHand({ hosts, setup }: Asked): Promise<string[]> {
+  const { storeHost, group } = setup;
+  try {
+    const now = await statusAt({ hosts, host: storeHost, group: group.name, step: 'status' });
+    return heldLeases(now)
+      .filter(({ run }) => isByHand(run))
+      .map(({ run, owner, untilMs }) => {
+        const until =
+          untilMs === undefined ? '' : ` until ${new Date(untilMs).toISOString().slice(11, 19)} UTC at the latest`;
+        return `HELD BY HAND (${owner})${until}, no backup begins: ${byHandWords({ run, group: group.name })}`;
+      });
+  } catch (error) {
+    // What keeps the store from answering is told by its list.
+    if (!(error instanceof HostError)) throw error;
+    return [];
   }
 }
 
