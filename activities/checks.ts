@@ -3,6 +3,8 @@ import { leftoversOf } from '../hosts/doctor-findings';
 import type { Finding } from '../hosts/doctor-findings';
 import { readHostkit } from '../hosts/enroll/hostkit-tree';
 import { probeFindings, sourceFindings } from '../hosts/host-findings';
+import { identityFindings } from '../hosts/identity-findings';
+import type { Told } from '../hosts/identity-findings';
 import type { HostRef } from '../hosts/hosts';
 import type { Check } from '../hosts/replies';
 import { check, probe } from '../hosts/verbs/reading';
@@ -24,12 +26,16 @@ export interface HostCheck {
 export interface ChecksResult {
   hosts: HostCheck[];
   unreachable: AwayHost[];
+  /** Of the store's host where it is no source, and of what the hosts know of each other; missing in runs of former versions. */
+  findings?: Finding[];
 }
 
 interface ChecksInput {
   group: string;
   hosts: HostRef[];
   sources: Group['sources'];
+  /** The store's host: as necessary as any, and never left out. Runs of former versions name none. */
+  storeHost?: HostRef;
   /** Whether the runbook allows that hosts are left out. */
   partial: boolean;
 }
@@ -42,37 +48,56 @@ export function checkActivities({ hosts }: ActivityDeps) {
   async function checkHosts(input: ChecksInput): Promise<ChecksResult> {
     const kit = await readHostkit();
     const unreachable: AwayHost[] = [];
+    const told = new Map<string, Told>();
+    const ask = async (host: HostRef) => {
+      const sentMs = Date.now();
+      const answer = await probe({ hosts, host, step: 'checks' });
+      told.set(host.name, answer);
+      const findings = probeFindings({ host: host.name, answer, kit, sentMs, receivedMs: Date.now() });
+      return { version: answer.version, findings };
+    };
     const look = async (host: HostRef): Promise<HostCheck> => {
       const on = { hosts, host, step: 'checks' };
       const { group, sources } = input;
-      const sentMs = Date.now();
       const [probed, [checked, swept]] = await Promise.all([
-        probe(on).then((answer) => ({ answer, receivedMs: Date.now() })),
+        ask(host),
         // One after the other: both open the source's file system on the host, in one place.
         check({ ...on, group }).then(
           async (seen) => [seen, await sweep({ ...on, group, fix: true, timeoutMs: SWEEP_MS })] as const,
         ),
       ]);
       const findings = [
-        ...probeFindings({ host: host.name, kit, sentMs, ...probed }),
+        ...probed.findings,
         ...sourceFindings({ host: host.name, sources, checked }),
         ...leftoversOf({ host: host.name, ...swept }),
       ];
       return {
         host: host.name,
-        hostkit: probed.answer.version,
+        hostkit: probed.version,
         sources: checked.sources,
         containers: checked.containers.length,
         findings: findings.filter((each) => each.level !== 'ok' || each.check === 'leftovers'),
       };
     };
+    const { storeHost, sources, partial } = input;
+    const apart = storeHost !== undefined && !input.hosts.some(({ name }) => name === storeHost.name);
+    const findings: Finding[] = [];
     const seen = await forEachLimited({
-      items: input.hosts,
+      items: apart ? [...input.hosts, storeHost] : input.hosts,
       limit: 64,
-      each: (host) =>
-        unlessAway({ host: host.name, away: unreachable, partial: input.partial, body: () => look(host) }),
+      each: async (host) => {
+        if (!apart || host !== storeHost)
+          return unlessAway({ host: host.name, away: unreachable, partial, body: () => look(host) });
+        // Nothing goes on without it: where it is away, this fails as the reading of the store does.
+        findings.push(...(await ask(host)).findings.filter((each) => each.level !== 'ok'));
+        return undefined;
+      },
     });
-    return { hosts: seen.filter((each) => each !== undefined), unreachable };
+    if (storeHost !== undefined) {
+      const others = sources.map(({ host }) => host);
+      findings.push(...identityFindings({ target: storeHost.name, others, told, level: 'fail' }));
+    }
+    return { hosts: seen.filter((each) => each !== undefined), unreachable, findings };
   }
 
   return {

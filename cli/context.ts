@@ -9,7 +9,7 @@ import { groupSetup } from '../planning/run-input';
 import type { GroupSetup } from '../planning/run-input';
 import { parseRunbook, readText } from '../runbooks/load';
 import type { Runbook } from '../runbooks/types';
-import { connectEngine, hasEngine, type Engine } from '../workers/engine';
+import { connectEngine, engineStatus, hasEngine, type Engine } from '../workers/engine';
 import { prepareState, stateDir } from '../workers/paths';
 import { CliError, EXIT } from './exit';
 import { Output } from './output';
@@ -75,6 +75,13 @@ export class CliContext {
   /** The same, to ask of what was; undefined where no engine has ever run: none is started to say that it knows of nothing. */
   async pastEngine(): Promise<{ client: Client; engine: Engine } | undefined> {
     return hasEngine({ stateDir: this.stateDir }) ? this.engine() : undefined;
+  }
+
+  /** As {@link pastEngine}, but starts none that is stopped: who only looks must not set runs going again. */
+  async standingEngine(): Promise<{ client: Client; engine: Engine } | 'stopped' | undefined> {
+    if (!hasEngine({ stateDir: this.stateDir })) return undefined;
+    const { external, serving } = await engineStatus({ stateDir: this.stateDir });
+    return external || serving ? this.engine() : 'stopped';
   }
 
   /** Why {@link pastEngine} has none. */

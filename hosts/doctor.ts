@@ -7,6 +7,8 @@ import { readHostkit } from './enroll/hostkit-tree';
 import { HostError } from './errors';
 import type { Hosts } from './hosts';
 import { probeFindings, sourceFindings } from './host-findings';
+import { identityFindings } from './identity-findings';
+import type { Told } from './identity-findings';
 import { hostRef } from './refs';
 import type { Check, Reply } from './replies';
 import { roomFinding, roomVerdict, storeFinding } from './store-findings';
@@ -38,18 +40,20 @@ export async function doctor(options: DoctorOptions): Promise<Finding[]> {
     ...(target === undefined ? [] : [target]),
   ]);
   const { hash, version } = await readHostkit();
-  const seen: Seen = { checked: new Map(), store: undefined };
+  const seen: Seen = { checked: new Map(), told: new Map(), store: undefined };
   const perHost = await Promise.all(
     [...names].map((host) =>
       examine({ ...options, entry: group, host, isTarget: host === target, hash, version, seen }),
     ),
   );
-  return [...perHost.flat(), ...roomOf({ runbook, group, seen })];
+  return [...perHost.flat(), ...identitiesOf({ runbook, group, seen }), ...roomOf({ runbook, group, seen })];
 }
 
 /** What the hosts have shown that only makes sense together. */
 interface Seen {
   checked: Map<string, Check>;
+  /** Whose identities each host knows. */
+  told: Map<string, Told>;
   /** Of the store, once its host has told. */
   store: { space: Reply<'store.space'>; listing: StoreListing } | undefined;
 }
@@ -62,6 +66,20 @@ interface Patient extends DoctorOptions {
   hash: string;
   version: string;
   seen: Seen;
+}
+
+/** Whether source and target know each other, as the backup asks too; where only a restore into a folder would need it, a warning. */
+function identitiesOf({ runbook, group, seen: { told } }: { runbook: Runbook; group: Group; seen: Seen }): Finding[] {
+  const target = runbook.stores[group.target]?.host;
+  if (target === undefined) return [];
+  const sources = group.sources.map(({ host }) => host);
+  const folders = [...group.hosts, target].filter(
+    (name) => runbook.hosts[name]?.restoreTo.length && !sources.includes(name),
+  );
+  return [
+    ...identityFindings({ target, others: sources, told, level: 'fail' }),
+    ...identityFindings({ target, others: folders, told, level: 'warn' }),
+  ];
 }
 
 /** Whether the next backup has room, unless the store's finding says already that nothing has. */
@@ -93,6 +111,7 @@ async function examine(patient: Patient): Promise<Finding[]> {
   const answer = await attempt('reach', () => probe(on));
   if (answer === undefined) return findings;
   add('reach', 'ok', `answers in ${Date.now() - sentMs} ms`);
+  patient.seen.told.set(host, answer);
   const { hash, version } = patient;
   findings.push(...probeFindings({ host, answer, kit: { hash, version }, sentMs, receivedMs: Date.now() }));
   if (!answer.groups.includes(patient.group)) {

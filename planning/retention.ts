@@ -116,6 +116,11 @@ export function isoWeek(ms: number): string {
   return `${year}-W${String(week).padStart(2, '0')}`;
 }
 
+/** `last 3, daily 7, weekly 4, monthly 12, yearly 0` */
+export function keepText({ last, daily, weekly, monthly, yearly }: KeepPolicy): string {
+  return `last ${last}, daily ${daily}, weekly ${weekly}, monthly ${monthly}, yearly ${yearly}`;
+}
+
 function decide({
   backup,
   kept,
@@ -127,7 +132,7 @@ function decide({
 }): RetentionDecision {
   if (kept.length > 0) return { id: backup.id, action: 'keep', reasons: [...kept] };
   const why = {
-    Completed: `not among last ${keep.last}, daily ${keep.daily}, weekly ${keep.weekly}, monthly ${keep.monthly}, yearly ${keep.yearly}`,
+    Completed: `not among ${keepText(keep)}`,
     Partial: 'partial, does not count, and complete backups are newer',
     Failed: 'failed, holds nothing that counts',
   }[backup.state];

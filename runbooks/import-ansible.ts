@@ -20,6 +20,8 @@ export interface AnsibleImport {
   notCarried: NotCarried[];
 }
 
+const NO_INVENTORY = 'give the path of an inventory, as Ansible is given it with -i';
+
 /**
  * The runbook of an inventory file, with the `group_vars` and `host_vars` folders beside it.
  *
@@ -33,7 +35,7 @@ export function importAnsibleFile({ file }: { file: string }): AnsibleImport {
     ...variableFiles({ folder: join(folder, 'group_vars'), scope: 'group', report }),
     ...variableFiles({ folder: join(folder, 'host_vars'), scope: 'host', report }),
   ];
-  return importAnsible({ text: readText({ file }), file, variables, unread });
+  return importAnsible({ text: readText({ file, missing: NO_INVENTORY }), file, variables, unread });
 }
 
 /**

@@ -68,6 +68,8 @@ groups:
     rpo: 24h
     rto: 4h
 
+    # What stays of each day, week and month. From now on each scheduled backup REMOVES the rest, and asks nobody;
+    # "resurgo prune --dry-run" shows what would go. Without this part a schedule removes nothing.
     keep:
       last: 3
       daily: 7

@@ -75,7 +75,13 @@ export function loadRunbook({ file }: { file: string }): Runbook {
 }
 
 /** A text file of at most {@link MAX_FILE_BYTES}; a larger one is refused unread. */
-export function readText({ file }: { file: string }): string {
+export function readText({
+  file,
+  missing = NO_RUNBOOK,
+}: {
+  file: string;
+  /** What to do where it is not there. */ missing?: string;
+}): string {
   let handle: number | undefined;
   try {
     handle = openSync(file, 'r');
@@ -87,7 +93,7 @@ export function readText({ file }: { file: string }): string {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (error) {
     if (error instanceof RunbookError) throw error;
-    throw fileError({ file, message: whyUnread(error) });
+    throw fileError({ file, message: whyUnread(error, missing) });
   } finally {
     if (handle !== undefined) closeSync(handle);
   }
@@ -103,10 +109,11 @@ function readBounded({ handle }: { handle: number }): Buffer {
   return buffer.subarray(0, length);
 }
 
-function whyUnread(error: unknown): string {
+const NO_RUNBOOK = 'name one with --runbook FILE, or `resurgo init` writes a first one';
+
+function whyUnread(error: unknown, missing: string): string {
   const code = valueAt({ value: error, path: ['code'] });
-  if (code === 'ENOENT')
-    return "can't be read: no such file; name one with --runbook FILE, or `resurgo init` writes a first one";
+  if (code === 'ENOENT') return `can't be read: no such file; ${missing}`;
   if (code === 'EACCES') return "can't be read: permission denied";
   if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA') return 'is not UTF-8 text';
   return `can't be read: ${String(error)}`;

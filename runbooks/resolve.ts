@@ -1,7 +1,7 @@
 /** From the runbook as written to plain data with everything worked out: short names, trees, seconds, bytes, order. */
 import { defaultSourceName, shortName, treeName } from './names';
 import { type WrittenHost, type WrittenRunbook, type WrittenStore } from './schema';
-import { type WrittenCommand, type WrittenGroup, type WrittenNotify } from './schema-group';
+import { KEEP_DEFAULTS, type WrittenCommand, type WrittenGroup, type WrittenNotify } from './schema-group';
 import { ENGINE_LABEL, type Command, type Group, type Notify, type Quiesce, type Runbook, type Source } from './types';
 import { parseBandwidth, parseDuration, parsePercent } from './units';
 
@@ -101,13 +101,15 @@ function resolveGroup({ name, group, written }: { name: string; group: WrittenGr
     onUnreachable: group.on_unreachable,
     rpoS: parseDuration(group.rpo),
     rtoS: group.rto === undefined ? null : parseDuration(group.rto),
-    keep: group.keep,
+    keep: group.keep ?? KEEP_DEFAULTS,
     schedule: group.schedule
       ? {
           cron: group.schedule.cron.trim().split(/\s+/).join(' '),
           jitterS: parseDuration(group.schedule.jitter),
           catchupS: parseDuration(group.schedule.catchup),
           paused: group.schedule.paused,
+          // Nobody has agreed to defaults that remove backups unattended.
+          prune: group.schedule.prune ?? group.keep !== undefined,
         }
       : null,
     notify: group.notify.map(resolveNotify),

@@ -124,7 +124,9 @@ const keep = z
     monthly: v.int({ min: 0, max: 10_000 }).default(12).describe('One of each of so many months.'),
     yearly: v.int({ min: 0, max: 1000 }).default(0).describe('One of each of so many years.'),
   })
-  .describe('What `prune` keeps, and what the target itself refuses to remove.');
+  .describe(
+    'What `prune` keeps, and what the target itself refuses to remove. Once it is written, each scheduled backup removes the rest without asking; where it is not, `prune` goes by the defaults, and a schedule removes nothing.',
+  );
 
 const schedule = z
   .strictObject({
@@ -132,8 +134,16 @@ const schedule = z
     jitter: v.duration({ min: '0s', max: '1d' }).default('0s').describe('Start up to so much later, by chance.'),
     catchup: v.duration({ min: '10s', max: '30d' }).default('6h').describe('How late a missed run may still start.'),
     paused: z.boolean().default(false).describe('`true` keeps the schedule without starting runs.'),
+    prune: z
+      .boolean()
+      .optional()
+      .describe(
+        'Whether each whole backup is followed by a prune, which removes what `keep` lets go and asks nobody. Default: `true` where the group writes `keep`, else `false`.',
+      ),
   })
-  .describe('When backups run by themselves.');
+  .describe(
+    'When backups run by themselves. Each also removes old ones where the group writes `keep`: see `prune` below.',
+  );
 
 /** In JSON Schema: exactly one of these fields. */
 function oneOf(...fields: string[]): { required: string[] }[] {
@@ -191,7 +201,7 @@ export const group = z
       .default('24h')
       .describe('Data loss that is allowed; `status` compares with it.'),
     rto: v.duration({ min: '1m', max: '3650d' }).optional().describe('Downtime that is allowed.'),
-    keep: keep.prefault({}),
+    keep: keep.optional(),
     schedule: schedule.optional(),
     restore: restore.prefault({}),
     notify: z.array(notify).default([]).describe('Who hears of a run.'),
@@ -203,6 +213,9 @@ export const group = z
       .describe('Free text, carried into each backup for the day of the disaster.'),
   })
   .describe('What is frozen at one instant, backed up and restored together.');
+
+/** Where the group writes none. */
+export const KEEP_DEFAULTS = keep.parse({});
 
 export type WrittenGroup = z.output<typeof group>;
 export type WrittenCommand = z.output<typeof hook>;

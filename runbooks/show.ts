@@ -64,6 +64,7 @@ function writeGroup(group: Group) {
           jitter: formatDuration(schedule.jitterS),
           catchup: formatDuration(schedule.catchupS),
           paused: schedule.paused,
+          prune: schedule.prune,
         }
       : undefined,
     restore: { stop: restore.stop, order: restore.order, health: restore.health.map(writeCommand) },

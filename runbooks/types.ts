@@ -166,6 +166,8 @@ export interface Schedule {
   /** How late a missed run may still start. */
   catchupS: number;
   paused: boolean;
+  /** Whether each whole backup is followed by a prune that nobody is asked about. A schedule that an older version applied doesn't say: it prunes. */
+  prune?: boolean;
 }
 
 export interface Notify {

@@ -18,9 +18,17 @@ export interface HeldLease {
   run: string;
   owner: string;
   term: number;
+  /** When it runs out, by the host's clock, ms since 1970. */
+  untilMs?: number;
 }
 
-const leaseShape = z.looseObject({ run: z.string(), owner: z.string(), term: z.number(), live: z.boolean() });
+const leaseShape = z.looseObject({
+  run: z.string(),
+  owner: z.string(),
+  term: z.number(),
+  live: z.boolean(),
+  untilMs: z.number().optional(),
+});
 
 /** The leases of a host's `status` that have not run out. */
 export function heldLeases(now: Status): HeldLease[] {

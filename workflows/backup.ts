@@ -189,6 +189,7 @@ class BackupRun extends RunParts {
         quick.checkHosts.executeWithOptions({ summary: `look at ${this.present().length} hosts` }, [
           {
             ...{ group: group.name, hosts: this.present(), sources: group.sources },
+            storeHost: store.host,
             partial: group.onUnreachable === 'partial',
           },
         ]),

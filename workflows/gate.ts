@@ -197,7 +197,13 @@ export class OperatorGate extends Gate {
     // Aborting ends the run whichever step is meant.
     const any = open.length === 1 || input.decision === 'abort';
     const found = input.step === undefined && any ? open[0] : open.find((each) => each.question.step === input.step);
-    if (found === undefined) throw ApplicationFailure.nonRetryable(`name the step that you answer: ${names} wait`);
+    if (found === undefined) {
+      throw ApplicationFailure.nonRetryable(
+        input.step === undefined
+          ? `several steps wait, name the one that you answer: ${names}`
+          : `no step "${input.step}" waits for an answer, only ${names}`,
+      );
+    }
     const { allowed, approve, step } = found.question;
     if (input.decision === 'approve') {
       if (approve === undefined)

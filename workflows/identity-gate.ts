@@ -23,7 +23,7 @@ interface Options {
 /** Compares paths, file systems, subvolumes and datasets before anything is frozen. */
 export async function compareIdentities(options: Options): Promise<void> {
   const { checks, store, warnings } = options;
-  const findings = checks.hosts.flatMap((host) => host.findings);
+  const findings = [...checks.hosts.flatMap((host) => host.findings), ...(checks.findings ?? [])];
   const broken = findings.filter((each) => each.level === 'fail');
   if (broken.length > 0) {
     const first = broken.slice(0, 5).map((each) => `${each.host}: ${each.message}`);

@@ -14,7 +14,7 @@ import { approves, deletionLimit, planHash, SHORT_HASH } from '../planning/resto
 import type { FleetHost, RestoreInput } from '../planning/run-input';
 import { describeFailure } from './failures';
 import type { StepFailure } from './failures';
-import { always } from './gate';
+import { abortedByOperator, always } from './gate';
 import { bulk, quick, tidying } from './options';
 import { HOSTS_AT_ONCE, RestoreHosts } from './restore-hosts';
 import type { HostState } from './restore-hosts';
@@ -205,8 +205,7 @@ class RestoreRun extends RunParts {
       allowed: ['abort'],
       approve: hash,
     });
-    if (answer.decision === 'abort')
-      throw ApplicationFailure.nonRetryable(`aborted by ${answer.by} `, 'AbortedByOperator');
+    if (answer.decision === 'abort') throw abortedByOperator({ step: 'approve', by: answer.by, reason: answer.reason });
   }
 
   /** An approval may come days after the plan: a disk that has gone meanwhile is seen before anything is stopped. */

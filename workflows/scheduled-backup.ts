@@ -1,5 +1,5 @@
 /**
- * What a schedule starts: a backup under a run id of its own, then, when it is whole, a prune by the runbook's `keep`.
+ * What a schedule starts: a backup under a run id of its own, then, when it is whole, a prune by the runbook's `keep`, if it writes one.
  *
  * The run id is made here from the firing's own start time, once: it is recorded with the child's start, so a replay or a reset after
  * it names the same run (S31). The children are ordinary runs (`backup/GROUP/RUN`, `prune/GROUP/RUN`), listed, watched and answered as
@@ -29,8 +29,11 @@ export interface ScheduledBackupReport {
   state: BackupReport['state'];
   id: string;
   backup: BackupReport;
-  /** Null after a partial backup: nothing old goes while the newest data is not whole. */
-  prune: PruneReport | { state: 'Failed'; failure: StepFailure } | null;
+  /**
+   * Null after a partial backup: nothing old goes while the newest data is not whole. `Off` where the runbook doesn't say that backups
+   * are to go (`schedule.prune`).
+   */
+  prune: PruneReport | { state: 'Failed'; failure: StepFailure } | { state: 'Off'; reason: string } | null;
 }
 
 export async function scheduledBackup(input: ScheduledBackupInput): Promise<ScheduledBackupReport> {
@@ -72,6 +75,9 @@ export async function scheduledBackup(input: ScheduledBackupInput): Promise<Sche
   }
 }
 
+const PRUNES_NOTHING =
+  'old backups stay: the runbook writes no `keep` (or `schedule.prune: false`), and nobody has agreed to defaults that remove them';
+
 const child = { parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL };
 
 /** The prune; the backup stands whatever becomes of it, so its failure is told and is not this run's. */
@@ -83,6 +89,11 @@ async function afterwards({
   input: Parameters<typeof prune>[0];
 }): Promise<ScheduledBackupReport['prune']> {
   const group = input.group.name;
+  // Applied by an older version, it doesn't say, and was told to prune.
+  if (input.group.schedule?.prune === false) {
+    board.set('prune', 'skipped', PRUNES_NOTHING);
+    return { state: 'Off', reason: PRUNES_NOTHING };
+  }
   try {
     return await board.step(
       'prune',

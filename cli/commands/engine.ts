@@ -1,6 +1,8 @@
 /** `resurgo engine` and `resurgo worker`: the processes behind the runs. */
 import type { Command } from '@commander-js/extra-typings';
-import { engineStatus, startEngine, stopEngine } from '../../workers/engine';
+import { parseWorkflowId } from '../../planning/ids';
+import { connectClient } from '../../workers/connection';
+import { engineSettings, engineStatus, startEngine, stopEngine } from '../../workers/engine';
 import { run } from '../context';
 import type { CliContext } from '../context';
 import { EXIT } from '../exit';
@@ -24,7 +26,7 @@ export function registerEngine(program: Command): void {
     .action((_options, command) => run(command, start));
   engine
     .command('stop')
-    .description('stop both; runs stay in the database and go on at the next start')
+    .description('stop both; runs stay in the database and go on at the next start; those under way are named')
     .addHelpText('after', '\nExample:\n  $ resurgo engine stop')
     .action((_options, command) => run(command, stop));
   engine
@@ -49,9 +51,45 @@ async function start({ out, stateDir }: CliContext): Promise<number> {
   return EXIT.ok;
 }
 
+/** So long may the server take to say what runs: it is to be stopped, whatever it says. */
+const LOOK_MS = 5_000;
+
+/** The runs that the stop leaves standing. */
+async function underWay(stateDir: string): Promise<{ kind: string; group: string; run: string }[]> {
+  try {
+    const now = await engineStatus({ stateDir });
+    const { address, namespace, uiUrl, external } = now;
+    if (external || !now.serving || address === undefined) return [];
+    const settings = engineSettings({ address, namespace, uiUrl, external });
+    const { client, connection } = await connectClient({ settings, waitMs: LOOK_MS });
+    try {
+      return await connection.withDeadline(Date.now() + LOOK_MS, async () => {
+        const found = [];
+        for await (const { workflowId } of client.workflow.list({ query: "ExecutionStatus = 'Running'" })) {
+          const parsed = parseWorkflowId(workflowId);
+          if (parsed !== undefined) found.push(parsed);
+        }
+        return found;
+      });
+    } finally {
+      await connection.close();
+    }
+  } catch {
+    return [];
+  }
+}
+
 async function stop({ out, stateDir }: CliContext): Promise<number> {
+  const standing = await underWay(stateDir);
   const { server, worker } = await stopEngine({ stateDir });
-  out.result({ json: { server, worker }, text: `server: ${server}, worker: ${worker}` });
+  out.result({
+    json: { server, worker, standing: standing.map(({ kind, group, run: id }) => ({ kind, group, run: id })) },
+    text: `server: ${server}, worker: ${worker}`,
+  });
+  if (standing.length > 0)
+    out.warn(
+      `under way, and standing still until the next start (\`resurgo engine start\`): ${standing.map((each) => `${each.kind} of ${each.group}, run ${each.run}`).join('; ')}. Nothing stays paused; copies at the hosts go on meanwhile`,
+    );
   return EXIT.ok;
 }
 

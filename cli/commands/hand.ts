@@ -69,7 +69,13 @@ async function pause(context: CliContext, asked: { group: string; for?: string }
   // Before anything is read or asked.
   const forS = asked.for === undefined ? undefined : seconds(asked.for);
   const { setup, hosts } = await fleet(context, asked.group);
-  const maxPauseS = forS ?? setup.group.quiesce.maxPauseS;
+  // No host grants more than its own limit: a group that is held for longer would keep every backup away for nothing.
+  const limitS = setup.group.quiesce.maxPauseS;
+  const maxPauseS = Math.min(forS ?? limitS, limitS);
+  if (forS !== undefined && forS > limitS)
+    context.out.warn(
+      `no pause of ${asked.group} is longer than its max_pause of ${duration(limitS * 1000)}: --for ${asked.for ?? ''} gets no more`,
+    );
   const step = 'hand-pause';
   // The group stays held while it is paused: a sweep takes what nobody holds for the leftover of a dead run.
   const hand = await takeHand({ hosts, setup, step, ttlS: maxPauseS + HOLD_LONGER_S, withoutStore: false });

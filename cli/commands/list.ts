@@ -6,7 +6,7 @@ import type { StoreEntry } from '../../hosts/backups';
 import { run } from '../context';
 import type { CliContext } from '../context';
 import { CliError, EXIT } from '../exit';
-import { bytes, table } from '../output';
+import { bytes, printable, table } from '../output';
 import type { Json, JsonObject } from '../output';
 
 export function registerList(program: Command): void {
@@ -55,6 +55,12 @@ export async function entriesOf(context: CliContext, asked?: string) {
     const foreign = backups.filter((each) => isWhole(each) && !isGenuine(each, genuine) && each.id > (found?.id ?? ''));
     const passed = foreign.map((each) => `${each.id} (${unknownKey(each.signedBy ?? '')})`).join(', ');
     if (passed !== '') context.out.warn(`\`latest\` passes over ${passed}: see \`resurgo adopt ${group}\``);
+    const broken = backups.filter((each) => each.problem !== undefined && each.id > (found?.id ?? ''));
+    const lost = broken.map((each) => `${each.id} (${each.problem ?? ''})`).join(', ');
+    if (lost !== '')
+      context.out.warn(
+        printable(`\`latest\` passes over ${lost}: what is newer can't be used, see \`resurgo list ${group}\``),
+      );
     return (
       found ?? notThere({ backups, group, why: 'no whole backup' + (passed === '' ? '' : ' signed by a known key') })
     );

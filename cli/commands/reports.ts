@@ -22,13 +22,40 @@ export function showReport(
 }
 
 /** What the reports of all kinds of run have in common. */
-const anyReport = z.looseObject({ state: z.string().optional(), id: z.string().optional() });
+const anyReport = z.looseObject({
+  state: z.string().optional(),
+  id: z.string().optional(),
+  /** Of a schedule's firing. */
+  prune: z
+    .looseObject({
+      state: z.string(),
+      reason: z.string().optional(),
+      removed: z.array(z.looseObject({ id: z.string() })).optional(),
+      failure: z.looseObject({ message: z.string() }).optional(),
+    })
+    .nullish(),
+});
+
+function pruneText(prune: z.output<typeof anyReport>['prune']): string[] {
+  if (prune === undefined) return [];
+  if (prune === null) return ['nothing was pruned: the newest backup is not whole'];
+  const { state, reason, removed, failure } = prune;
+  if (failure !== undefined) return [`the prune failed: ${failure.message}`];
+  if (reason !== undefined) return [reason];
+  const ids = (removed ?? []).map((each) => each.id);
+  return [`prune ${state}: ${ids.length === 0 ? 'nothing removed' : `removed ${ids.join(', ')}`}`];
+}
 
 function showAny({ out }: CliContext, report: unknown): number {
-  const { state, id } = anyReport.parse(report);
+  const { state, id, prune } = anyReport.parse(report);
   out.result({
-    json: { type: 'ended', state, id },
-    text: `${state ?? 'done'}${id === undefined ? '' : `: ${id}`}`,
+    json: {
+      type: 'ended',
+      state,
+      id,
+      ...(prune === undefined ? {} : { prune: JSON.parse(JSON.stringify(prune)) as never }),
+    },
+    text: [`${state ?? 'done'}${id === undefined ? '' : `: ${id}`}`, ...pruneText(prune)].join('\n'),
   });
   return state === 'Partial' ? EXIT.incomplete : EXIT.ok;
 }

@@ -1,4 +1,5 @@
 /** `resurgo restore`: shows the plan, asks for its approval, follows the run. */
+import { posix } from 'node:path';
 import type { Command } from '@commander-js/extra-typings';
 import { sameStore, wavesOf } from '../../planning/restore';
 import type { RestorePlan } from '../../planning/restore';
@@ -183,21 +184,41 @@ export function showRestoreReport({ out }: CliContext, report: RestoreReport): n
 }
 
 /** What can be wrong with the options alone is said before anything is asked of hosts. Returns the folder of `--to`. @throws CliError */
-function checked({ to, into, approve: hash }: Options): RestoreInput['folder'] {
+function checked({ path, to, into, approve: hash }: Options): RestoreInput['folder'] {
   if (to !== undefined && into !== undefined) throw new CliError('--to and --into exclude each other', EXIT.usage);
   if (hash !== undefined && !isPlanHash(hash))
     throw new CliError(
       `--approve wants the hash that the plan shows, at least its first ${SHORT_HASH} digits, not "${hash}"`,
       EXIT.usage,
     );
+  if (path !== undefined)
+    nameable({ option: '--path', path, like: '/srv/data/file', instead: 'restore the folder above it' });
   return to === undefined ? null : folderOf(to);
+}
+
+/** What the hosts take as a path: an absolute one, of at most this many bytes. */
+const MOST_PATH_BYTES = 4096;
+
+/** @throws CliError for a path that no host takes */
+function nameable(asked: { option: string; path: string; like: string; instead: string }): void {
+  const { option, path, like, instead } = asked;
+  const refuse = (why: string): never => {
+    throw new CliError(why, EXIT.usage);
+  };
+  // As the hosts see bytes: U+0080 to U+009F are none of these.
+  if (Array.from(path).some((char) => char < ' ' || char === '\u007f'))
+    refuse(`${option}: a path with control characters can't be named (${JSON.stringify(path)}); ${instead}`);
+  if (!path.startsWith('/') || path.split('/').includes('..'))
+    refuse(`${option} wants an absolute path without "..", like ${like}, not "${path}"`);
+  if (Buffer.byteLength(path) > MOST_PATH_BYTES)
+    refuse(`${option}: a path of more than ${MOST_PATH_BYTES} bytes can't be named; ${instead}`);
 }
 
 /** `app-1:/var/restore` or `/var/restore`. */
 function folderOf(text: string): { host: string | null; path: string } {
   const colon = text.indexOf(':');
   const [host, path] = colon < 0 ? [null, text] : [text.slice(0, colon), text.slice(colon + 1)];
-  if (!path.startsWith('/'))
-    throw new CliError(`--to wants an absolute folder, like app-1:/var/restore, not "${text}"`, EXIT.usage);
-  return { host, path: path.replace(/\/+$/, '') || '/' };
+  const [option, like, instead] = ['--to', 'app-1:/var/restore', 'name another folder'];
+  nameable({ option, path, like, instead });
+  return { host, path: posix.normalize(path).replace(/\/+$/, '') || '/' };
 }

@@ -68,7 +68,11 @@ export function registerRuns(program: Command): void {
 const MOST_RUNS = 200;
 
 async function runs(context: CliContext, options: { all?: true }): Promise<number> {
-  const past = await context.pastEngine();
+  const past = await context.standingEngine();
+  if (past === 'stopped')
+    throw new CliError(
+      'the engine is stopped: nothing runs, and which runs stand still only it can tell. Start it with `resurgo engine start`; they go on then',
+    );
   if (past === undefined) {
     context.out.result({ json: { runs: [] }, text: `nothing runs: ${context.neverRan()}` });
     return EXIT.ok;

@@ -62,7 +62,7 @@ export function driftOf({ found, wanted }: { found: ScheduleDescription; wanted:
   const timed = newSchedule === null ? null : { ...newSchedule, paused: null };
   const wasTimed = oldSchedule === undefined || oldSchedule === null ? null : { ...oldSchedule, paused: null };
   const drift = [
-    canonicalJson(wasTimed) === canonicalJson(timed) ? '' : 'the times in the runbook have changed',
+    canonicalJson(wasTimed) === canonicalJson(timed) ? '' : 'the schedule in the runbook has changed',
     canonicalJson(oldGroup) === canonicalJson(newGroup) ? '' : 'the group has changed',
     ['hosts', 'store', 'storeHost', 'deployment'].some(changed) ? 'a host or the store has changed' : '',
     was.version === input.version ? '' : `it was applied by version ${was.version ?? 'unknown'}`,
@@ -172,7 +172,7 @@ function optionsOf(options: { wanted: WantedSchedule; group: string; paused: boo
       workflowId: `scheduled/${group}`,
       taskQueue: CONTROL_QUEUE,
       args: [input],
-      staticSummary: `scheduled backup of ${group}, then prune`,
+      staticSummary: `scheduled backup of ${group}${schedule.prune === false ? '' : ', then prune'}`,
     },
     // A run that still waits for a person is not overtaken by the next one.
     policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: schedule.catchupS * 1000 },

@@ -1,7 +1,9 @@
-/** `resurgo schedule`: Temporal schedules from the runbook; each firing backs its group up and then prunes it. */
+/** `resurgo schedule`: Temporal schedules from the runbook; each firing backs its group up, and then prunes it where the runbook says what to keep. */
 import type { Command } from '@commander-js/extra-typings';
 import type { Client, ScheduleDescription } from '@temporalio/client';
 import { scheduleId } from '../../planning/ids';
+import { keepText } from '../../planning/retention';
+import type { GroupSetup } from '../../planning/run-input';
 import { packageVersion } from '../../workers/bundle';
 import { run as inContext } from '../context';
 import type { CliContext } from '../context';
@@ -23,7 +25,10 @@ export function registerSchedule(program: Command): void {
     .argument('[group]', 'the protection group; all of the runbook without it')
     .description("make the server's schedules what the runbook says; doing it again changes nothing")
     .option('--unpause', 'also lift a pause that somebody made on the server')
-    .addHelpText('after', '\nExample:\n  $ resurgo schedule apply')
+    .addHelpText(
+      'after',
+      '\nWhere the group writes `keep` (or `schedule.prune: true`), each whole backup is followed by a prune: it removes what\n`keep` lets go, by hand made ones too, and asks nobody. `resurgo prune GROUP --dry-run` shows what that is, and\n`resurgo hold` keeps one backup from it. Without `keep` a schedule removes nothing.\n\nExample:\n  $ resurgo schedule apply',
+    )
     .action((group, options, command) => inContext(command, (context) => apply(context, { group, ...options })));
   schedule
     .command('show')
@@ -52,33 +57,48 @@ async function apply(context: CliContext, options: { group?: string; unpause?: t
   const groups = await groupsOf(context, options.group);
   const { client, engine } = await context.engine();
   const version = packageVersion();
-  const done: { group: string; applied: Applied; next: Date | undefined; paused: boolean }[] = [];
+  const done: { group: string; setup: GroupSetup; applied: Applied; next: Date | undefined; paused: boolean }[] = [];
   for (const group of groups) {
     const { setup } = await context.group(group);
     const wanted = wantedSchedule({ setup, version });
     const unpause = options.unpause === true;
     const applied = await applySchedule({ client, group, directorId: setup.directorId, wanted, unpause });
     const found = wanted === undefined ? undefined : await standingSchedule({ client, group });
-    done.push({ group, applied, next: found?.info.nextActionTimes[0], paused: found?.state.paused === true });
+    done.push({ group, setup, applied, next: found?.info.nextActionTimes[0], paused: found?.state.paused === true });
   }
   out.result({
     json: {
-      schedules: done.map(({ group, applied, next, paused }) => ({
+      schedules: done.map(({ group, setup, applied, next, paused }) => ({
         group,
         applied,
         next: next?.toISOString(),
         paused,
+        prunes: setup.group.schedule?.prune,
       })),
     },
-    text: table(
-      done.map(({ group, applied, next, paused }) => [group, WORDS[applied], paused ? 'paused' : nextRun(next)]),
-    ),
+    text: [
+      table(done.map(({ group, applied, next, paused }) => [group, WORDS[applied], paused ? 'paused' : nextRun(next)])),
+      ...done.flatMap(({ setup }) => prunesText(setup)),
+    ].join('\n'),
   });
+  for (const { setup } of done) if (setup.group.schedule?.prune === false) out.warn(prunesNothing(setup));
   if (!engine.external && done.some((each) => each.next !== undefined))
     out.warn(
       'the embedded engine fires schedules only while it runs: start it at boot (`resurgo engine start`, or the units in deploy/)',
     );
   return EXIT.ok;
+}
+
+/** What goes after each backup, before it is gone. */
+export function prunesText({ group: { name, schedule, keep } }: GroupSetup): string[] {
+  if (schedule?.prune !== true) return [];
+  return [
+    `${name}: each whole backup then removes, unasked, what \`keep\` lets go (it keeps ${keepText(keep)}); resurgo prune ${name} --dry-run shows what`,
+  ];
+}
+
+export function prunesNothing({ group: { name, keep } }: GroupSetup): string {
+  return `the schedule of ${name} removes no old backups: the runbook writes no \`keep\` (or \`schedule.prune: false\`). By the defaults a prune would keep ${keepText(keep)}: write a \`keep\` if that is to be done after each backup, and see with \`resurgo prune ${name} --dry-run\` what goes`;
 }
 
 async function show(context: CliContext, asked: string | undefined): Promise<number> {

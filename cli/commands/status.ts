@@ -7,10 +7,14 @@ import type { Client } from '@temporalio/client';
 import { genuineSigners } from '../../hosts/adopted-signers';
 import { isGenuine, newestWhole, readBackups } from '../../hosts/backups';
 import type { StoreEntry } from '../../hosts/backups';
+import { HostError } from '../../hosts/errors';
+import { status as statusAt } from '../../hosts/verbs/reading';
+import { byHandWords, isByHand } from '../../planning/by-hand';
 import { parseBackupId, parseWorkflowId } from '../../planning/ids';
 import type { GroupSetup } from '../../planning/run-input';
 import { packageVersion } from '../../workers/bundle';
 import { connectClient } from '../../workers/connection';
+import { heldLeases } from '../../workers/ended-leases';
 import { engineSettings, engineStatus } from '../../workers/engine';
 import { searchAttributeKeys } from '../../workers/search-attributes';
 import { run } from '../context';
@@ -78,7 +82,7 @@ async function status(context: CliContext, asked: string | undefined): Promise<n
     store.id ?? 'no whole backup',
     store.ageMs === undefined ? '' : `${duration(store.ageMs)} old, rpo ${duration(setup.group.rpoS * 1000)}`,
     next({ setup, side, problem: engine.problem }),
-    [...store.notes, ...drifted({ setup, side }), ...waits(side)].join('; '),
+    [...store.notes, ...neverPruned(setup), ...drifted({ setup, side }), ...waits(side)].join('; '),
   ]);
   context.out.result({
     json: {
@@ -90,7 +94,7 @@ async function status(context: CliContext, asked: string | undefined): Promise<n
         lastGood: store.id,
         ageS: store.ageMs === undefined ? undefined : Math.round(store.ageMs / 1000),
         rpoS: setup.group.rpoS,
-        notes: store.notes,
+        notes: [...store.notes, ...neverPruned(setup)],
         nextRun: side?.nextRun?.toISOString(),
         schedulePaused: side?.paused,
         scheduleDrift: side?.drift,
@@ -123,27 +127,41 @@ const VERDICTS: Record<Verdict, string> = {
 };
 const UNKNOWN: StoreSide = { verdict: 'unreadable', id: undefined, ageMs: undefined, notes: [] };
 
-async function storeSide({
-  hosts,
-  setup,
-  genuine,
-}: {
+interface Asked {
   hosts: Awaited<ReturnType<CliContext['hosts']>>;
   setup: GroupSetup;
-  genuine: readonly string[];
-}): Promise<StoreSide> {
+}
+
+async function storeSide({ hosts, setup, genuine }: Asked & { genuine: readonly string[] }): Promise<StoreSide> {
   try {
     const { storeHost, store, group } = setup;
-    const { backups, incomplete } = await readBackups({
-      hosts,
-      storeHost,
-      store: store.name,
-      group: group.name,
-      step: 'status',
-    });
-    return judged({ backups, genuine, incomplete, rpoS: group.rpoS, nowMs: Date.now() });
+    const [{ backups, incomplete }, byHand] = await Promise.all([
+      readBackups({ hosts, storeHost, store: store.name, group: group.name, step: 'status' }),
+      heldByHand({ hosts, setup }),
+    ]);
+    const side = judged({ backups, genuine, incomplete, rpoS: group.rpoS, nowMs: Date.now() });
+    return { ...side, notes: [...byHand, ...side.notes] };
   } catch (error) {
     return { ...UNKNOWN, notes: [error instanceof Error ? error.message : String(error)] };
+  }
+}
+
+/** An operator's hand that holds the group now: no backup can begin under it. */
+async function heldByHand({ hosts, setup }: Asked): Promise<string[]> {
+  const { storeHost, group } = setup;
+  try {
+    const now = await statusAt({ hosts, host: storeHost, group: group.name, step: 'status' });
+    return heldLeases(now)
+      .filter(({ run }) => isByHand(run))
+      .map(({ run, owner, untilMs }) => {
+        const until =
+          untilMs === undefined ? '' : ` until ${new Date(untilMs).toISOString().slice(11, 19)} UTC at the latest`;
+        return `HELD BY HAND (${owner})${until}, no backup begins: ${byHandWords({ run, group: group.name })}`;
+      });
+  } catch (error) {
+    // What keeps the store from answering is told by its list.
+    if (!(error instanceof HostError)) throw error;
+    return [];
   }
 }
 
@@ -242,6 +260,13 @@ function next(options: { setup: GroupSetup; side: EngineSide | undefined; proble
   if (side.paused) return 'paused';
   if (side.nextRun !== undefined) return `in ${duration(side.nextRun.getTime() - Date.now())}`;
   return setup.group.schedule === null ? 'no schedule' : `not applied: resurgo schedule apply ${setup.group.name}`;
+}
+
+/** Nobody sees from outside that a store fills. */
+function neverPruned({ group }: GroupSetup): string[] {
+  return group.schedule?.prune === false
+    ? ['its schedule removes no old backups (the runbook writes no `keep`, or `schedule.prune: false`)']
+    : [];
 }
 
 /** A schedule that is not applied at all stands in the column of the next run. */

@@ -28,6 +28,8 @@ job_main() {
   [ -d "$store_view/$arg_tree" ] || job_fail not-found "backup $arg_id holds no tree $arg_tree; see 'resurgo show $arg_id'"
   send_inside || job_fail not-found "backup $arg_id holds no $arg_subpath in $arg_tree"
   protect_rules "$arg_excludes" "$arg_subpath" filters || job_fail bad-request 'the excludes are not base64'
+  # The destination may be the top level of a btrfs, and an older hostkit there doesn't say so. What the backup holds of that name is data.
+  [ -n "$arg_subpath" ] || [ -e "$send_from/.resurgo" ] || [ -h "$send_from/.resurgo" ] || protect_ours filters
   send_backup
   [ "$arg_dry_run" = 1 ] || [ ! -d "$send_from" ] || send_listing
   kind_unview "$arg_id" "$PWD/view" || job_fail busy "$store_error"

@@ -21,6 +21,12 @@ job_main() {
     || job_fail not-found "the listing of $arg_tree has not arrived; send it again"
   verify_sum=$(sha256sum <wanted)
   [ "${verify_sum%% *}" = "$arg_sha256" ] || job_fail failed "the listing of $arg_tree that arrived is not the one of the backup"
+  verify_ours=no
+  if [ -z "$arg_subpath" ]; then
+    # What was not sent is not looked at (restore-send): our snapshots have that name here, or the backup holds nothing of it.
+    if protect_is_top "$destination"; then verify_ours=yes; fi
+    if [ "$verify_ours" = yes ] || ! cut -f 10 wanted | grep -qx '\.resurgo'; then protect_ours filters; fi
+  fi
   LISTING_DROP=
   listing_has wanted security.selinux || LISTING_DROP=security.selinux
   listing_make "$destination" "$PWD/work" "$PWD/found" "$PWD/filters" || job_fail failed "$listing_error"
@@ -38,6 +44,10 @@ job_main() {
 
 # verify_covered FILE: the lines to be compared; with `extra`, of the found ones only paths that the backup has.
 verify_covered() {
+  if [ "$1" = wanted ] && [ "$verify_ours" = yes ]; then
+    LC_ALL=C awk -F '\t' '{ path = NF == 10 ? $10 : NF == 2 ? $1 : "" } path != ".resurgo" && path !~ /^\.resurgo\// { print }' wanted
+    return
+  fi
   if [ "$arg_extra" = 0 ] || [ "$1" = wanted ]; then cat "$1"; return; fi
   LC_ALL=C awk -F '\t' '
     NR == FNR { if (NF == 10) covered[$10] = 1; next }

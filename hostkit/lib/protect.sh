@@ -1,10 +1,31 @@
 # What a restore leaves alone: rsync patterns as filter rules, moved along when only a part of a tree is restored (S20).
 
-# protect_rules BASE64 SUBPATH FILE: writes the rules. A plain exclude hides a path from the sender and protects it at the receiver. Where
-# the source is the top level of a btrfs, our own snapshots lie in it, the safety snapshot among them: they are no data (view_excludes).
+# protect_is_top DIR: 0 when DIR is the top level of a btrfs: there our snapshots lie, in .resurgo, a restore's safety snapshot among them.
+# Without btrfs's own tool we have none; where it gives no answer, DIR counts as one.
+protect_is_top() {
+  [ "$(stat -c %i -- "$1/" 2>/dev/null)" = 256 ] || return 1
+  protect_code=0
+  protect_root=$(timeout -k 5 20 btrfs inspect-internal rootid "$1/" 2>/dev/null) || protect_code=$?
+  case $protect_code in
+    0) [ "$protect_root" = 5 ] ;;
+    124 | 137) return 0 ;;
+    *) return 1 ;;
+  esac
+}
+
+# protect_holds_ours DIR: 0 when DIR/.resurgo is the folder of our snapshots, which is root's alone.
+protect_holds_ours() {
+  case $(stat -c %F/%u/%a -- "$1/.resurgo" 2>/dev/null) in directory/0/700 | directory/0/2700) ;; *) return 1 ;; esac
+  protect_is_top "$1"
+}
+
+# protect_ours FILE: adds the rule that leaves our snapshots alone.
+protect_ours() { echo '- /.resurgo' >>"$1"; }
+
+# protect_rules BASE64 SUBPATH FILE: writes the rules. A plain exclude hides a path from the sender and protects it at the receiver.
 # For a part of a tree, a pattern anchored at the root loses its leading parts; where wildcards make that unsure it protects more, not less.
 protect_rules() {
-  if [ -n "$2" ]; then : >"$3"; else echo '- /.resurgo' >"$3"; fi
+  : >"$3"
   [ -n "$1" ] || return 0
   printf '%s' "$1" | base64 -d >"$3.lines" 2>/dev/null || return 1
   LC_ALL=C awk -v sub_path="$2" '

@@ -1,7 +1,10 @@
 # A snapshot's read-only tree, composed in the private mount namespace of the job that reads it (it ends with the job).
 
 # Set or read elsewhere:
-: "${src_group-}" "${src_name-}"
+: "${src_group-}" "${src_name-}" "${src_path-}"
+
+# shellcheck source=/dev/null
+. "$RESURGO_LIB/lib/protect.sh"
 
 # view_bind FROM DIR: binds one part there, read-only. `bind` leaves out what is mounted below FROM.
 view_bind() {
@@ -43,5 +46,5 @@ view_intact() {
 }
 
 # view_excludes SOURCE: prints paths (relative to the view's root) that are the hostkit's own and belong to no listing: the folder of
-# snapshots, when the source is a btrfs top level.
-view_excludes() { printf '/.resurgo\n'; }
+# snapshots, when the source is a btrfs top level. Whatever has that name elsewhere is data.
+view_excludes() { ! protect_holds_ours "$src_path" || printf '/.resurgo\n'; }

@@ -90,7 +90,7 @@ btrfs_snapshot() {
 
 snapshot_btrfs_filesystem() {
   if [ "$mount_type" != btrfs ]; then
-    snap_problem="$real_path lies on $mount_type, not on btrfs: correct the kind of this source"
+    snap_problem="$real_path lies on $mount_type, not on btrfs: is its disk mounted? If it is, correct the kind of this source"
     return 1
   fi
   btrfs_uuid_of "$mount_device" || {

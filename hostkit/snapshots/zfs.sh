@@ -11,7 +11,7 @@ snapshot_zfs_identity() {
   case $mount_type in
     zfs | fuse.zfs) ;;
     *)
-      snap_problem="$real_path lies on $mount_type, not on zfs: correct the kind of this source"
+      snap_problem="$real_path lies on $mount_type, not on zfs: is its disk mounted? If it is, correct the kind of this source"
       return 1
       ;;
   esac

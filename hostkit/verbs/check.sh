@@ -47,7 +47,7 @@ check_source() {
     config_each store '' check_store_apart
     if "snapshot_${src_kind}_identity" && "snapshot_${src_kind}_nested"; then
       mounts_below
-      [ -z "$mounts_below" ] || problem_add 'mounts below it would be missing from its snapshot: make each a source, or exclude it by name'
+      [ -z "$mounts_below" ] || problem_add "mounts below it would be missing from its snapshot: $(printf '%s' "$mounts_below" | tr '\n' ' '): make each a source of its own, or exclude it by name (/PATH) and enrol again"
       "snapshot_${src_kind}_close"
     else
       problem_add "$snap_problem"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# What this host is and has: versions, clocks, tools, stores, groups, dead-men.
+# What this host is and has: versions, clocks, tools, stores, groups, dead-men, identities.
 # keys:
 
 : "${time-}" "${uptime-}" "${boot-}" "${line-}" "${json-}" "${config_host-}" "${deadmen-}"
@@ -34,6 +34,7 @@ verb_main() {
     . "$RESURGO_LIB/lib/deadman.sh"
     deadmen_list
   fi
+  probe_identities
   probe_body=
   probe_text version "$probe_number"
   probe_text hash "$probe_hash"
@@ -42,7 +43,7 @@ verb_main() {
   probe_text kernel "$probe_kernel"
   probe_text bootId "$boot"
   probe_body="$probe_body,\"timeMs\":$time,\"uptimeMs\":$uptime,\"systemd\":$probe_systemd,\"cgroup\":\"$probe_cgroup\""
-  reply "$probe_body,\"tools\":{$probe_found},\"stores\":[$probe_stores],\"groups\":[$probe_group_json],\"deadmen\":[$deadmen]"
+  reply "$probe_body,\"tools\":{$probe_found},\"stores\":[$probe_stores],\"groups\":[$probe_group_json],\"deadmen\":[$deadmen]$probe_known"
 }
 
 probe_text() {
@@ -93,6 +94,43 @@ probe_tool_list() {
   done <<EOF
 $probe_tools
 EOF
+}
+
+# probe_identities: sets $probe_known, the fingerprints of this host's identity and of its peers'. What can't be told is left out.
+probe_identities() {
+  probe_known=
+  probe_keys=
+  if read_line "$RESURGO_ETC/host.key.pub"; then
+    # Type, key and whatever comment it has; `=` is no host's name.
+    read -r probe_type probe_key _ <<EOF
+$line
+EOF
+    probe_keys="$probe_type $probe_key =
+"
+  fi
+  [ -r "$RESURGO_ETC/peers" ] || return 0
+  while read -r probe_peer _ probe_type probe_key _; do
+    case $probe_peer in '' | '#'*) continue ;; esac
+    probe_keys="$probe_keys$probe_type $probe_key $probe_peer
+"
+  done <"$RESURGO_ETC/peers"
+  probe_prints=
+  if [ -n "$probe_keys" ]; then probe_prints=$(printf '%s' "$probe_keys" | ssh-keygen -lf - 2>/dev/null) || return 0; fi
+  probe_peers=
+  while read -r _ probe_print probe_peer _; do
+    [ -n "$probe_peer" ] || continue
+    json_quote "$probe_print"
+    if [ "$probe_peer" = = ]; then
+      probe_known=",\"identity\":$json"
+      continue
+    fi
+    probe_print=$json
+    json_quote "$probe_peer"
+    probe_peers="$probe_peers${probe_peers:+,}$json:$probe_print"
+  done <<EOF
+$probe_prints
+EOF
+  probe_known="$probe_known,\"peers\":{$probe_peers}"
 }
 
 probe_take_store() {

@@ -9,6 +9,8 @@
 . "$RESURGO_LIB/lib/snapshots.sh"
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/destination.sh"
+# shellcheck source=/dev/null
+. "$RESURGO_LIB/lib/protect.sh"
 
 verb_main() {
   destination_find
@@ -45,6 +47,8 @@ FACTS
   done <<RULES
 $check_rules
 RULES
+  # Also where they do not lie yet: the safety snapshot comes after this.
+  ! protect_is_top "$destination" || check_mounts="$check_mounts${check_mounts:+,}\"/.resurgo\""
   json_quote "$destination" && check_path=$json
   json_quote "$check_mount" && check_mount=$json
   json_quote "$check_device" && check_device=$json
@@ -55,6 +59,6 @@ RULES
 # another file system behind: that is no place for the data.
 check_source() {
   snapshot_source "$arg_group" "$arg_source"
-  "snapshot_${src_kind}_filesystem" || fail not-mounted "source $arg_source: $snap_problem; is its disk mounted?"
+  "snapshot_${src_kind}_filesystem" || fail not-mounted "source $arg_source: $snap_problem"
   check_uuid=$snap_uuid
 }

@@ -58,8 +58,15 @@ if any $var/deadman; then
   if any $var/deadman; then refuse 'the freeze can not be thawed; look at docker and the units on this host'; fi
 fi
 for left in "$var"/snapshots/*/*/; do
-  [ ! -d "$left" ] || [ "${1-}" = force ] ||
-    refuse "snapshots of ours are left (${left%/}): resurgo doctor --fix drops them; --force leaves them"
+  [ -d "$left" ] || continue
+  [ "${1-}" != force ] || break
+  # GROUP/RUN.FREEZE: those of a restore are kept for their time, and no doctor drops them before.
+  left=${left%/}
+  run=${left##*/} group=${left%/*}
+  run=${run%.*} group=${group##*/}
+  [ ! -e "$left/safety" ] ||
+    refuse "safety snapshots of restore $run are left ($left): resurgo snapshots $group --drop $run drops them before their time; --force leaves them"
+  refuse "snapshots of ours are left ($left): resurgo doctor --fix drops them; --force leaves them"
 done
 
 with_hostkit stop_jobs

@@ -22,6 +22,10 @@ export const probe = z.object({
   stores: z.array(z.union([z.string().transform((name) => ({ name })), z.looseObject({ name: z.string() })])),
   groups: z.array(z.union([z.string(), z.looseObject({ group: z.string() }).transform((entry) => entry.group)])),
   deadmen: z.array(z.union([z.string().transform((group) => ({ group })), deadman])),
+  /** Fingerprint of the host's own identity; older hostkits don't tell, nor `peers`. */
+  identity: z.string().optional(),
+  /** Host → fingerprint of the identity that this one knows it by. */
+  peers: z.record(z.string(), z.string()).optional(),
 });
 
 export const checkedSource = z.object({

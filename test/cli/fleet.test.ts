@@ -231,6 +231,16 @@ describe('a backup that is signed by a key unknown here', () => {
     });
   });
 
+  test('a damaged one that is newer is passed over with a word', async () => {
+    fleet.store(entry({ id: '20260104_010000' }), entry({ id: '20260105_010000' }));
+    fleet.hosts.host('target').backups[4]!.manifestSig = 'AAAA';
+    const ran = await fleet.run('show', 'latest');
+    expect(ran).toMatchObject({ code: 0, stdout: expect.stringContaining('backup 20260104_010000 ') as string });
+    expect(ran.stderr).toMatch(
+      /^`latest` passes over 20260105_010000 \(its manifest was changed .*resurgo list portal`\n$/,
+    );
+  });
+
   test('an older one is passed over without a word', async () => {
     fleet.store(entry({ id: '20260104_010000' }));
     expect(await fleet.run('show', 'latest')).toMatchObject({ code: 0, stderr: '' });
@@ -285,7 +295,9 @@ test('a backup of a newer version is named as such by list, show and prune, and 
   const words = 'made by a newer Resurgo, whose manifests are of version 2';
   expect((await fleet.run('list')).stdout).toMatch(new RegExp(`20260102_010000 +UNUSABLE .*${words}`));
   expect((await fleet.run('show', '20260102_010000')).stdout).toContain(`UNUSABLE: it was ${words}`);
-  expect((await fleet.run('show', 'latest')).stdout).toContain('backup 20260101_010000 ');
+  const latest = await fleet.run('show', 'latest');
+  expect(latest.stdout).toContain('backup 20260101_010000 ');
+  expect(latest.stderr).toContain('`latest` passes over 20260102_010000 (it was made by a newer Resurgo');
   expect((await fleet.run('prune', '--dry-run')).stdout).toMatch(new RegExp(`20260102_010000  keep .*${words}`));
 });
 

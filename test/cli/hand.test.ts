@@ -107,6 +107,25 @@ describe('the hand', () => {
     expect(fleet.verbs('lease.take').every((each) => each.args.ttl === 75)).toBe(true);
   });
 
+  test('S4 a pause that is asked for longer than the hosts grant holds the group no longer than they do, and says so', async () => {
+    fleet.intercept = (call) => (call.verb === 'workload.pause' ? { paused: ['web'], limitMs: 30_000 } : undefined);
+    const ran = await fleet.run('pause', 'portal', '--for', '1h');
+    expect(ran).toMatchObject({ code: 0, stderr: expect.stringContaining('max_pause of 30.0s') as string });
+    expect(fleet.verbs('workload.pause').map(({ args }) => args.maxPause)).toEqual([30, 30]);
+    expect(fleet.verbs('lease.take').map(({ args }) => args.ttl)).toEqual([90, 90, 90]);
+  });
+
+  test('status tells of a group that a hand holds', async () => {
+    const lease = { run: 'hand-1', owner: 'd/ann/hand-1', term: 1, untilMs: Date.parse('2026-01-01T10:20:30Z') };
+    fleet.store(entry({ id: '20260101_010000' }));
+    for (const live of [true, false]) {
+      fleet.intercept = ({ verb, host }) =>
+        verb === 'status' && host === 'target' ? { leases: [{ name: 'portal', live, ...lease }] } : undefined;
+      const { stdout } = await fleet.run('status');
+      expect(/HELD BY HAND \(d\/ann.*until 10:20:30 UTC.*resurgo unpause portal/.test(stdout)).toBe(live);
+    }
+  });
+
   test('S21 what an unfinished restore has stopped is told, and that start alone leaves it; exit 3', async () => {
     const half = { started: [], failed: [], restore: 'r-half' };
     fleet.intercept = (call) => (call.verb === 'workload.start' && call.host === 'app-1' ? half : undefined);

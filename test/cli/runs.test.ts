@@ -13,7 +13,7 @@ function engineWith(count: number): void {
         startTime: new Date(),
       };
   };
-  jest.spyOn(CliContext.prototype, 'pastEngine').mockResolvedValue({ client: { workflow: { list } } } as never);
+  jest.spyOn(CliContext.prototype, 'standingEngine').mockResolvedValue({ client: { workflow: { list } } } as never);
 }
 /** An engine with one run, of this status; `sent` has what was asked of it. */
 function engineWithOne(status: string): { sent: string[] } {

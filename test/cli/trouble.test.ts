@@ -25,7 +25,16 @@ afterEach(() => {
 const run = (...args: string[]) => resurgo('-r', path.join(folder, 'fleet.yaml'), ...args);
 
 test.each([
-  [['restore', 'latest', '--to', 'relative'], '--to wants an absolute folder'],
+  [['restore', 'latest', '--to', 'relative'], '--to wants an absolute path'],
+  [['restore', 'latest', '--to', '/var/restore/../x'], '--to wants an absolute path without ".."'],
+  [['restore', 'latest', '--to', 'app-1:/var/a\tb'], "a path with control characters can't be named"],
+  [['restore', 'latest', '--path', 'data'], '--path wants an absolute path'],
+  [['restore', 'latest', '--path', '/srv/data/../x'], '--path wants an absolute path without ".."'],
+  [
+    ['restore', 'latest', '--path', '/srv/data/a\nb'],
+    'can\'t be named ("/srv/data/a\\nb"); restore the folder above it',
+  ],
+  [['restore', 'latest', '--path', '/srv/data/\u007f'], 'restore the folder above it'],
   [['restore', 'latest', '--to', '/x', '--into', 'other.yaml'], 'exclude each other'],
   [['restore', 'latest', '--approve', 'yes'], '--approve wants the hash'],
   [['pause', 'portal', '--for', '20x'], '--for wants a duration'],
@@ -35,9 +44,14 @@ test.each([
   expect(await run(...args)).toMatchObject({ code: 2, stderr: expect.stringContaining(message) as string });
 });
 
+test('a path that no host could be asked for is told at once', async () => {
+  const ran = await run('restore', 'latest', '--path', `/srv/data/${'ä'.repeat(2050)}`);
+  expect(ran).toMatchObject({ code: 2, stderr: expect.stringContaining('more than 4096 bytes') as string });
+});
+
 test.each([
   [['list'], 1, 'failed', 'keys'],
-  [['restore', 'latest', '--to', 'relative'], 2, 'usage', '--to wants an absolute folder'],
+  [['restore', 'latest', '--to', 'relative'], 2, 'usage', '--to wants an absolute path'],
   [['list', 'nosuch'], 2, 'usage', 'no group'],
   [['list', 'constructor'], 2, 'usage', 'no group'],
   [['nosuch'], 2, 'usage', "unknown command 'nosuch'"],
@@ -85,6 +99,17 @@ describe('where no engine has ever run', () => {
     expect(started).not.toHaveBeenCalled();
   });
 
+  test('`runs` starts none that was stopped, and says that it is', async () => {
+    const started = start();
+    mkdirSync(path.join(folder, 'state', 'engine'), { recursive: true });
+    writeFileSync(path.join(folder, 'state', 'engine', 'temporal.db'), '');
+    expect(await run('runs')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('the engine is stopped') as string,
+    });
+    expect(started).not.toHaveBeenCalled();
+  });
+
   test('a database of one is reason enough to start it', async () => {
     const started = start();
     mkdirSync(path.join(folder, 'state', 'engine'), { recursive: true });
@@ -115,6 +140,13 @@ test.each([['runbook', 'validate'], ['list'], ['backup', '--dry-run'], ['doctor'
     await says(`${file}:1:1: is a folder`);
   },
 );
+
+test('an inventory that is not there is not looked for as a runbook', async () => {
+  const { code, stderr } = await run('import', 'ansible', path.join(folder, 'nofile'));
+  expect(code).toBe(2);
+  expect(stderr).toContain('no such file; give the path of an inventory');
+  expect(stderr).not.toContain('--runbook');
+});
 
 test('--json names the code of a runbook that is wrong', async () => {
   writeFileSync(path.join(folder, 'fleet.yaml'), 'version: 1\nhosts:\n  a: { adress: x }\n');

@@ -28,6 +28,30 @@ describeAsRoot('what a backup would meet', () => {
       ]);
     });
 
+    it.each(['btrfs', 'zfs'])(
+      'a %s source that is not mounted is taken for that first, not for another kind',
+      (kind) => {
+        fs.mkdirSync(box.file('var/data'));
+        box.conf(['host app-1', `source portal data ${kind} /var/lib/data app-1@data`]);
+        const [source] = check.parse(box.ask('check', { group: 'portal' })).sources;
+        expect(source?.problems).toEqual([
+          expect.stringMatching(/not on \w+: is its disk mounted\? If it is, correct the kind of this source$/),
+        ]);
+      },
+    );
+
+    it('S13 mounts below a source that would be missing are named', () => {
+      box.conf(['host app-1', 'source portal data none /var/lib/data app-1@data']);
+      for (const name of ['one', 'a b']) {
+        fs.mkdirSync(box.file(`var/data/${name}`), { recursive: true });
+        expect(box.runs('mount', ['-t', 'tmpfs', 'none', `/var/lib/data/${name}`])).toMatchObject({ status: 0 });
+      }
+      const [source] = check.parse(box.ask('check', { group: 'portal' })).sources;
+      expect(source?.problems).toEqual([
+        expect.stringContaining('missing from its snapshot: one a b: make each a source'),
+      ]);
+    });
+
     it('one that was stopped by hand, and another group, are none', () => {
       stopped('portal.hand', 'run-0000000a');
       stopped('other', 'run-0000000b');

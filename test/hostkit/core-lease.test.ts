@@ -1,4 +1,5 @@
 import fs from 'node:fs';
+import { writeRequest } from '../../hosts/write-request';
 import { Box, SHELLS, UNIQUE, describeAsRoot, fence } from './support';
 import type { Shell } from './support';
 
@@ -21,6 +22,12 @@ describeAsRoot('leases and the fence', () => {
     afterEach(() => {
       box.close();
     });
+    /** As the director writes it. */
+    const written = (step: string, attempt: number) => {
+      const args = { ...fence({ term: 5, step, attempt }), targetRun: 'run-unheard' };
+      const sent = writeRequest({ host: { name: 'app-1', address: '' }, verb: 'job.forget', args });
+      return JSON.parse(box.raw(sent).stdout) as object;
+    };
     const forget = (keys: Record<string, string | number>) =>
       box.ask('job.forget', { target_run: 'run-unheard', ...keys });
 
@@ -80,6 +87,16 @@ describeAsRoot('leases and the fence', () => {
     it('S4 a store that takes nothing of the group has no lease to give', () => {
       const asked = box.ask('lease.take', { ...A, group: 'other', store: 'vault', term: 0, ttl: 60 });
       expect(asked).toMatchObject({ ok: false, code: 'not-allowed' });
+    });
+
+    it('S3 tells the attempts of a step apart from those of others, whatever file it names', () => {
+      const long = `restore app-1:${'Räksmörgås/'.repeat(200)}`;
+      for (const step of ['check app-1:/var/Rück', 'check app-1:/var/R%C3%BCck', `${long}a`, `${long}b`]) {
+        expect(written(step, 2)).toMatchObject({ ok: true });
+        expect(written(step, 1)).toMatchObject({ code: 'fenced' });
+        expect(written(step, 2)).toMatchObject({ ok: true });
+      }
+      expect(written(`${long}c`, 1)).toMatchObject({ ok: true });
     });
 
     it('S3 refuses a lower term, another run under the same term, and a lower attempt of the step; records the higher', () => {

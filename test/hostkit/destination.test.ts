@@ -8,7 +8,12 @@ describeAsRoot('the place of a restore', () => {
     beforeAll(() => {
       box = new Box({
         shell,
-        conf: ['source portal data none /var/lib/srv/data app-1@+srv+data', 'restore-to /var/lib/srv/restore'],
+        conf: [
+          'source portal data none /var/lib/srv/data app-1@+srv+data',
+          'source portal top btrfs /var/lib/srv/top app-1@+srv+top',
+          'source portal sub btrfs /var/lib/srv/top/sub app-1@+srv+top+sub',
+          'restore-to /var/lib/srv/restore',
+        ],
       });
     });
     afterAll(() => {
@@ -24,6 +29,18 @@ describeAsRoot('the place of a restore', () => {
       const asked = box.ask('restore.check', { group: 'portal', run: 'run-00000001', source: 'data' });
       const wanted = ['/plain', '/a b/c', '/x\\[1\\]\\*', '/back\\\\slash', '/line?feed'];
       expect(asked).toMatchObject({ ok: true, protected: wanted });
+    });
+
+    it('S20 where it is the top level of a btrfs our snapshots are protected, also before there are any', () => {
+      const disk = 'truncate -s 128M /var/lib/disk; mkfs.btrfs -q /var/lib/disk; mkdir -p /var/lib/srv/top';
+      const made = box.runs('sh', [
+        '-euc',
+        `${disk}; mount -o loop /var/lib/disk /var/lib/srv/top; btrfs -q subvolume create /var/lib/srv/top/sub`,
+      ]);
+      expect(made).toMatchObject({ status: 0 });
+      const asked = (source: string) => box.ask('restore.check', { group: 'portal', run: 'run-00000001', source });
+      expect(asked('top')).toMatchObject({ ok: true, protected: ['/.resurgo'] });
+      expect(asked('sub')).toMatchObject({ ok: true, protected: [] });
     });
 
     it('tells whether something lies in it already; a file on the way to it is no folder', () => {

@@ -95,5 +95,24 @@ describeAsRoot('trouble with disks', () => {
       expect(fs.readFileSync(box.file('precious/data'), 'utf8')).toBe('all of it');
       expect([fs.existsSync(box.file('run/resurgo')), fs.existsSync(box.file('var/resurgo'))]).toEqual([false, false]);
     });
+
+    test.each([
+      ['r20261121t073145z-f26c39.0', 'safety', 'resurgo snapshots portal --drop r20261121t073145z-f26c39 drops'],
+      ['r20261121t073145z-f26c39.-1', 'data', 'resurgo doctor --fix drops'],
+    ])(
+      'what unenrolment advises about snapshots that are left leads somewhere: %s with %s',
+      (freeze, record, advice) => {
+        fs.rmSync(box.state('deadman'), { recursive: true });
+        const folder = box.state(`snapshots/portal/${freeze}`);
+        fs.mkdirSync(folder, { recursive: true });
+        fs.writeFileSync(path.join(folder, record), '1\n');
+        const [command = 'dash', ...args] = shell.split(' ');
+        const refused = box.runs(command, [...args, '-s'], REMOVE);
+        expect(refused.stderr).toContain(advice);
+        expect(refused.stderr).toContain('--force leaves them');
+        expect(refused.status).toBe(3);
+        expect(fs.existsSync(folder)).toBe(true);
+      },
+    );
   });
 });

@@ -14,6 +14,47 @@ const passes = (kit: StoreKit, run: string): string[] =>
     .filter((file) => file !== 'meta')
     .sort();
 
+describeAsRoot('a name that our snapshots have elsewhere', () => {
+  let kit: StoreKit;
+  beforeAll(async () => {
+    kit = await storeKit({ kind: 'hardlink', fs: 'ext4', sizeMiB: 64 });
+  });
+  afterAll(() => {
+    kit.close();
+  });
+
+  it('S20 a folder .resurgo that is none of ours is backed up, restored and verified as any other', async () => {
+    sh('echo plain >"$1/plain"', kit.source);
+    expect(await kit.copy('run-0001')).toMatchObject({ send: { ok: true }, compare: { equal: true } });
+    expect(kit.seal('run-0001', '20261121_013000')).toMatchObject({ ok: true });
+    sh('mkdir "$1/.resurgo"; echo data >"$1/.resurgo/data"', kit.source);
+    const { send, compare } = await kit.copy('run-0002');
+    expect(send).toMatchObject({ ok: true });
+    expect(compare).toMatchObject({ ok: true, equal: true });
+    expect(kit.seal('run-0002', '20261121_013500')).toMatchObject({ ok: true });
+    const at = join(kit.root, 'back');
+    const destination = join(at, 'x@restored');
+    await kit.serve(destination, join(kit.root, 'var/runs/rest-0002/incoming/x@restored'));
+    sh('mkdir "$1/.resurgo"; echo extra >"$1/.resurgo/extra"', destination);
+    const args = { store: 'main', id: '20261121_013500', tree, delete: '1', ...kit.peer() };
+    const restored = kit.job('restore-send', args, 'rest-0002');
+    expect(restored).toMatchObject({ ok: true, deletions: 1 });
+    expect(readdirSync(join(destination, '.resurgo'))).toEqual(['data']);
+    const conf = join(kit.root, 'etc/host.conf');
+    writeFileSync(conf, `${readFileSync(conf, 'utf8')}restore-to ${at}\n`);
+    const { sha256 } = restored['listing'] as { sha256: string };
+    const verify = (job: string) =>
+      kit.job('restore-verify', { path: at, tree: 'x@restored', sha256, job }, 'rest-0002');
+    expect(verify('whole')).toMatchObject({ ok: true, equal: true });
+    writeFileSync(join(destination, '.resurgo/data'), 'else');
+    expect(verify('changed')).toMatchObject({ ok: true, equal: false });
+    // A backup without one takes none away: an older hostkit does not say that its snapshots lie there.
+    const before = { ...args, id: '20261121_013000', job: 'before' };
+    expect(kit.job('restore-send', before, 'rest-0002')).toMatchObject({ ok: true, deletions: 0 });
+    expect(readdirSync(join(destination, '.resurgo'))).toEqual(['data']);
+  });
+});
+
 describeAsRoot('S9 what is sent when it is known what lies at the target', () => {
   let kit: StoreKit;
   let run = 0;

@@ -58,6 +58,16 @@ describeAsRoot('btrfs snapshots beside hostile neighbours', () => {
     expect(run('snapshot_btrfs_list elsewhere')).toBe('');
   });
 
+  test('S20 only in a top level, and only where it is ours, .resurgo is no data', () => {
+    const left = (path: string, kind = 'btrfs') => run(`src_kind=${kind} src_path='${path}'; view_excludes data`);
+    sh('mkdir -m 0700 "$1/top/data/.resurgo" "$1/plain" "$1/plain/.resurgo"', root);
+    for (const kind of ['btrfs', 'none']) expect(left(top, kind)).toBe('/.resurgo\n');
+    for (const path of [join(top, 'data'), join(top, 'victims'), join(root, 'plain')]) expect(left(path)).toBe('');
+    sh('chmod 755 "$1/.resurgo"', top);
+    expect(left(top)).toBe('');
+    sh('chmod 700 "$1/.resurgo"; rmdir "$1/data/.resurgo"', top);
+  });
+
   test.each([
     'victims/data',
     '.resurgo/portal/run-00000002.1/data',

@@ -120,6 +120,22 @@ groups:
       { 'app-1 check': { sources: [{ name: 'data', path: '/', kind: 'btrfs' }], problems: ['run r1 stopped it'] } },
       ['app-1 group fail'],
     ],
+    [
+      'S28 a target that knows a former identity of a source',
+      {
+        'app-1 probe': { identity: 'new', peers: { target: 'T' } },
+        'target probe': { identity: 'T', peers: { 'app-1': 'old', target: 'T' } },
+      },
+      ['app-1 source data warn', 'target identity fail'],
+    ],
+    [
+      'S28 a target that does not know itself, for restores into a folder of its own',
+      {
+        'app-1 probe': { identity: 'A', peers: { target: 'T' } },
+        'target probe': { identity: 'T', peers: { 'app-1': 'A' } },
+      },
+      ['app-1 source data warn', 'target identity warn'],
+    ],
     ['a source that is not allowed', { 'app-1 check': { sources: [] } }, ['app-1 source data fail']],
   ])('finds %s', async (_name, over, expected) => {
     expect(await examine(over)).toEqual(expected);

@@ -49,6 +49,37 @@ test('a backup of three hosts is sealed with every source and leaves nothing beh
   });
 });
 
+test('a target whose clock is off, or that knows a former identity of a source, stops the backup before anything is frozen', async () => {
+  const said = [
+    [() => ({ timeMs: Date.now() + 300_000 }), /target: its clock is \d+\.\d s ahead of/],
+    [() => ({ peers: { 'app-1': 'old' } }), /target: knows another identity of app-1/],
+  ] as const;
+  for (const [says, words] of said) {
+    const touched: string[] = [];
+    const intercept = (call: FakeCall) => {
+      if (call.verb === 'job.start' || call.verb.startsWith('freeze')) touched.push(call.verb);
+      if (call.verb !== 'probe') return undefined;
+      return call.host === 'target' ? says() : { identity: 'new' };
+    };
+    await withFleet({ engine, fake: { intercept } }, async () => {
+      const handle = await start(backupInput(fleetRunbook(2, { on_unreachable: 'partial' })));
+      await expect(handle.result()).rejects.toMatchObject({
+        cause: { message: expect.stringMatching(words) as string },
+      });
+    });
+    expect(touched).toEqual([]);
+  }
+});
+
+test('what is to be looked at on a target goes into the backup', async () => {
+  const intercept = ({ verb, host }: FakeCall) =>
+    verb === 'probe' && host === 'target' ? { hash: 'loose' } : undefined;
+  await withFleet({ engine, fake: { intercept } }, async () => {
+    const { warnings } = await (await start(backupInput(fleetRunbook(1)))).result();
+    expect(warnings).toEqual([expect.stringMatching(/^target: others than root own its hostkit/)]);
+  });
+});
+
 test('S1 nobody is thawed before the last snapshot is confirmed', async () => {
   const seen: string[] = [];
   const intercept = (call: FakeCall): undefined => {
@@ -93,6 +124,11 @@ test('a step that keeps failing asks the operator, and a retry lets the run go o
     expect(question.step).toBe('copy app-1:data');
     expect(question.failure.message).toContain('said the test');
     await expect(handle.executeUpdate('decide', { args: [{ decision: 'approve', by: 'test' }] })).rejects.toThrow();
+    await expect(
+      handle.executeUpdate('decide', { args: [{ decision: 'retry', step: 'copy', by: 'test' }] }),
+    ).rejects.toMatchObject({
+      cause: { message: 'no step "copy" waits for an answer, only "copy app-1:data"' },
+    });
     broken = false;
     await handle.executeUpdate('decide', { args: [{ decision: 'retry', by: 'test' }] });
     expect((await handle.result()).state).toBe('Completed');

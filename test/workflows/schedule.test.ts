@@ -77,6 +77,24 @@ test('a firing backs up under a run id of its own and prunes by the runbook', as
   });
 });
 
+test('where the runbook writes no `keep`, a firing removes nothing and says so', async () => {
+  await withFleet({ engine }, async (fleet) => {
+    const made: string[] = [];
+    for (let count = 0; count < 4; count += 1) {
+      const handle = await fire(input({ ...NIGHTLY, rpo: '2w' }));
+      const report = await handle.result();
+      expect(report).toMatchObject({
+        state: 'Completed',
+        prune: { state: 'Off', reason: expect.stringContaining('no `keep`') as string },
+      });
+      expect((await children(handle.workflowId)).map((each) => each.kind)).toEqual(['backup']);
+      made.push(report.id);
+      await new Promise((resolve) => setTimeout(resolve, 1_100));
+    }
+    expect(fleet.host('target').backups.map((each) => each.id)).toEqual(made);
+  });
+});
+
 test('S18 after a partial backup nothing is pruned', async () => {
   const off = (call: FakeCall): undefined => {
     if (call.host !== 'app-2') return;
@@ -160,7 +178,7 @@ describe('schedules on the server', () => {
     await apply(wanted(NIGHTLY));
     const later = wanted({ schedule: { ...NIGHTLY.schedule, cron: '0 4 * * *' }, rpo: '12h' });
     expect(driftOf({ found: await standing(), wanted: later })).toEqual([
-      'the times in the runbook have changed',
+      'the schedule in the runbook has changed',
       'the group has changed',
     ]);
     expect(await apply(later)).toBe('updated');

@@ -4,8 +4,11 @@
  */
 import type { Fleet } from '../../lab/support/fleet';
 
-/** It goes on where its ledger ends, and first tells B again what B may have missed. */
-const TELL = `tell() { until printf "GET /cgi-bin/record?$1 HTTP/1.0\\r\\n\\r\\n" | nc -w 3 $PEER 8080 | grep -q ok; do sleep 0.2; done; }
+/**
+ * It goes on where its ledger ends, and first tells B again what B may have missed. `nc -w` bounds the connecting alone: to a B whose power
+ * failed in the middle of an answer it would listen for ever.
+ */
+const TELL = `tell() { until printf "GET /cgi-bin/record?$1 HTTP/1.0\\r\\n\\r\\n" | timeout 5 nc -w 3 $PEER 8080 | grep -q ok; do sleep 0.2; done; }
 n=$(tail -n 1 /data/ledger 2>/dev/null); n=\${n:-0}; [ "$n" = 0 ] || tell "$n"
 while :; do n=$((n+1)); echo $n >>/data/ledger; tell "$n"; sleep 0.05; done`;
 const RECORD = `#!/bin/sh

@@ -1,0 +1,79 @@
+/** What a backup looks at before it touches anything: the store's host as well as those that the data come from. */
+import { HostError } from '../../hosts/errors';
+import type { FakeCall } from '../../hosts/fake';
+import { bench, host, run } from './support/run';
+
+const hosts = ['app-1', 'app-2'].map(host);
+const storeHost = host('target');
+const sources = ['app-1', 'app-2'].map((name) => ({ host: name, name: 'data' })) as never;
+const input = { group: 'portal', hosts, sources, storeHost, partial: false };
+
+/** What each host's `probe` says besides. */
+function saying(over: Record<string, Record<string, unknown>>) {
+  const probed: string[] = [];
+  const at = bench({
+    intercept: ({ verb, host: name }: FakeCall) => {
+      if (verb !== 'probe') return undefined;
+      probed.push(name);
+      return over[name];
+    },
+  });
+  return { at, probed };
+}
+
+const behindS = (s: number) => ({ timeMs: Date.now() + s * 1000 });
+
+test.each([
+  [300, 'ahead of'],
+  [-1200, 'behind'],
+])('a target whose clock is %i s off fails as a source does', async (skewS, words) => {
+  for (const partial of [false, true]) {
+    const { at } = saying({ target: behindS(skewS) });
+    const checks = await run(at, at.activities.checkHosts, { ...input, partial });
+    expect(checks.findings).toMatchObject([
+      { host: 'target', check: 'clock', level: 'fail', message: expect.stringContaining(words) as string },
+    ]);
+    expect(checks.unreachable).toEqual([]);
+  }
+});
+
+test('a target whose hostkit is not as installed is told of', async () => {
+  const { at } = saying({ target: { hash: 'loose' } });
+  const { findings } = await run(at, at.activities.checkHosts, input);
+  expect(findings).toMatchObject([{ host: 'target', check: 'hostkit', level: 'warn' }]);
+});
+
+test('a target that is a source too is asked once, and told of once', async () => {
+  const { at, probed } = saying({ 'app-2': behindS(300) });
+  const checks = await run(at, at.activities.checkHosts, { ...input, storeHost: host('app-2') });
+  expect(probed.sort()).toEqual(['app-1', 'app-2']);
+  const told = [...checks.hosts.flatMap((each) => each.findings), ...(checks.findings ?? [])];
+  expect(told.filter(({ check }) => check === 'clock')).toHaveLength(1);
+});
+
+test('S18 a target that is away is never left out: the checks fail', async () => {
+  const at = bench({
+    intercept: (call) => {
+      if (call.host !== 'target') return undefined;
+      throw new HostError({ host: call.host, verb: call.verb, code: 'unreachable', message: 'said the test' });
+    },
+  });
+  await expect(run(at, at.activities.checkHosts, { ...input, partial: true })).rejects.toThrow(/said the test/);
+});
+
+test('a run of a former version names no store: nothing more is asked', async () => {
+  const { at, probed } = saying({});
+  const former = { ...input, storeHost: undefined };
+  expect((await run(at, at.activities.checkHosts, former)).findings).toEqual([]);
+  expect(probed.sort()).toEqual(['app-1', 'app-2']);
+});
+
+test('S28 source and target that know another identity of each other fail; who tells nothing does not', async () => {
+  const target = { identity: 'T', peers: { 'app-1': 'A1', 'app-2': 'old' } };
+  const { at } = saying({ 'app-1': { identity: 'A1' }, 'app-2': { identity: 'A2', peers: {} }, target });
+  const { findings } = await run(at, at.activities.checkHosts, input);
+  expect(findings?.map((each) => [each.host, each.level, each.message, each.mend])).toEqual([
+    ['target', 'fail', 'knows another identity of app-2 than it has now', 'run `resurgo enroll target --update`'],
+    ['app-2', 'fail', 'knows no identity of target', 'run `resurgo enroll app-2 --update`'],
+  ]);
+});
