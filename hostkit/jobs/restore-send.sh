@@ -1,5 +1,5 @@
-# From the read-only view of a sealed backup into the peer's jail. `excludes` (base64, one rsync pattern a line, relative to the
-# source) are left alone at the destination: what the backup never held, and mounts below it (S20).
+# From the read-only view of a sealed backup into the peer's jail. `excludes` (base64, one rsync pattern a line, relative to
+# the destination) are left alone at the destination: what the backup never held, and mounts below it (S20).
 # keys: store:name id:id tree:tree subpath:subpath? grant:grant peer:name? peer_host:host? peer_port:int=22 peer_user:name? peer_key:pubkey?
 # keys: signature:b64? dry_run:bool=0 delete:bool=0 max_delete:int? excludes:b64? checksum:bool=0 bandwidth_kib:int=0
 # keys: io:word(normal|low|idle)=normal dial:word(out|in)=out
