@@ -75,7 +75,7 @@ verify_kept() {
 verify_covered() {
   if [ "$1" = wanted ]; then cat "$1"; return; fi
   if [ "$arg_extra" = 0 ]; then
-    LC_ALL=C awk -F '\t' 'FILENAME == "kept" { kept[$0] = 1; next } (NF == 10 ? $10 : $1) in kept { next } { print }' kept "$1"
+    LC_ALL=C awk -F '\t' 'FILENAME == "kept" { kept[$0] = 1; next } NF == 10 && $10 in kept { next } NF == 2 && $1 in kept { next } { print }' kept "$1"
     return
   fi
   LC_ALL=C awk -F '\t' '

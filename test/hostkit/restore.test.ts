@@ -47,7 +47,7 @@ describeAsRoot('what a restore leaves alone', () => {
   it('S20 a new folder that holds something excluded stays, is told, and is no difference', async () => {
     sh(
       `cd "$1" && mkdir -p "new dir/deep/er" plain gone && echo x >"new dir/deep/er/x.tmp" && echo x >"new dir/y" && echo x >plain/x.tmp
-       echo x >gone/z && setfattr -n user.a -v b plain`,
+       echo x >gone/z && setfattr -n user.a -v b plain && mkdir xattrs && echo x >xattrs/x.tmp`,
       base,
     );
     const { send, verify } = await restored(['*.tmp']);
@@ -56,7 +56,7 @@ describeAsRoot('what a restore leaves alone', () => {
       ok: true,
       equal: true,
       differences: [],
-      kept: ['new%20dir', 'plain'],
+      kept: ['new%20dir', 'plain', 'xattrs'],
     });
     expect(existsSync(join(base, 'new dir/deep/er/x.tmp'))).toBe(true);
     expect(existsSync(join(base, 'new dir/y'))).toBe(false);
