@@ -21,6 +21,8 @@ export interface RestoreItemRef {
   /** rsync patterns that stay as they are (S20). */
   protect: string[];
   deletes: boolean;
+  /** Files are compared by content. A single one always is. */
+  checksum?: true;
 }
 
 /** `app-1:data` or `app-1:/var/restore`, with the part that is restored. */

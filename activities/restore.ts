@@ -2,22 +2,26 @@
  * Bringing data back, step by step: what the destination is, what would change, the data itself through the destination's own jail
  * (S22), and the listing that proves it. What happens to the workloads meanwhile: `restore-workloads.ts`.
  */
-import { Context } from '@temporalio/activity';
+import { activityInfo, Context } from '@temporalio/activity';
 import { z } from 'zod';
 import { readBackups } from '../hosts/backups';
 import { HostError } from '../hosts/errors';
-import { runJob } from '../hosts/jobs';
+import { runJob, stopJob } from '../hosts/jobs';
 import { listingLines } from '../hosts/listings';
 import { jobName } from '../planning/ids';
 import { differencesInWords, escapePath, readListing } from '../planning/listing';
 import type { Manifest } from '../planning/manifest';
 import type { DestinationCheck, DryRun } from '../planning/restore';
+import { mountsChanged } from '../planning/restore-mounts';
+import type { Mounts } from '../planning/restore-mounts';
 import type { FleetHost } from '../planning/run-input';
 import type { ActivityDeps, RunFence } from './context';
 import { asActivity, fenceFor, heartbeating, jobSignal } from './context';
 import { openLine } from './data-line';
 import { nameOf, placeArgs, scopeOf } from './restore-item';
 import type { RestoreItemRef } from './restore-item';
+import { byContent, DRY, keyFor, protectingNow, sendName } from './restore-pass';
+import type { Pass } from './restore-pass';
 import type { CopyProgress } from './transfer';
 
 export interface RestoreSourceInput {
@@ -25,6 +29,9 @@ export interface RestoreSourceInput {
   item: RestoreItemRef;
   /** The file system that the plan was made for; empty where it could not be told. */
   fsUuid: string;
+  /** How the place lay among its host's mounts for the plan; left out by runs of an earlier version. */
+  nested?: readonly string[];
+  mountPoint?: string;
   /** How many entries may be deleted at the destination; left out where none are. */
   maxDelete?: number;
 }
@@ -43,6 +50,10 @@ export interface RestoredItem {
   sentBytes: number;
   /** SHA-256 of the listing that the destination was verified against. */
   listingSha256: string;
+  /** Whether each file's content was compared, or its size and time. */
+  byContent?: boolean;
+  /** Folders that the backup does not hold and that stay for what is protected in them (escaped). */
+  kept?: string[];
 }
 
 const checked = z.looseObject({
@@ -52,6 +63,8 @@ const checked = z.looseObject({
   /** Where the data goes, and whether anything lies in it already. */
   destination: z.string().default(''),
   holds: z.boolean().default(false),
+  /** What the destination lies on. */
+  mountPoint: z.string().optional(),
   /** rsync patterns of mounts below, relative to the destination. */
   protected: z.array(z.string()).default([]),
 });
@@ -63,15 +76,10 @@ const sent = z.looseObject({
   deleting: z.array(z.string()).default([]),
   listing: z.looseObject({ sha256: z.string().optional() }).default({}),
 });
-const verified = z.looseObject({ differences: z.array(z.string()).default([]) });
-
-/** What the sender is told of each pass over a tree; each is a job of its own. */
-const SENDINGS = {
-  count: { dryRun: true },
-  recount: { dryRun: true },
-  restore: { dryRun: false },
-  prove: { dryRun: true, checksum: true },
-} as const;
+const verified = z.looseObject({
+  differences: z.array(z.string()).default([]),
+  kept: z.array(z.string()).default([]),
+});
 
 /** What a step that follows a job shows of itself, and what ends it. */
 interface Following {
@@ -125,7 +133,6 @@ export function restoreActivities({ hosts, genuineSigners }: ActivityDeps) {
       const args = { group: fence.group, run: fence.run, ...placeArgs(item) };
       const reply = checked.parse(await hosts.call({ host, verb: 'restore.check', step, args }));
       const safety = source?.snapshot === 'btrfs' || source?.snapshot === 'zfs' ? source.snapshot : null;
-      const nested = reply.protected.map((pattern) => pattern.replace(/^\//, ''));
       return {
         allowed: true,
         mounted: true,
@@ -133,7 +140,7 @@ export function restoreActivities({ hosts, genuineSigners }: ActivityDeps) {
         fsUuid: reply.fsUuid,
         freeBytes: reply.freeBytes,
         holds: reply.holds ? reply.destination : null,
-        nested,
+        ...mountsOf(reply),
         safety,
       };
     } catch (error) {
@@ -171,13 +178,13 @@ export function restoreActivities({ hosts, genuineSigners }: ActivityDeps) {
   }
 
   async function send(
-    input: { fence: RunFence; item: RestoreItemRef; what: keyof typeof SENDINGS; maxDelete?: number },
+    input: { fence: RunFence; item: RestoreItemRef; what: Pass; maxDelete?: number },
     { progress, signal }: Following,
   ) {
     const { item, fence, what, maxDelete } = input;
     const step = `${what} ${nameOf(item)}`;
     const keys = fenceFor({ fence, step });
-    const grant = jobName({ run: fence.run, step: what, key: keyFor(input) });
+    const grant = sendName(input);
     const { store, destination, backup } = item;
     const line = await openLine({
       hosts,
@@ -216,7 +223,8 @@ export function restoreActivities({ hosts, genuineSigners }: ActivityDeps) {
             tree: backup.tree,
             subpath: backup.subpath ?? undefined,
             grant,
-            ...SENDINGS[what],
+            dryRun: DRY[what],
+            checksum: byContent(input),
             delete: item.deletes && !item.single,
             maxDelete,
             excludes: item.protect.length === 0 ? undefined : Buffer.from(item.protect.join('\n')).toString('base64'),
@@ -237,27 +245,55 @@ export function restoreActivities({ hosts, genuineSigners }: ActivityDeps) {
     return { files: result.files, bytes: result.bytes, deletions: result.deletions, deletionSamples: result.deleting };
   }
 
-  /** The place is looked at once more right before it is written to: between the plan and its approval a disk may have gone. */
+  /** The place is looked at once more right before it is written to: between the plan and its approval a disk may have gone, or come. */
   async function restoreSource(input: RestoreSourceInput, following: Following): Promise<RestoredItem> {
-    const { item, fence, fsUuid } = input;
-    const place = { group: fence.group, run: fence.run, ...placeArgs(item), fsUuid: fsUuid || undefined };
-    const { host } = item.destination;
-    await hosts.call({ host, verb: 'restore.check', step: `restore ${nameOf(item)}`, args: place });
-    const result = await send({ ...input, what: 'restore' }, following);
+    const { fence, fsUuid } = input;
+    const place = { group: fence.group, run: fence.run, ...placeArgs(input.item), fsUuid: fsUuid || undefined };
+    const { host } = input.item.destination;
+    const step = `restore ${nameOf(input.item)}`;
+    const now = mountsOf(checked.parse(await hosts.call({ host, verb: 'restore.check', step, args: place })));
+    await needsMountsOf(input, now);
+    const item = protectingNow(input, now);
+    const result = await send({ ...input, item, what: 'restore' }, following);
     following.progress.step = 'compare';
     const listingSha256 = result.listing.sha256 ?? '';
-    if (input.item.single) await proveSingle(input, following);
-    else await verify({ ...input, listingSha256, signal: following.signal });
+    const kept = item.single
+      ? await proveSingle({ fence, item }, following)
+      : await verify({ fence, item, listingSha256, signal: following.signal });
     return {
       files: result.files,
       bytes: result.bytes,
       deletions: result.deletions,
       sentBytes: result.sentBytes,
       listingSha256,
+      byContent: byContent({ fence, item, what: 'restore' }),
+      ...(kept.length === 0 ? {} : { kept }),
     };
   }
 
-  /** The destination lists itself, against what was sealed; what is protected there doesn't count (S9, S20). */
+  /** What was mounted since the plan was made would be emptied (S20). @throws HostError `plan-changed`; then nothing is sent any more */
+  async function needsMountsOf({ item, fence, nested, mountPoint }: RestoreSourceInput, now: Mounts): Promise<void> {
+    if (nested === undefined) return;
+    const why = mountsChanged({ planned: { nested, mountPoint }, now, single: item.single });
+    if (why === undefined) return;
+    const step = `restore ${nameOf(item)}`;
+    if (activityInfo().attempt > 1) {
+      // An attempt before this one may have left its sender running.
+      const keys = { ...fenceFor({ fence, step }), group: item.store.group };
+      const job = sendName({ fence, item, what: 'restore' });
+      await stopJob({ hosts, host: item.store.host, job, fence: keys, step });
+    }
+    throw new HostError({
+      host: item.destination.host.name,
+      verb: 'restore.check',
+      step,
+      code: 'plan-changed',
+      message: `${nameOf(item)} is not what the plan was made for: ${why}`,
+      next: 'unmount it and retry, or abort and restore again: the new plan leaves alone what is mounted',
+    });
+  }
+
+  /** The destination lists itself, against what was sealed; what is protected there doesn't count (S9, S20). Returns the folders kept for it. */
   async function verify({
     fence,
     item,
@@ -268,7 +304,7 @@ export function restoreActivities({ hosts, genuineSigners }: ActivityDeps) {
     item: RestoreItemRef;
     listingSha256: string;
     signal: AbortSignal;
-  }): Promise<void> {
+  }): Promise<string[]> {
     const step = `verify ${nameOf(item)}`;
     const { host } = item.destination;
     const { result } = await runJob({
@@ -287,8 +323,8 @@ export function restoreActivities({ hosts, genuineSigners }: ActivityDeps) {
         excludes: item.protect.length === 0 ? undefined : Buffer.from(item.protect.join('\n')).toString('base64'),
       },
     });
-    const { differences } = verified.parse(result);
-    if (differences.length === 0) return;
+    const { differences, kept } = verified.parse(result);
+    if (differences.length === 0) return kept;
     throw new HostError({
       host: host.name,
       verb: 'restore-verify',
@@ -297,14 +333,17 @@ export function restoreActivities({ hosts, genuineSigners }: ActivityDeps) {
       message: `what lies there now is not the backup: ${differencesInWords({ differences })}`,
       // The same try would only find the same again: `retry` sends anew.
       retryable: false,
-      next: 'retry restores it again; if it differs again, something still writes there',
+      next: AGAIN,
     });
   }
 
   /** A single file has no listing: it is compared by content, and nothing may be left to send. */
-  async function proveSingle(input: { fence: RunFence; item: RestoreItemRef }, following: Following): Promise<void> {
+  async function proveSingle(
+    input: { fence: RunFence; item: RestoreItemRef },
+    following: Following,
+  ): Promise<string[]> {
     const left = await send({ ...input, what: 'prove' }, following);
-    if (left.files === 0) return;
+    if (left.files === 0) return [];
     throw new HostError({
       host: input.item.destination.host.name,
       verb: 'restore-send',
@@ -313,7 +352,7 @@ export function restoreActivities({ hosts, genuineSigners }: ActivityDeps) {
       message: 'the file that lies there now is not the one of the backup',
       // The same try would only find the same again: `retry` sends anew.
       retryable: false,
-      next: 'retry restores it again; if it differs again, something still writes there',
+      next: AGAIN,
     });
   }
 
@@ -337,7 +376,10 @@ export function restoreActivities({ hosts, genuineSigners }: ActivityDeps) {
   };
 }
 
-/** What a job is named by: a try that an operator asked for sends and compares anew, one that goes on after a crash attaches. */
-function keyFor({ fence, item }: { fence: RunFence; item: RestoreItemRef }): string {
-  return fence.round === 0 ? nameOf(item) : `${nameOf(item)}, try ${fence.round + 1}`;
+const AGAIN =
+  'retry restores it again, compared by content; if it differs again, something still writes there, or the file can not be replaced (lsattr shows `i`: chattr -i)';
+
+function mountsOf(reply: z.infer<typeof checked>): Mounts {
+  const { mountPoint } = reply;
+  return { nested: reply.protected, ...(mountPoint === undefined ? {} : { mountPoint }) };
 }

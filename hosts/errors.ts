@@ -41,6 +41,7 @@ export type TransportCode =
   | 'closed'
   | 'job-died'
   | 'job-failed'
+  | 'plan-changed'
   | 'not-enrolled'
   | 'enrolment';
 export type HostErrorCode = HostkitCode | TransportCode;
@@ -118,6 +119,7 @@ const ADVICE: Record<HostErrorCode, Advice> = {
   'bad-reply': { next: 'run `resurgo doctor` to compare the hostkit with this director', retryable: false },
   closed: { next: 'the director is shutting down; the run goes on when a worker is back', retryable: true },
   'job-died': { next: 'the job ended without a result (reboot or kill); it is started again', retryable: true },
+  'plan-changed': { next: 'restore again, and read the new plan', retryable: false },
   'job-failed': { next: 'read the end of its log below, then retry the step', retryable: true },
   'not-enrolled': { next: 'run `resurgo enroll HOST`', retryable: false },
   enrolment: {

@@ -13,7 +13,7 @@ export interface ProtectionInput {
   excludedNow: readonly string[];
   /** Paths below the source that the backup left out (nested subvolumes, mounts), relative to it. */
   skipped: readonly { path: string; reason: string }[];
-  /** Mounts and subvolumes nested in the destination now, relative to it. */
+  /** Mounts nested in the destination now: patterns that fit each alone, relative to it. */
   nestedNow: readonly string[];
   /** The part of the source that is restored; null is all of it. */
   subpath: string | null;
@@ -37,7 +37,7 @@ export function protections(input: ProtectionInput): Protections {
   for (const pattern of input.excluded) add(pattern, 'excluded from the backup');
   for (const pattern of input.excludedNow) add(pattern, 'excluded by the runbook');
   for (const { path, reason } of input.skipped) add(literalPattern(path), `not in the backup: ${reason}`);
-  for (const path of input.nestedNow) found.push({ pattern: literalPattern(path), why: 'mounted in the destination' });
+  for (const pattern of input.nestedNow) found.push({ pattern, why: 'mounted in the destination' });
   const seen = new Set<string>();
   const protect = found.filter(({ pattern }) => !seen.has(pattern) && seen.add(pattern));
   return { protect, unclear: [...new Set(unclear)] };

@@ -4,7 +4,7 @@ import { PlanningError } from './errors';
 import { startWaves } from './order';
 import type { BackupState, Manifest } from './manifest';
 import type { Protection } from './restore-protect';
-import { protections } from './restore-protect';
+import { literalPattern, protections } from './restore-protect';
 import type { SelectedSource, Selection, TargetGroup, TargetSource } from './restore-select';
 
 export * from './restore-select';
@@ -25,8 +25,10 @@ export interface DestinationCheck {
   freeBytes: number;
   /** The folder that the data goes into, as its host calls it, where something lies in it already; null where not. */
   holds: string | null;
-  /** Mounts, subvolumes and datasets nested in the destination, relative to it. */
+  /** What is mounted in the destination: rsync patterns relative to it, each fitting one mount alone (`/db`). */
   nested: readonly string[];
+  /** The mount that the destination lies on. */
+  mountPoint?: string;
   /** How a safety snapshot can be taken; null where it can't. */
   safety: 'btrfs' | 'zfs' | null;
 }
@@ -61,6 +63,8 @@ export interface RestorePlanInput {
   deletes: boolean;
   /** Whether another file system than the one that was backed up is meant. */
   newDisk: boolean;
+  /** Whether files are compared by content, not by size and time. */
+  checksum?: boolean;
   /** Why what was chosen and has no place in the other fleet has none. */
   unplaced?: readonly string[];
 }
@@ -98,6 +102,8 @@ export interface RestorePlan {
   };
   group: string;
   deletes: boolean;
+  /** Files are compared by content; left out where by size and time. */
+  checksum?: true;
   items: RestoreItem[];
   /** In the order of stopping. */
   stops: RestoreStop[];
@@ -135,6 +141,7 @@ export function restorePlan(input: RestorePlanInput): RestorePlan {
     },
     group: target.name,
     deletes,
+    ...(input.checksum === true ? { checksum: true as const } : {}),
     items,
     stops,
     starts: startWaves({ stopped: wavesOf(stops) }),
@@ -211,7 +218,14 @@ function planItem({ item, input, blockers, warnings }: Gathering & { item: Resto
 
 /** What is nested in the destination and not part of the backup: nested subvolumes that were backed up are restored into. */
 function foreignMounts({ item: { source, subpath, check } }: { item: RestoreItemInput }): string[] {
-  return check.nested.filter((path) => !source.nested.includes(subpath === null ? path : `${subpath}/${path}`));
+  const backedUp = new Set(source.nested.flatMap((path) => partOf({ path, subpath })).map(literalPattern));
+  return check.nested.filter((pattern) => !backedUp.has(pattern));
+}
+
+/** A path of a source as it is called in the part that is restored; none where it lies outside. */
+function partOf({ path, subpath }: { path: string; subpath: string | null }): string[] {
+  if (subpath === null) return [path];
+  return path.startsWith(`${subpath}/`) ? [path.slice(subpath.length + 1)] : [];
 }
 
 function destinationOf({ item, mode }: { item: RestoreItemInput; mode: RestoreMode }): RestoreItem['destination'] {

@@ -108,6 +108,8 @@ export interface RestoreInput {
   deletes: boolean;
   /** In place: go on though the file system is another one than was backed up, since its disk was replaced. */
   newDisk: boolean;
+  /** Compare files by content, not by size and time. */
+  checksum?: boolean;
   /** The hash of a plan that was read before; the run goes on by itself only when it is the same plan. */
   approve: string | null;
   /** End with the plan: nothing is stopped or written. */

@@ -68,6 +68,7 @@ export function destinations({ input, selection }: { input: RestoreInput; select
     dial: input.into.group.transfer.direction === 'push' ? ('in' as const) : ('out' as const),
     protect: [],
     deletes: input.deletes,
+    ...(input.checksum === true ? { checksum: true as const } : {}),
   });
   const { folder } = input;
   if (input.mode === 'folder' && folder !== null) {
@@ -117,6 +118,7 @@ export function planOf({
     stopWaves: input.into.stopWaves,
     deletes: input.deletes,
     newDisk: input.newDisk,
+    checksum: input.checksum,
   });
 }
 

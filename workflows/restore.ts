@@ -10,6 +10,7 @@ import type { RestoreItemRef } from '../activities/restore-item';
 import type { Manifest } from '../planning/manifest';
 import { sameStore, selectSources } from '../planning/restore';
 import type { DestinationCheck, RestorePlan, SelectedSource, Selection } from '../planning/restore';
+import { mountsChanged } from '../planning/restore-mounts';
 import { approves, deletionLimit, planHash, SHORT_HASH } from '../planning/restore-approval';
 import type { FleetHost, RestoreInput } from '../planning/run-input';
 import { describeFailure } from './failures';
@@ -31,7 +32,8 @@ export interface RestoreReport {
   state: 'Completed' | 'Planned';
   plan: RestorePlan;
   hash: string;
-  items: { destination: string; files: number; bytes: number; deletions: number }[];
+  /** `byContent`: each file's content was compared, not its size and time. */
+  items: { destination: string; files: number; bytes: number; deletions: number; byContent?: boolean }[];
   hosts: { host: string; state: HostState }[];
   warnings: string[];
 }
@@ -53,6 +55,12 @@ export async function restore(input: RestoreInput): Promise<RestoreReport> {
 interface RestoredPart {
   item: Item;
   result: RestoredItem;
+}
+
+/** What stays though the backup lacks it, in words. */
+function keptWords({ item, result: { kept = [] } }: RestoredPart): string[] {
+  if (kept.length === 0) return [];
+  return [`${keyOf(item)}: kept: ${kept.join(', ')}, because it holds what is excluded or mounted`];
 }
 
 class RestoreRun extends RunParts {
@@ -208,7 +216,7 @@ class RestoreRun extends RunParts {
     if (answer.decision === 'abort') throw abortedByOperator({ step: 'approve', by: answer.by, reason: answer.reason });
   }
 
-  /** An approval may come days after the plan: a disk that has gone meanwhile is seen before anything is stopped. */
+  /** An approval may come days after the plan: a disk that has gone meanwhile, or come, is seen before anything is stopped. */
   private async lookAgain(items: Item[]): Promise<void> {
     await this.board.step('look again', () =>
       sideBySide({
@@ -216,11 +224,14 @@ class RestoreRun extends RunParts {
         limit: HOSTS_AT_ONCE,
         each: async (item) => {
           const now = await this.lookAt(item.ref);
-          if (now.allowed && now.mounted && now.fsUuid === item.check.fsUuid) return;
+          const mounts = mountsChanged({ planned: item.check, now, single: item.ref.single });
+          if (now.allowed && now.mounted && now.fsUuid === item.check.fsUuid && mounts === undefined) return;
           const why =
-            now.reason ?? `it lies on the file system ${now.fsUuid || 'unknown'} now, not on ${item.check.fsUuid}`;
+            now.reason ??
+            mounts ??
+            `it lies on the file system ${now.fsUuid || 'unknown'} now, not on ${item.check.fsUuid}`;
           throw ApplicationFailure.nonRetryable(
-            `${keyOf(item)} is not what the plan was made for: ${why}`,
+            `${keyOf(item)} is not what the plan was made for: ${why}. Restore again, and read the new plan`,
             'plan-changed',
           );
         },
@@ -307,6 +318,8 @@ class RestoreRun extends RunParts {
               fence: this.lease.fence(round),
               item: item.ref,
               fsUuid: item.check.fsUuid,
+              nested: item.check.nested,
+              mountPoint: item.check.mountPoint,
               ...(deletesAt(item.ref) ? { maxDelete: deletionLimit(item.dryRun.deletions) } : {}),
             },
           ]),
@@ -363,9 +376,10 @@ class RestoreRun extends RunParts {
         files: result.files,
         bytes: result.bytes,
         deletions: result.deletions,
+        byContent: result.byContent,
       })),
       hosts: this.hosts.all(),
-      warnings: [...plan.warnings, ...this.warnings],
+      warnings: [...plan.warnings, ...restored.flatMap(keptWords), ...this.warnings],
     };
   }
 

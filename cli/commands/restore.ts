@@ -25,6 +25,7 @@ interface Options {
   into?: string;
   keepExtra?: true;
   newDisk?: true;
+  checksum?: true;
   approve?: string;
   planOnly?: true;
 }
@@ -42,6 +43,7 @@ export function registerRestore(program: Command): void {
     .option('--into <runbook>', "into another runbook's fleet, by unprefixed host names")
     .option('--keep-extra', "don't delete what the backup doesn't hold")
     .option('--new-disk', 'in place, onto another file system than was backed up: its disk was replaced')
+    .option('--checksum', 'compare files by content, not by size and time: every file is read on both sides')
     .option('--approve <hash>', 'go on without asking if the plan is exactly this one')
     .option('--plan-only', 'show the plan and end')
     .addHelpText('after', '\nExample:\n  $ resurgo restore latest portal --host app-1 --path /srv/data/reports')
@@ -72,6 +74,7 @@ async function restore(
     folder,
     deletes: options.keepExtra !== true,
     newDisk: options.newDisk === true,
+    checksum: options.checksum === true,
     approve: options.approve ?? null,
     planOnly,
   };
@@ -139,6 +142,7 @@ export function planText(plan: RestorePlan): string {
     `backup ${plan.backup.id} of ${plan.backup.group} (${plan.backup.state}, ${plan.backup.label} consistent), signed by ${plan.backup.directorId}`,
     table(rows),
     ...samples,
+    ...(plan.checksum === true ? ['files are compared by content'] : []),
     plan.stops.length === 0 ? 'nothing is stopped' : `stops, in this order: ${stopsText(plan)}`,
     ...plan.warnings.map((each) => `warning: ${each}`),
     ...plan.blockers.map((each) => `NOT POSSIBLE: ${each}`),
@@ -165,7 +169,7 @@ export function showRestoreReport({ out }: CliContext, report: RestoreReport): n
           ...(possible ? [`plan ${short}; carry it out with --approve ${short}`] : []),
         ]
       : [
-          'Completed: every restored file was compared with the backup',
+          `Completed: every restored file was compared with the backup ${items.every((each) => each.byContent === true) ? 'by content' : 'by size, time and attributes'}`,
           table(
             items.map((each) => [
               each.destination,

@@ -1,5 +1,5 @@
-# From the read-only view of a sealed backup into the peer's jail. `excludes` (base64, one rsync pattern a line, relative to the
-# source) are left alone at the destination: what the backup never held, and mounts below it (S20).
+# From the read-only view of a sealed backup into the peer's jail. `excludes` (base64, one rsync pattern a line, relative to
+# the destination) are left alone at the destination: what the backup never held, and mounts below it (S20).
 # keys: store:name id:id tree:tree subpath:subpath? grant:grant peer:name? peer_host:host? peer_port:int=22 peer_user:name? peer_key:pubkey?
 # keys: signature:b64? dry_run:bool=0 delete:bool=0 max_delete:int? excludes:b64? checksum:bool=0 bandwidth_kib:int=0
 # keys: io:word(normal|low|idle)=normal dial:word(out|in)=out
@@ -27,7 +27,7 @@ job_main() {
   send_from=$store_view/$arg_tree${arg_subpath:+/$arg_subpath}
   [ -d "$store_view/$arg_tree" ] || job_fail not-found "backup $arg_id holds no tree $arg_tree; see 'resurgo show $arg_id'"
   send_inside || job_fail not-found "backup $arg_id holds no $arg_subpath in $arg_tree"
-  protect_rules "$arg_excludes" "$arg_subpath" filters || job_fail bad-request 'the excludes are not base64'
+  protect_rules "$arg_excludes" filters || job_fail bad-request 'the excludes are not base64'
   # The destination may be the top level of a btrfs, and an older hostkit there doesn't say so. What the backup holds of that name is data.
   [ -n "$arg_subpath" ] || [ -e "$send_from/.resurgo" ] || [ -h "$send_from/.resurgo" ] || protect_ours filters
   send_backup

@@ -61,13 +61,18 @@ destination_arm_take() {
 }
 
 # destination_mounts: prints filter rules for mounts below the destination: they are other file systems, and stay (S20). A rule is one
-# line: what would break it is matched by a wildcard.
+# line: what would break it is matched by a wildcard. rsync reads a backslash as an escape only where the pattern has a wildcard.
 destination_mounts() {
   while read -r _ _ _ _ destination_mount _; do
     unescape_mount "$destination_mount"
     case $unescaped in
       "${destination%/}"/?*)
-        printf -- '- %s\n' "$(printf '%s' "${unescaped#"${destination%/}"}" | tr '\n' '\001' | sed 's/[][*?\\]/\\&/g' | tr '\001' '?')"
+        destination_rule=${unescaped#"${destination%/}"}
+        case $destination_rule in
+          *[*?[]* | *'
+'*) destination_rule=$(printf '%s' "$destination_rule" | tr '\n' '\001' | sed 's/[[*?\\]/\\&/g' | tr '\001' '?') ;;
+        esac
+        printf -- '- %s\n' "$destination_rule"
         ;;
     esac
   done </proc/self/mountinfo

@@ -36,6 +36,30 @@ function told(blockers: string[], json = true): { objects: unknown[]; error: unk
   };
 }
 
+/** The end of a restore that was carried out, in words. */
+function ended(items: RestoreReport['items']): string {
+  let stdout = '';
+  const write = jest.spyOn(process.stdout, 'write').mockImplementation((chunk) => {
+    stdout += String(chunk);
+    return true;
+  });
+  const report = {
+    state: 'Completed',
+    items,
+    hosts: [],
+    warnings: [],
+    hash: 'abcdef0123456789',
+    plan: { blockers: [] },
+  };
+  const context: Pick<CliContext, 'out'> = { out: new Output({ json: false, quiet: false }) };
+  try {
+    showRestoreReport(context as CliContext, report as unknown as RestoreReport);
+  } finally {
+    write.mockRestore();
+  }
+  return stdout;
+}
+
 test('a script reads the plan itself', () => {
   expect(told([])).toEqual({
     objects: [
@@ -55,4 +79,12 @@ test.each([true, false])('one that can not be carried out is a failure, with its
   expect(objects).toHaveLength(1);
   expect(error).toBeInstanceOf(CliError);
   expect(error).toMatchObject({ message: 'the plan can not be carried out: app-1:/srv is not mounted', exitCode: 1 });
+});
+
+test.each([
+  ['by content', [{ byContent: true }, { byContent: true }]],
+  ['by size, time and attributes', [{ byContent: true }, {}]],
+])('the end says by what files were compared: %s', (words, compared) => {
+  const items = compared.map((each) => ({ destination: 'app-1:data', files: 1, bytes: 1, deletions: 0, ...each }));
+  expect(ended(items)).toMatch(new RegExp(`^Completed: every restored file was compared with the backup ${words}\n`));
 });

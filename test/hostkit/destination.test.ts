@@ -27,7 +27,8 @@ describeAsRoot('the place of a restore', () => {
         expect(box.runs('mount', ['-t', 'tmpfs', 'none', `/var/lib/srv/data/${name}`])).toMatchObject({ status: 0 });
       }
       const asked = box.ask('restore.check', { group: 'portal', run: 'run-00000001', source: 'data' });
-      const wanted = ['/plain', '/a b/c', '/x\\[1\\]\\*', '/back\\\\slash', '/line?feed'];
+      // As rsync reads them: a backslash escapes only where there is a wildcard.
+      const wanted = ['/plain', '/a b/c', '/x\\[1]\\*', '/back\\slash', '/line?feed'];
       expect(asked).toMatchObject({ ok: true, protected: wanted });
     });
 

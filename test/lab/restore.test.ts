@@ -340,6 +340,32 @@ describeLab('restore from end to end', () => {
     expect((await writer('app-1')).started).toBe(since);
   });
 
+  test('S20 what is mounted there after the plan was made is not emptied, nor by the next one; what only content tells comes back by content', async () => {
+    const only = ['latest', 'portal', '--host', 'app-1', '--source', 'conf'];
+    const since = (await writer('app-1')).started;
+    const planned = await plan(only);
+    await on(
+      'app-1',
+      'mkdir -p /srv/conf/new/late && mount -t tmpfs none /srv/conf/new/late && echo x >/srv/conf/new/late/x',
+    );
+    expect((await approve(planned, [1])).stderr).toMatch(/new\/late is mounted in it now.*Nothing was changed/s);
+    expect((await writer('app-1')).started).toBe(since);
+    expect((await approve(await plan(only))).stdout).toMatch(
+      /by size, time and attributes.*warning: app-1:conf: kept: new, because it holds what is excluded or mounted/s,
+    );
+    expect(await on('app-1', 'cat /srv/conf/new/late/x; umount /srv/conf/new/late')).toBe('x\n');
+    const zeros = 'cd /srv/conf && cp -p one /tmp/one && tr "\\0-\\377" "\\0" </tmp/one >one && touch -r /tmp/one one';
+    await on('app-1', zeros);
+    expect((await approve(await plan([...only, '--checksum']))).stdout).toMatch(/compared with the backup by content/);
+    await same([['app-1', '/srv/conf']]);
+    await on('app-1', `touch -r /srv/conf /tmp/time; ${zeros}`);
+    const file = [...only, '--path', '/srv/conf/one'];
+    expect((await approve(await plan(file))).stdout).toMatch(/by content.*app-1:conf\/one +1 files/s);
+    // Of a single file's folder nothing is restored, its time neither.
+    await on('app-1', 'touch -r /tmp/time /srv/conf');
+    await same([['app-1', '/srv/conf']]);
+  });
+
   test('a container that is unhealthy on what came back, and a health command that fails, are told, and are no success', async () => {
     await on('app-1', 'touch /srv/probe/sick');
     await on('app-2', 'chmod -x /usr/local/bin/writes');

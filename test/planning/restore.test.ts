@@ -279,7 +279,7 @@ describe('restorePlan', () => {
     });
     const [item] = planInput().items;
     const plan = restorePlan(
-      planInput({ items: [{ ...item!, source, check: { ...check, nested: ['sub', 'later'] } }] }),
+      planInput({ items: [{ ...item!, source, check: { ...check, nested: ['/sub', '/later'] } }] }),
     );
     expect(plan.items[0]?.protect).toEqual([
       { pattern: '*.tmp', why: 'excluded from the backup' },
@@ -287,6 +287,25 @@ describe('restorePlan', () => {
       { pattern: '/mnt/nfs', why: 'not in the backup: another file system' },
       { pattern: '/later', why: 'mounted in the destination' },
     ]);
+  });
+
+  it('S20 a mount is known by its pattern, as its host told it, also in a part of a source', () => {
+    const source = inManifest({ nested: ['a/x[1]', 'b'] });
+    const [item] = planInput().items;
+    const nested = ['/x\\[1]', '/b', '/y\\*', '/back\\slash', '/line?feed'];
+    const [planned] = restorePlan(
+      planInput({ items: [{ ...item!, source, subpath: 'a', check: { ...check, nested } }] }),
+    ).items;
+    const mounted = planned?.protect.filter(({ why }) => why === 'mounted in the destination');
+    expect(mounted?.map(({ pattern }) => pattern)).toEqual(['/b', '/y\\*', '/back\\slash', '/line?feed']);
+  });
+
+  it('a comparison by content is part of what is approved', () => {
+    const plain = restorePlan(planInput());
+    const byContent = restorePlan(planInput({ checksum: true }));
+    expect(plain).not.toHaveProperty('checksum');
+    expect(byContent).toMatchObject({ checksum: true });
+    expect(planHash(byContent)).not.toBe(planHash(plain));
   });
 
   it('S20 a part that deletes is blocked when a pattern can not be told', () => {
@@ -372,7 +391,7 @@ describe('S20 patterns', () => {
         fc.array(fc.constantFrom('*.o', '/x', '/y/', 'z')),
         fc.array(fc.constantFrom('*.o', '/x')),
         (excluded, excludedNow) => {
-          const { protect } = protections({ excluded, excludedNow, skipped: [], nestedNow: ['x'], subpath: null });
+          const { protect } = protections({ excluded, excludedNow, skipped: [], nestedNow: ['/x'], subpath: null });
           const patterns = protect.map((each) => each.pattern);
           expect(new Set(patterns).size).toBe(patterns.length);
           expect(patterns).toEqual(expect.arrayContaining([...excluded, ...excludedNow, '/x']));

@@ -345,6 +345,47 @@ test('a disk that has gone between the plan and its approval is seen before anyt
   expect(stops).toBe(0);
 });
 
+test('S20 what was mounted between the plan and its approval would be emptied: the run ends before anything is stopped', async () => {
+  let looks = 0;
+  const asked: string[] = [];
+  const intercept = ({ verb, args }: FakeCall): Record<string, unknown> | undefined => {
+    if (verb === 'restore.stop' || (verb === 'job.start' && args['dryRun'] === false)) asked.push(verb);
+    if (verb !== 'restore.check') return undefined;
+    return { mountPoint: '/srv', protected: (looks += 1) > 1 ? ['/old', '/late'] : ['/old'] };
+  };
+  await withFleet({ engine, fake: { intercept } }, async () => {
+    const message = await failure(await approved(await sealed(fleetRunbook(1))));
+    expect(message).toMatch(
+      /app-1:data is not what the plan was made for: late is mounted in it now, and was not when its plan was made\. Restore again, and read the new plan.*Nothing was changed$/,
+    );
+  });
+  expect(asked).toEqual([]);
+});
+
+test('S20 a mount that comes after the stop is asked about, and nothing is sent; what stays for its content is told', async () => {
+  let late = false;
+  let sent = 0;
+  const intercept = ({ verb, args }: FakeCall): Record<string, unknown> | undefined => {
+    if (verb === 'restore.stop') late = true;
+    if (verb === 'job.start' && args['kind'] === 'restore-send' && args['dryRun'] === false) sent += 1;
+    if (verb === 'job.poll' && String(args['job']).includes('.verify.'))
+      return { state: 'exited', exit: 0, result: { differences: [], kept: ['newdir'] } };
+    return verb === 'restore.check' ? { protected: late ? ['/late'] : [] } : undefined;
+  };
+  await withFleet({ engine, fake: { intercept } }, async () => {
+    const handle = await approved({ ...(await sealed(fleetRunbook(1))), checksum: true });
+    const question = await asked(handle, 'restore app-1:data');
+    expect(question.failure.message).toMatch(/late is mounted in it now.*unmount it and retry/);
+    expect(sent).toBe(0);
+    late = false;
+    await handle.executeUpdate('decide', { args: [{ decision: 'retry', step: 'restore app-1:data', by: 'anna' }] });
+    const report = await handle.result();
+    expect(report.plan.checksum).toBe(true);
+    expect(report.items).toMatchObject([{ destination: 'app-1:data', byContent: true }]);
+    expect(report.warnings).toContain('app-1:data: kept: newdir, because it holds what is excluded or mounted');
+  });
+});
+
 test('a path that the backup does not hold ends the restore at once and gives the group back', async () => {
   let held = false;
   const intercept = ({ verb }: FakeCall): undefined => {

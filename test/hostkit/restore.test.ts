@@ -1,0 +1,87 @@
+/** A restore between the real jobs: what is protected stays, also in a part of a tree, and makes nothing differ. */
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { sh, storeKit, tree, type Answer, type StoreKit } from './stores-kit';
+import { describeAsRoot } from './support';
+
+jest.setTimeout(120_000);
+
+const ID = '20261121_013000';
+const b64 = (lines: readonly string[]): string => Buffer.from(lines.join('\n')).toString('base64');
+
+describeAsRoot('what a restore leaves alone', () => {
+  let kit: StoreKit;
+  let base: string;
+  let run = 0;
+  beforeAll(async () => {
+    kit = await storeKit({ kind: 'hardlink', fs: 'ext4' });
+    const conf = join(kit.root, 'etc/host.conf');
+    writeFileSync(conf, `${readFileSync(conf, 'utf8')}restore-to ${kit.root}/to\n`);
+    sh('cd "$1" && mkdir part part/deep && echo a >one && echo b >part/two && echo c >part/deep/three', kit.source);
+    await kit.copy('run-0001');
+    expect(kit.seal('run-0001', ID)).toMatchObject({ ok: true });
+  });
+  beforeEach(() => {
+    base = join(kit.root, 'to', tree);
+    rmSync(join(kit.root, 'to'), { recursive: true, force: true });
+    mkdirSync(base, { recursive: true });
+    run += 1;
+  });
+  afterAll(() => {
+    kit.close();
+  });
+
+  /** Sends and verifies as an in-place restore does. */
+  const restored = async (excludes: readonly string[], subpath?: string): Promise<{ send: Answer; verify: Answer }> => {
+    const name = `rest-${String(run).padStart(4, '0')}`;
+    const part: Record<string, string> = subpath === undefined ? {} : { subpath };
+    const incoming = join(kit.root, 'var/runs', name, 'incoming', tree);
+    await kit.serve(subpath === undefined ? base : join(base, subpath), incoming);
+    const args = { store: 'main', id: ID, tree, delete: '1', excludes: b64(excludes), ...part, ...kit.peer() };
+    const send = kit.job('restore-send', args, name);
+    const listing = send['listing'] as { sha256: string };
+    const place = { path: join(kit.root, 'to'), tree, sha256: listing.sha256, excludes: b64(excludes), ...part };
+    return { send, verify: kit.job('restore-verify', place, name) };
+  };
+
+  it('S20 a new folder that holds something excluded stays, is told, and is no difference', async () => {
+    sh(
+      `cd "$1" && mkdir -p "new dir/deep/er" plain gone && echo x >"new dir/deep/er/x.tmp" && echo x >"new dir/y" && echo x >plain/x.tmp
+       echo x >gone/z && setfattr -n user.a -v b plain && mkdir xattrs && echo x >xattrs/x.tmp`,
+      base,
+    );
+    const { send, verify } = await restored(['*.tmp']);
+    expect(send).toMatchObject({ ok: true });
+    expect(verify).toMatchObject({
+      ok: true,
+      equal: true,
+      differences: [],
+      kept: ['new%20dir', 'plain', 'xattrs'],
+    });
+    expect(existsSync(join(base, 'new dir/deep/er/x.tmp'))).toBe(true);
+    expect(existsSync(join(base, 'new dir/y'))).toBe(false);
+    expect(existsSync(join(base, 'gone'))).toBe(false);
+  });
+
+  it('a new folder or file that holds nothing of the kind is a difference, in a kept folder too', async () => {
+    const { send } = await restored(['*.tmp']);
+    expect(send).toMatchObject({ ok: true });
+    sh('cd "$1" && mkdir empty kept && echo x >kept/x.tmp && echo x >kept/file', base);
+    const name = `rest-${String(run).padStart(4, '0')}`;
+    const { sha256 } = send['listing'] as { sha256: string };
+    const place = { path: join(kit.root, 'to'), tree, sha256, excludes: b64(['*.tmp']), job: 'later' };
+    const verify = kit.job('restore-verify', place, name);
+    expect(verify).toMatchObject({ equal: false, kept: ['kept'] });
+    const differing = (verify['differences'] as string[]).map((line) => line.split('\t').at(-1));
+    expect(differing.filter((each) => each !== '.')).toEqual(['empty', 'kept/file']);
+  });
+
+  it('S20 in a part of a tree an anchored pattern is read from that part, as the plan has moved it', async () => {
+    sh('cd "$1" && mkdir -p part/cache part/new/mount && echo x >part/cache/junk && echo x >part/new/mount/x', base);
+    const { send, verify } = await restored(['/cache/', '/new/mount'], 'part');
+    expect(send).toMatchObject({ ok: true });
+    expect(readFileSync(join(base, 'part/cache/junk'), 'utf8')).toBe('x\n');
+    expect(readFileSync(join(base, 'part/new/mount/x'), 'utf8')).toBe('x\n');
+    expect(verify).toMatchObject({ equal: true, kept: ['new'] });
+  });
+});
