@@ -79,19 +79,18 @@ verify_kept() {
 
 # verify_covered FILE: the lines to be compared: of the found ones none of the folders kept; with `extra`, only paths that the backup has.
 verify_covered() {
-<<<<<<< HEAD
-  if [ "$1" = wanted ] && [ "$verify_ours" = yes ]; then
-    LC_ALL=C awk -F '\t' '{ path = NF == 10 ? $10 : NF == 2 ? $1 : "" } path != ".resurgo" && path !~ /^\.resurgo\// { print }' wanted
+  if [ "$1" = wanted ]; then
+    if [ "$verify_ours" = yes ]; then
+      LC_ALL=C awk -F '\t' '{ path = NF == 10 ? $10 : NF == 2 ? $1 : "" } path != ".resurgo" && path !~ /^\.resurgo\// { print }' wanted
+    else
+      cat wanted
+    fi
     return
   fi
-  if [ "$arg_extra" = 0 ] || [ "$1" = wanted ]; then cat "$1"; return; fi
-=======
-  if [ "$1" = wanted ]; then cat "$1"; return; fi
   if [ "$arg_extra" = 0 ]; then
     LC_ALL=C awk -F '\t' 'FILENAME == "kept" { kept[$0] = 1; next } NF == 10 && $10 in kept { next } NF == 2 && $1 in kept { next } { print }' kept "$1"
     return
   fi
->>>>>>> fix-restore
   LC_ALL=C awk -F '\t' '
     NR == FNR { if (NF == 10) covered[$10] = 1; next }
     NF == 10 { if ($10 in covered) print; next }

@@ -28,5 +28,7 @@ protect_rules() {
   : >"$2"
   [ -n "$1" ] || return 0
   printf '%s' "$1" | base64 -d >"$2.lines" 2>/dev/null || return 1
+  # The last one may come without a line end, and another rule follows.
+  echo >>"$2.lines"
   sed -e '/^$/d' -e 's/^/- /' "$2.lines" >>"$2"
 }
