@@ -109,8 +109,12 @@ test('S18 after a partial backup nothing is pruned', async () => {
 });
 
 test('a prune that fails leaves the backup as good as it is, and says so', async () => {
-  const skewed = (call: FakeCall) =>
-    call.verb === 'probe' && call.host === 'target' ? { timeMs: Date.now() + 3_600_000 } : undefined;
+  // Once the backup is sealed: a clock that is off before ends the backup itself.
+  let sealed = false;
+  const skewed = (call: FakeCall) => {
+    sealed ||= call.verb === 'job.start' && call.args['kind'] === 'store-seal';
+    return sealed && call.verb === 'probe' && call.host === 'target' ? { timeMs: Date.now() + 3_600_000 } : undefined;
+  };
   await withFleet({ engine, fake: { intercept: skewed } }, async () => {
     const report = await (await fire(input(KEEP_ONE))).result();
     expect(report.state).toBe('Completed');
