@@ -12,6 +12,8 @@ import { machineAddress } from './support/machine';
 import type { Machine } from './support/machine';
 
 const NUMBER = 120;
+/** A copy is tried some times, with longer and longer waits, before a person is asked. */
+const GIVEN_UP_MS = 300_000;
 jest.setTimeout(600_000);
 
 /** A classic volume with ext4, one with xfs, a thin one; some room left in the group. */
@@ -121,7 +123,7 @@ groups:
     const run = await product.detached(['backup']);
     await eventually('three snapshots stand', async () => (await ours()).length === 3);
     await on('dd if=/dev/urandom of=/srv/ext/ballast bs=1M count=120 status=none; sync');
-    const asked = await product.question(run);
+    const asked = await product.question(run, GIVEN_UP_MS);
     expect(asked.message).toMatch(/overflowed|could not copy everything/);
     await product.run(['abort', run], { allow: [0] });
     await product.ended(run, [1]);
@@ -149,7 +151,7 @@ groups:
     );
     await eventually('the thin one is gone', async () => (await ours()).length === 2);
     await on('echo alive >/srv/thin/data/lives; sync');
-    const asked = await product.question(run);
+    const asked = await product.question(run, GIVEN_UP_MS);
     expect(asked.message).toMatch(/thin pool|could not copy everything|is gone/);
     await product.run(['abort', run], { allow: [0] });
     await product.ended(run, [1]);
