@@ -56,7 +56,7 @@ groups:
 
   /** Powers the machine on, with its data where it was. */
   async function powerOn(fleet: Fleet, image: string, first: boolean): Promise<void> {
-    machine = await startTools({ fleet, number: NUMBER, disks: [{ image, serial: 'data' }] });
+    machine = await startTools({ fleet, number: NUMBER, disks: [{ image, serial: 'data' }], root: `${image}.root` });
     await machine.ssh(first ? SET_UP + MOUNT + FILL : MOUNT, { timeoutMs: 120_000 });
   }
 
@@ -87,7 +87,8 @@ groups:
       'for v in ext x thin; do (i=0; while [ $i -lt 400 ]; do i=$((i+1)); echo $i >>/srv/$v/data/log; sleep 0.05; done) >/dev/null 2>&1 & done',
     );
     const done = await product.backup();
-    expect({ state: done.state, label: done.label }).toEqual({ state: 'Completed', label: 'filesystem' });
+    // Nobody was paused: LVM's own flush makes the file systems whole, and what writes may be in the middle of something.
+    expect({ state: done.state, label: done.label }).toEqual({ state: 'Completed', label: 'crash' });
     expect(done.sources.map(({ tree, files }) => [tree, files])).toEqual([
       ['db-1@+srv+ext+data', 3],
       ['db-1@+srv+thin+data', 3],
@@ -168,7 +169,6 @@ groups:
     expect((await ours()).length).toBe(3);
     await product.run(['cancel', run], { allow: [0, 1] });
     await product.ended(run, [1, 130]).catch(() => undefined);
-    await product.enroll(['db-1']);
     await product.backup();
     expect(await ours()).toEqual([]);
   });

@@ -1,5 +1,5 @@
 /** Sets a server up on blank disks, as an administrator does it by hand: none of the product's own code takes part. */
-import { mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
 import type { Fleet } from '../../support/fleet';
 import { runProgram } from '../../support/program';
@@ -39,21 +39,26 @@ export function blankDisk({ fleet, name, sizeMb }: { fleet: Fleet; name: string;
   return image;
 }
 
-/** The machine that sets up others, started, with further disks. */
+/**
+ * The machine that sets up others, started, with further disks. What it writes to its own root is lost with it, unless a `root` is given:
+ * a file that is made as a copy at the first start, and used again.
+ */
 export async function startTools(options: {
   fleet: Fleet;
   number: number;
   disks: readonly VirtualDisk[];
+  root?: string;
 }): Promise<Machine> {
-  const { fleet, number, disks } = options;
+  const { fleet, number, disks, root } = options;
   const [tools, boot] = [await built('tools'), await built('boot')];
+  if (root !== undefined && !existsSync(root)) await runProgram({ command: ['cp', '--sparse=always', tools, root] });
   const key = readFileSync(`${fleet.adminKey}.pub`, 'utf8').trim().replaceAll(' ', '_');
   const machine = new Machine({
     fleet,
     name: `tools-${number}`,
     number,
     memoryMb: 1024,
-    disks: [{ image: tools, serial: 'tools', throwAway: true }, ...disks],
+    disks: [{ image: root ?? tools, serial: 'tools', throwAway: root === undefined }, ...disks],
     kernel: {
       image: path.join(boot, 'vmlinuz'),
       initrd: path.join(boot, 'initrd.img'),
