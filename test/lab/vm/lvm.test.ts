@@ -12,6 +12,8 @@ import { machineAddress } from './support/machine';
 import type { Machine } from './support/machine';
 
 const NUMBER = 120;
+/** A freeze of a virtual machine without hardware help is slow to begin. */
+const FREEZE_MS = 120_000;
 /** A copy is tried some times, with longer and longer waits, before a person is asked. */
 const GIVEN_UP_MS = 300_000;
 jest.setTimeout(600_000);
@@ -101,7 +103,7 @@ groups:
   test('one that fills is made larger before it is full, and the backup is whole', async () => {
     await on('head -c 20000000 /dev/urandom >/srv/ext/data/slow; sync');
     const run = await product.detached(['backup']);
-    await eventually('three snapshots stand', async () => (await ours()).length === 3);
+    await eventually('three snapshots stand', async () => (await ours()).length === 3, FREEZE_MS);
     const before = Number(
       await on("lvs --noheadings --units b --nosuffix -o lv_size -S 'lv_tags=resurgo && origin=ext'"),
     );
@@ -122,7 +124,7 @@ groups:
     const before = (await product.run(['list'])).stdout;
     await on(`${LEAVE_LITTLE}; head -c 20000000 /dev/urandom >/srv/ext/data/slow; sync`);
     const run = await product.detached(['backup']);
-    await eventually('three snapshots stand', async () => (await ours()).length === 3);
+    await eventually('three snapshots stand', async () => (await ours()).length === 3, FREEZE_MS);
     await on('dd if=/dev/urandom of=/srv/ext/ballast bs=1M count=120 status=none; sync');
     const asked = await product.question(run, GIVEN_UP_MS);
     expect(asked.message).toMatch(/overflowed|could not copy everything/);
@@ -145,7 +147,7 @@ groups:
     const before = (await product.run(['list'])).stdout;
     await on('head -c 20000000 /dev/urandom >/srv/thin/data/slow; sync');
     const run = await product.detached(['backup']);
-    await eventually('three snapshots stand', async () => (await ours()).length === 3);
+    await eventually('three snapshots stand', async () => (await ours()).length === 3, FREEZE_MS);
     // What is written beside the snapshot fills the pool's 400 MB.
     await on(
       'for i in 1 2 3 4 5 6 7; do dd if=/dev/urandom of=/srv/thin/ballast bs=1M count=50 conv=fsync status=none; done',
@@ -163,7 +165,7 @@ groups:
   test('what a power cut leaves of a run is found and removed by the next', async () => {
     await on('head -c 20000000 /dev/urandom >/srv/x/data/slow; sync');
     const run = await product.detached(['backup']);
-    await eventually('three snapshots stand', async () => (await ours()).length === 3);
+    await eventually('three snapshots stand', async () => (await ours()).length === 3, FREEZE_MS);
     await machine.kill();
     await powerOn(product.fleet, image, false);
     expect((await ours()).length).toBe(3);
