@@ -44,3 +44,23 @@ export const DEFAULT_RECOVERY_POLICY: Readonly<RecoveryPolicy> = {
   pins: {},
   leaveOut: [],
 };
+
+/** All that a disk says of itself, without what an id or a plan adds. */
+export function diskFacts(disk: Omit<Disk, 'id'>): Omit<Disk, 'id'> {
+  const { name, bytes, sectorBytes, physicalSectorBytes, model, serial, wwn, byId, transport, rotational } = disk;
+  const { removable, readOnly } = disk;
+  return {
+    name,
+    bytes,
+    sectorBytes,
+    physicalSectorBytes,
+    model,
+    serial,
+    wwn,
+    byId,
+    transport,
+    rotational,
+    removable,
+    readOnly,
+  };
+}

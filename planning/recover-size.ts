@@ -2,6 +2,7 @@
 import type { Luks, MdArray, Partition, Table } from './layout-storage';
 import type { Graph, Storage } from './recover-graph';
 import { zvolId } from './recover-graph';
+import { diskFacts } from './recover-machine';
 import type { FoundDisk } from './recover-machine';
 import { arrayShape, dataMembers, needsOf, sectorBytesWere } from './recover-needs';
 import type { SizeContext, SizeInput } from './recover-size-context';
@@ -174,34 +175,5 @@ function placeArray({ context, array }: { context: SizeContext; array: MdArray }
 }
 
 function newDisk(disk: Storage['disks'][number], found: FoundDisk | undefined): Storage['disks'][number] {
-  if (found === undefined) return disk;
-  const {
-    name,
-    bytes,
-    sectorBytes,
-    physicalSectorBytes,
-    model,
-    serial,
-    wwn,
-    byId,
-    transport,
-    rotational,
-    removable,
-    readOnly,
-  } = found;
-  return {
-    id: disk.id,
-    name,
-    bytes,
-    sectorBytes,
-    physicalSectorBytes,
-    model,
-    serial,
-    wwn,
-    byId,
-    transport,
-    rotational,
-    removable,
-    readOnly,
-  };
+  return found === undefined ? disk : { id: disk.id, ...diskFacts(found) };
 }

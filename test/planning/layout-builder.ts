@@ -15,6 +15,7 @@ import type {
   Subvolume,
   Vdev,
 } from '../../planning/layout-storage';
+import { diskFacts } from '../../planning/recover-machine';
 import type { FoundDisk, FoundMachine } from '../../planning/recover-machine';
 
 export const MIB = 2 ** 20;
@@ -577,7 +578,7 @@ const DISK: Layout['disks'][number] = {
 /** A found disk: blank, unless `contents` says otherwise. */
 export function foundDisk(name: string, gib: number, change: Partial<FoundDisk> = {}): FoundDisk {
   return {
-    ...factsOf(DISK),
+    ...diskFacts(DISK),
     name,
     bytes: gib * GIB,
     serial: `N-${name.toUpperCase()}`,
@@ -587,30 +588,10 @@ export function foundDisk(name: string, gib: number, change: Partial<FoundDisk> 
   };
 }
 
-/** All that a rescue system finds of a disk; ids are the layout's. */
-function factsOf(disk: Layout['disks'][number]): Omit<Layout['disks'][number], 'id'> {
-  const { name, bytes, sectorBytes, physicalSectorBytes, model, serial, wwn, byId, transport, rotational } = disk;
-  const { removable, readOnly } = disk;
-  return {
-    name,
-    bytes,
-    sectorBytes,
-    physicalSectorBytes,
-    model,
-    serial,
-    wwn,
-    byId,
-    transport,
-    rotational,
-    removable,
-    readOnly,
-  };
-}
-
 /** The layout's own disks, found again as they were. */
 export function sameDisks(layout: Layout, change: Partial<FoundDisk> = {}): FoundDisk[] {
   return layout.disks.map((disk) => ({
-    ...factsOf(disk),
+    ...diskFacts(disk),
     contents: ['GPT with old partitions'],
     inUse: [],
     ...change,

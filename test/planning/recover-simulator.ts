@@ -2,6 +2,7 @@
  * A machine that carries out a plan on paper: it refuses what a real one would refuse or destroy, and tells what it then consists of.
  * It knows devices by what the steps say of them only, never by the planner's own reckoning.
  */
+import { diskFacts } from '../../planning/recover-machine';
 import type { Layout } from '../../planning/layout-schema';
 import type { Vdev } from '../../planning/layout-storage';
 import type { Device, DiskIdentity, RecoveryPlan, RecoveryStep, StepVdev } from '../../planning/recover';
@@ -74,35 +75,7 @@ function act(machine: Machine, step: RecoveryStep): void {
         disks: [step.disk],
         isTaken: false,
       });
-      const {
-        name,
-        bytes,
-        sectorBytes,
-        physicalSectorBytes,
-        model,
-        serial,
-        wwn,
-        byId,
-        transport,
-        rotational,
-        removable,
-        readOnly,
-      } = facts;
-      storage.disks.push({
-        id,
-        name,
-        bytes,
-        sectorBytes,
-        physicalSectorBytes,
-        model,
-        serial,
-        wwn,
-        byId,
-        transport,
-        rotational,
-        removable,
-        readOnly,
-      });
+      storage.disks.push({ id, ...diskFacts(facts) });
       return;
     }
     case 'table':
