@@ -47,7 +47,7 @@ list_sealed() {
 
 list_tree() {
   [ -d "$1" ] || job_fail not-found "there is no tree at $1"
-  listing_make "$1" "$PWD/work" "$PWD/listing" "$3" || job_fail failed "$listing_error"
+  listing_make "$1" "$PWD/work" "$PWD/listing" "$3" || { view_blame; job_fail failed "$listing_error"; }
   listing_keep listing "$2" || job_fail failed "cannot write $2"
   rm -rf work
 }

@@ -36,7 +36,7 @@ job_main() {
     cp "$send_kept" listing || job_fail failed 'cannot write the listing'
   else
     job_progress '"step":"listing"'
-    listing_make "$PWD/view" "$PWD/work" "$PWD/listing" "$PWD/filters" || job_fail failed "source $arg_source: $listing_error"
+    listing_make "$PWD/view" "$PWD/work" "$PWD/listing" "$PWD/filters" || { view_blame; job_fail failed "source $arg_source: $listing_error"; }
   fi
   [ "$listing_count" -gt 0 ] || job_fail failed "source $arg_source is empty and has no root; look at its snapshot"
   send_meta_begin

@@ -77,6 +77,7 @@ client_verdict() {
     10 | 12 | 30 | 35 | 255)
       job_fail interrupted "the connection to $client_peer broke (rsync exit $client_code); repeat the step, what was sent stays: $client_said" ;;
     23 | 24)
+      [ -z "${view_shown-}" ] || view_blame
       job_fail failed "rsync could not copy everything (exit $client_code), so nothing of this is sealed: $client_said" ;;
     25) job_fail too-many-deletions "more would be deleted there than the plan's approval covers: something has written there since. $arg_max_delete entries were deleted, the rest still lies there: $client_said" ;;
     *) job_fail failed "rsync ended with exit $client_code: $client_said" ;;

@@ -37,13 +37,24 @@ snapshot_view() {
     snapshot_resolve || fail not-mounted "source $2: $snap_problem"
   fi
   mkdir -p "$4" || fail failed "can't make the folder $4"
-  "snapshot_${src_kind}_view" "$snap_record" "$4" || fail failed "the snapshot of source $2 can't be shown: ${snap_problem:-a part of it is gone}: take the freeze again"
+  "snapshot_${src_kind}_view" "$snap_record" "$4" || {
+    view_why=$snap_problem
+    view_intact "$2"
+    fail failed "the snapshot of source $2 can't be shown: ${view_why:-a part of it is gone}: take the freeze again"
+  }
+  view_shown=$2
 }
+view_shown=''
 
 # view_intact SOURCE: ends the job when the snapshot that was shown has lost something meanwhile: what was read of it is not the instant.
+# Trying again would read the same ruin, so it has a code of its own.
 view_intact() {
-  "snapshot_${src_kind}_intact" "$snap_record" || fail failed "source $1: $snap_problem"
+  "snapshot_${src_kind}_intact" "$snap_record" || fail snapshot-lost "source $1: $snap_problem"
 }
+
+# view_blame: what can't be read may be a snapshot that was lost while it was read: then that is what the job says. For who reads no
+# snapshot, nothing.
+view_blame() { [ -z "$view_shown" ] || view_intact "$view_shown"; }
 
 # view_excludes SOURCE: prints paths (relative to the view's root) that are the hostkit's own and belong to no listing: the folder of
 # snapshots, when the source is a btrfs top level. Whatever has that name elsewhere is data.
