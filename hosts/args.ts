@@ -141,6 +141,9 @@ export interface VerbArgs {
   'store.list': InStore;
   'store.listing': InStore & { id: string; tree: string };
   'store.space': InStore;
+  'store.layout': InStore & { id: string; host: string };
+  /** `host`: its name without the deployment's prefix; `layout`: gzip'd JSON, base64. */
+  'store.layout.put': Fence & { store: string; host: string; layout: string };
   'store.hold': Fence & { store: string; id: string; name: string };
   'store.release': Fence & { store: string; id: string; name: string };
   /** `least`: the lowest term that will do. */
