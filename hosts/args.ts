@@ -85,6 +85,8 @@ export interface JobArgs {
     id: string;
     /** The manifest's bytes, base64. */
     manifest: string;
+    /** What of it does not fit one line. */
+    manifestRest?: string;
     /** 64 raw bytes, base64. */
     manifestSig: string;
     /** The runbook's text, base64. */

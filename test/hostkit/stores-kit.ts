@@ -213,8 +213,10 @@ export async function storeKit(options: StoreKitOptions): Promise<StoreKit> {
     },
     seal: (run, id, { compressed = false, manifest: more = {} } = {}) => {
       const bytes = Buffer.from(JSON.stringify({ id, run, ...more }));
-      const manifest = (compressed ? gzipSync(bytes) : bytes).toString('base64');
-      return kit.job('store-seal', { store: 'main', id, manifest, manifest_sig: 'c2ln' }, run);
+      const text = (compressed ? gzipSync(bytes) : bytes).toString('base64');
+      // One that is long comes in two parts.
+      const parts = compressed ? { manifest: text.slice(0, 8), manifest_rest: text.slice(8) } : { manifest: text };
+      return kit.job('store-seal', { store: 'main', id, ...parts, manifest_sig: 'c2ln' }, run);
     },
     close: () => {
       sshd.kill('SIGKILL');
