@@ -207,7 +207,8 @@ describe('layouts in backups', () => {
     it('makes a backup’s exit code 3, whoever asks for its report', () => {
       const written: string[] = [];
       jest.spyOn(process.stdout, 'write').mockImplementation((text) => written.push(String(text)) > 0);
-      const context = { out: new Output({ json: false, quiet: false }) } as CliContext;
+      const out: Pick<CliContext, 'out'> = { out: new Output({ json: false, quiet: false }) };
+      const context = out as CliContext;
       const report = {
         ...{ state: 'Completed' as const, id: '20261120_013000', pauseMs: 1, label: 'none', sources: [], warnings: [] },
         notRecoverable: [{ host: 'app-1', reasons: bad.reasons }],

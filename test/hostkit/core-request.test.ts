@@ -179,7 +179,7 @@ describeAsRoot('the request', () => {
       const { stdout } = box.raw('resurgo 1 store.layout.burn\n.\n');
       const read = () =>
         parseReply({ line: stdout.trim(), schema: z.unknown(), host: 'app-1', verb: 'store.layout.burn' });
-      expect(read).toThrow(expect.objectContaining({ code: 'hostkit-old' }));
+      expect(read).toThrow(expect.objectContaining({ code: 'hostkit-old' }) as Error);
     });
 
     it("S26 runs no verb that is not root's, and no link", () => {
