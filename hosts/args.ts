@@ -85,6 +85,8 @@ export interface JobArgs {
     id: string;
     /** The manifest's bytes, base64. */
     manifest: string;
+    /** What of it does not fit one line. */
+    manifestRest?: string;
     /** 64 raw bytes, base64. */
     manifestSig: string;
     /** The runbook's text, base64. */
@@ -141,6 +143,9 @@ export interface VerbArgs {
   'store.list': InStore;
   'store.listing': InStore & { id: string; tree: string };
   'store.space': InStore;
+  'store.layout': InStore & { id: string; host: string };
+  /** `host`: its name without the deployment's prefix; `layout`: gzip'd JSON, base64. */
+  'store.layout.put': Fence & { store: string; host: string; layout: string };
   'store.hold': Fence & { store: string; id: string; name: string };
   'store.release': Fence & { store: string; id: string; name: string };
   /** `least`: the lowest term that will do. */

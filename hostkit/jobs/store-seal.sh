@@ -1,10 +1,11 @@
 # Seals what was received (S17): clock → grants closed → receivers gone → flushed → all trees compared → published in one step.
 # `trees` (base64, one a line) names what this backup holds; anything else in `current` goes. Without it, every tree in
 # `current` must have been compared. Manifest, runbook and trees may be compressed (gzip): those of a large fleet don't fit otherwise.
-# keys: store:name id:id manifest:b64 manifest_sig:b64 runbook:b64? trees:b64?
+# What of a manifest does not fit one line of a request comes as `manifest_rest`.
+# keys: store:name id:id manifest:b64 manifest_rest:b64? manifest_sig:b64 runbook:b64? trees:b64?
 
 # Set or read elsewhere:
-: "${arg_group-}" "${arg_id-}" "${arg_manifest-}" "${arg_manifest_sig-}" "${arg_run-}" "${arg_runbook-}" "${arg_store-}" \
+: "${arg_group-}" "${arg_id-}" "${arg_manifest-}" "${arg_manifest_rest-}" "${arg_manifest_sig-}" "${arg_run-}" "${arg_runbook-}" "${arg_store-}" \
   "${listing_find-}" "${listing_missing-}" "${signature_error-}" "${store_current-}" "${store_error-}" "${store_kind-}" \
   "${store_open_run-}" "${store_root-}" "${store_view-}"
 
@@ -62,7 +63,7 @@ job_main() {
 
 # seal_inputs: the manifest and its signature as files, checked before anything is touched.
 seal_inputs() {
-  seal_text manifest.json "$arg_manifest" || job_fail bad-request 'the manifest is not base64'
+  seal_text manifest.json "$arg_manifest$arg_manifest_rest" || job_fail bad-request 'the manifest is not base64'
   [ -s manifest.json ] || job_fail bad-request 'the manifest is empty'
   printf '%s' "$arg_manifest_sig" | base64 -d >manifest.sig 2>/dev/null || job_fail bad-request 'the signature is not base64'
   seal_text runbook.yaml "$arg_runbook" || job_fail bad-request 'the runbook is not base64'
@@ -143,6 +144,25 @@ seal_resurgo() {
     [ -d "$store_current/$seal_tree" ] || continue
     cp "$RESURGO_VAR/runs/$arg_run/listings/$seal_tree.gz" "$store_current/resurgo/listings/" || job_fail no-space "cannot write in $store_current"
   done
+  seal_layouts
+}
+
+# seal_layouts: those that the signed manifest names by their sums, each of them. What a former try of the run has left is none of them.
+seal_layouts() {
+  grep -o '"sha256":"[0-9a-f]\{64\}"' manifest.json | cut -d '"' -f 4 | sort -u >layouts.named
+  [ -s layouts.named ] || return 0
+  mkdir -m 0700 "$store_current/resurgo/layouts" || job_fail no-space "cannot write in $store_current"
+  : >layouts.any
+  for seal_layout in "$RESURGO_VAR/runs/$arg_run/layouts"/*.json; do
+    [ -f "$seal_layout" ] || continue
+    seal_sum=$(sha256sum <"$seal_layout")
+    seal_sum=${seal_sum%% *}
+    grep -qxF "$seal_sum" layouts.named || continue
+    cp "$seal_layout" "$store_current/resurgo/layouts/" || job_fail no-space "cannot write in $store_current"
+    printf '%s\n' "$seal_sum" >>layouts.any
+  done
+  sort -u layouts.any >layouts.found
+  cmp -s layouts.named layouts.found || job_fail not-found 'a layout that the manifest names has not arrived, or is another: make the backup anew'
 }
 
 # seal_unwritten: where the mark lies inside what is published, another takes its place first: a seal that is cut off here goes on.

@@ -69,7 +69,7 @@ export interface StoreKit {
   signed(args: Record<string, string>, run: string): Record<string, string>;
   /** open → send → compare. */
   copy(run: string, extra?: Record<string, string>): Promise<{ open: Answer; send: Answer; compare: Answer }>;
-  seal(run: string, id: string, options?: { compressed?: boolean }): Answer;
+  seal(run: string, id: string, options?: { compressed?: boolean; manifest?: Record<string, unknown> }): Answer;
   close(): void;
 }
 
@@ -217,10 +217,12 @@ export async function storeKit(options: StoreKitOptions): Promise<StoreKit> {
       );
       return { open, send, compare };
     },
-    seal: (run, id, { compressed = false } = {}) => {
-      const bytes = Buffer.from(JSON.stringify({ id, run }));
-      const manifest = (compressed ? gzipSync(bytes) : bytes).toString('base64');
-      return kit.job('store-seal', { store: 'main', id, manifest, manifest_sig: 'c2ln' }, run);
+    seal: (run, id, { compressed = false, manifest: more = {} } = {}) => {
+      const bytes = Buffer.from(JSON.stringify({ id, run, ...more }));
+      const text = (compressed ? gzipSync(bytes) : bytes).toString('base64');
+      // One that is long comes in two parts.
+      const parts = compressed ? { manifest: text.slice(0, 8), manifest_rest: text.slice(8) } : { manifest: text };
+      return kit.job('store-seal', { store: 'main', id, ...parts, manifest_sig: 'c2ln' }, run);
     },
     close: () => {
       sshd.kill('SIGKILL');
