@@ -143,6 +143,8 @@ export interface VerbArgs {
   'store.space': InStore;
   'store.hold': Fence & { store: string; id: string; name: string };
   'store.release': Fence & { store: string; id: string; name: string };
+  /** In a rescue system: the passphrase (base64) of an encrypted volume, kept in its memory until job `luks-format` has used it. */
+  'luks.secret': { uuid: string; passphrase: string };
   /** `least`: the lowest term that will do. */
   'lease.take': InGroup & { store?: string; run: string; owner: string; term: number; ttl: number; least?: number };
   'lease.renew': InGroup & { store?: string; run: string; owner: string; term: number; ttl: number };

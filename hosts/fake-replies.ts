@@ -73,6 +73,7 @@ export const fakeReplies: Record<Verb, Answer> = {
   'store.listing': none,
   'store.hold': none,
   'store.release': none,
+  'luks.secret': none,
   'store.space': () => ({ freeBytes: 2 ** 42, usedBytes: 0, totalBytes: 2 ** 42 }),
   'lease.take': ({ host, args }) => {
     const group = text(args['group']);

@@ -29,6 +29,7 @@ export const replySchemas = {
   'store.space': storeSpace,
   'store.hold': loose,
   'store.release': loose,
+  'luks.secret': loose,
   'lease.take': leaseTake,
   'lease.renew': leaseRenew,
   'lease.release': loose,
