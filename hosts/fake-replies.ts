@@ -71,6 +71,7 @@ export const fakeReplies: Record<Verb, Answer> = {
   snapshots: ({ host, args }) => ({ snapshots: host.snapshots.filter(({ group }) => group === args['group']) }),
   'store.list': ({ host, args }) => ({ backups: host.backups.filter(({ group }) => group === args['group']) }),
   'store.listing': none,
+  'store.layout': none,
   'store.hold': none,
   'store.release': none,
   'luks.secret': none,

@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import type { Verb } from './args';
 import { done } from './replies/common';
 import { armed, hook, snapshotDrop, thaw } from './replies/freezing';
-import { check, layout, probe, snapshots, status, storeList, storeListing, storeSpace } from './replies/reading';
+import { check, layout, probe, snapshots, status, storeLayout, storeList, storeListing, storeSpace } from './replies/reading';
 import {
   grantAdd,
   grantKey,
@@ -27,6 +27,7 @@ export const replySchemas = {
   'store.list': storeList,
   'store.listing': storeListing,
   'store.space': storeSpace,
+  'store.layout': storeLayout,
   'store.hold': loose,
   'store.release': loose,
   'luks.secret': loose,

@@ -79,6 +79,16 @@ export const manifestSchema = z
     store: z.object({ name, kind: z.string(), host: name }),
     sources: z.array(z.discriminatedUnion('state', [backedUp, missing])).min(1),
     hosts: z.array(hostFreeze),
+    layouts: z
+      .array(
+        z.object({
+          host: name,
+          sha256: z.string().regex(/^[0-9a-f]{64}$/),
+          recoverable: z.boolean(),
+          reasons: z.array(z.string()),
+        }),
+      )
+      .optional(),
     previous: id.nullable(),
     rpoS: count.nullable(),
     rtoS: count.nullable(),

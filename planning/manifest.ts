@@ -113,6 +113,8 @@ export interface Manifest {
   store: { name: string; kind: string; host: string };
   sources: ManifestSource[];
   hosts: HostFreeze[];
+  /** The machines' layouts that lie beside the data, and whether each could be recovered from bare metal. */
+  layouts?: { host: string; sha256: string; recoverable: boolean; reasons: string[] }[];
   /** The backup before this one, or null. */
   previous: string | null;
   rpoS: number | null;
