@@ -317,7 +317,8 @@ function identityWords({ serial, wwn, bytes }: DiskIdentity): string {
   return `${word(serial)} ${word(wwn)} ${bytes}`;
 }
 
-function diskLines(disks: readonly DiskIdentity[]): string {
+/** The disks that a job may write to, one a line, as it compares them. */
+export function diskLines(disks: readonly DiskIdentity[]): string {
   return disks.map(identityWords).join('\n');
 }
 
