@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { MADE_DISKS, type Device, type Devices } from './layout-devices';
 import { bytesOf, type Reading } from './layout-facts';
+import { kernelWords, type KernelWord } from './layout-identity';
 import { WHY } from './layout-limits';
 import type { Disk, Partition, Table } from './layout-storage';
 
@@ -45,8 +46,9 @@ export interface DiskPart {
 export function readDisks({ reading, devices }: { reading: Reading; devices: Devices }): DiskPart {
   for (const device of devices.all) noteForeign({ reading, device });
   const part: DiskPart = { disks: [], tables: [], partitions: [] };
+  const words = kernelWords(reading);
   for (const device of devices.all) {
-    if (device.kind === 'disk') part.disks.push(diskOf({ device, devices }));
+    if (device.kind === 'disk') part.disks.push(diskOf({ device, devices, said: words?.get(device.row.kname) }));
     if (['disk', 'md', 'mpath'].includes(device.kind)) readTable({ reading, device, part });
   }
   return part;
@@ -73,7 +75,14 @@ function mappingWhy({ dm, row }: Device): string {
   return dm === undefined ? `it is a device of kind “${row.type}”, which Resurgo does not know` : WHY.foreignMapping;
 }
 
-function diskOf({ device: { id, row }, devices }: { device: Device; devices: Devices }): Disk {
+interface OneDisk {
+  device: Device;
+  devices: Devices;
+  said: KernelWord | undefined;
+}
+
+/** The kernel's own word of what the disk is comes before udev's, which writes the same serial another way and is not there in a rescue system. */
+function diskOf({ device: { id, row }, devices, said }: OneDisk): Disk {
   const sectorBytes = row['log-sec'] ?? 512;
   return {
     id,
@@ -82,8 +91,8 @@ function diskOf({ device: { id, row }, devices }: { device: Device; devices: Dev
     sectorBytes,
     physicalSectorBytes: row['phy-sec'] ?? sectorBytes,
     model: row.model,
-    serial: row.serial,
-    wwn: row.wwn,
+    serial: said?.serial ?? row.serial,
+    wwn: said?.wwn ?? row.wwn,
     byId: devices.namesIn({ folder: '/dev/disk/by-id/', kname: row.kname }),
     transport: row.tran ?? (row.subsystems?.split(':').includes('virtio') === true ? 'virtio' : null),
     rotational: row.rota,

@@ -1,12 +1,13 @@
 #!/bin/sh
 # Facts of block devices: what each is, its partition table, what lies on it, and what that says of itself.
 
-: "${facts_dir-}" "${field-}" "${line-}" "${tool_at-}"
+: "${disk_bytes-}" "${disk_serial-}" "${disk_wwn-}" "${encoded-}" "${facts_dir-}" "${field-}" "${line-}" "${tool_at-}"
 
 LAYOUT_COLUMNS=NAME,KNAME,PKNAME,MAJ:MIN,SIZE,RO,RM,ROTA,LOG-SEC,PHY-SEC,TYPE,TRAN,WWN,MODEL,SERIAL,VENDOR,SUBSYSTEMS
 
 layout_devices() {
   fact lsblk lsblk -J -b -o "$LAYOUT_COLUMNS"
+  fact_made disks layout_disks
   fact_made slaves layout_slaves
   fact_made dm layout_dm
   fact_made links layout_links
@@ -20,6 +21,19 @@ layout_devices() {
       /dev/*) layout_device ;;
     esac
   done 6<"$facts_dir/devices"
+}
+
+# `NAME BYTES SERIAL WWN` of each disk, percent-encoded, `-` for none: in the very words that a recovery's steps know a disk by, and without
+# udev, which lsblk asks.
+layout_disks() {
+  for disk_at in /sys/block/*; do
+    [ -e "$disk_at/device" ] || continue
+    disk_facts "${disk_at##*/}"
+    encode "$disk_serial"
+    disk_said=$encoded
+    encode "$disk_wwn"
+    printf '%s %s %s %s\n' "${disk_at##*/}" "$disk_bytes" "$disk_said" "$encoded"
+  done
 }
 
 layout_device() {

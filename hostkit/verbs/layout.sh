@@ -5,6 +5,8 @@
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/facts.sh"
 # shellcheck source=/dev/null
+. "$RESURGO_LIB/lib/disks.sh"
+# shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/layout-storage.sh"
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/layout-mounted.sh"
@@ -12,6 +14,8 @@
 . "$RESURGO_LIB/lib/layout-system.sh"
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/layout-configs.sh"
+# shellcheck source=/dev/null
+[ ! -r "$RESURGO_LIB/lib/media.sh" ] || . "$RESURGO_LIB/lib/media.sh"
 
 verb_main() {
   set +e
@@ -25,5 +29,7 @@ verb_main() {
   layout_lvm
   layout_mounted
   layout_zfs
+  # In the rescue system alone: what a recovery must leave alone.
+  [ ! -r "$RESURGO_LIB/lib/media.sh" ] || layout_media
   facts_reply
 }

@@ -5,6 +5,7 @@ import { layout } from '../../hosts/replies/reading';
 import type { Facts } from '../../planning/layout-facts';
 import { readLayout } from '../../planning/layout-read';
 import { layoutSchema } from '../../planning/layout-schema';
+import { foundMachine } from '../../planning/recover-found';
 import { Box, SHELLS, describeAsRoot } from './support';
 import type { Shell } from './support';
 
@@ -126,6 +127,48 @@ describeAsRoot('what a host tells of its layout', () => {
       expect(text('NetworkManager/system-connections/a.nmconnection')).toContain('address1=192.0.2.8/24');
     });
 
+    it('disks by the kernel’s own words, which need no udev and are those that a recovery’s steps know them by', () => {
+      const page = (head: string, text: string) => Buffer.concat([Buffer.from(head, 'hex'), Buffer.from(text)]);
+      const usb = 'devices/pci0000:00/usb1/1-1';
+      const files: Record<string, string | Buffer> = {
+        'block/sda/size': '2048\n',
+        'block/sda/device/vpd_pg80': page('00800014', '      WD-WX11 A0001\0'),
+        'block/sda/device/vpd_pg83': page('0083000f0200000b', 'not-this-one'),
+        'block/sda/device/wwid': 'naa.50014ee2b5c1d2e3\n',
+        'block/nvme0n1/size': '4096\n',
+        'block/nvme0n1/device/serial': 'S5H9NS0N123456A     \n',
+        'block/nvme0n1/wwid': 'eui.0025385b01234567\n',
+        'block/vda/size': '8\n',
+        'block/vda/device/vendor': '0x1af4\n',
+        'block/vda/serial': 'my%disk\u00e9\n',
+        'block/sdb/size': '8\n',
+        // A target port's name before the disk's own: only the latter counts.
+        'block/sdb/device/vpd_pg83': page('0083001b02100004706f72740200000b', 'drive-scsi0'),
+        'block/sdb/device/wwid': 't10.QEMU    QEMU HARDDISK   drive-scsi0\n',
+        'block/sdc/size': '0\n',
+        [`${usb}/idVendor`]: '0781\n',
+        [`${usb}/serial`]: '4C530001\n',
+        'block/sdd/size': '8\n',
+        'block/sdd/device/type': '0\n',
+        'block/loop0/size': '8\n',
+      };
+      for (const [name, content] of Object.entries(files)) {
+        fs.mkdirSync(path.dirname(box.file(`sys/${name}`)), { recursive: true });
+        fs.writeFileSync(box.file(`sys/${name}`), content);
+      }
+      fs.mkdirSync(box.file(`sys/${usb}/host6/6:0:0:0`), { recursive: true });
+      fs.symlinkSync(`../../${usb}/host6/6:0:0:0`, box.file('sys/block/sdc/device'));
+      expect(box.runs('mount', ['--bind', box.file('sys'), '/sys']).status).toBe(0);
+      expect(asked()['disks']?.out.trim().split('\n').sort()).toEqual([
+        'nvme0n1 2097152 S5H9NS0N123456A eui.0025385b01234567',
+        'sda 1048576 WD-WX11%20A0001 0x50014ee2b5c1d2e3',
+        'sdb 4096 drive-scsi0 -',
+        'sdc 0 4C530001 -',
+        'sdd 4096 - -',
+        'vda 4096 my%25disk -',
+      ]);
+    });
+
     it('more files than are kept are said to be more', () => {
       changed(box, 'layout-configs.sh', 'CONFIGS_MOST=300', 'CONFIGS_MOST=1');
       fs.writeFileSync(box.file('etc/fstab'), 'UUID=1 / ext4 defaults 0 1\n');
@@ -243,5 +286,42 @@ describeAsRoot('a disk with real file systems', () => {
     expect(points.get(box.file('var/sp ace'))).toMatchObject({ fileSystem: on(3)?.id, inFstab: false });
     expect(points.get(box.file('var/b'))).toMatchObject({ fileSystem: on(4)?.id, subvolume: '@' });
     expect(told.limits.filter(({ what }) => what.startsWith(own))).toEqual([]);
+  });
+
+  it('no file system is mounted for it, but in the rescue system, where stores and rescue media are looked for', () => {
+    expect(layout.parse(box.ask('layout')).facts['media']).toBeUndefined();
+    fs.cpSync(path.join(__dirname, '../../hostkit/rescue/lib'), box.file('lib/resurgo/lib'), { recursive: true });
+    const own = loop.slice('/dev/'.length);
+    run(
+      'sh',
+      '-euc',
+      `cd "$1"; umount root "sp ace" b
+      mount ${loop}p2 root; mkdir root/.disk; echo "Resurgo rescue system" >root/.disk/mini-info; umount root
+      mount ${loop}p3 root; mkdir -p root/srv/store; : >root/srv/store/.resurgo-store; umount root
+      mount ${loop}p4 root; mkdir -p root/@/srv; : >root/@/srv/.resurgo-store; umount root`,
+      'sh',
+      box.file('var'),
+    );
+    // Whatever is written to the device is written to its file.
+    const written = () => {
+      run('sync');
+      return fs.statSync(image()).mtimeMs;
+    };
+    const before = written();
+    const facts = layout.parse(box.ask('layout')).facts;
+    // Not every kernel that tests run on knows FAT: then it is told that nobody could look.
+    const media = facts['media']?.out.replace(`${own}p1 unknown\n`, '');
+    expect(media).toBe(`${own}p2 rescue\n${own}p3 store\n${own}p4 store\n`);
+    const [disk] = foundMachine({ facts }).disks;
+    expect(disk?.inUse).toEqual(['it holds the rescue system', 'it holds a store of backups']);
+    expect(disk?.contents).toEqual([
+      'GPT with 5 partitions',
+      `vfat “EFI” on ${own}p1`,
+      `ext4 “a "b\\” on ${own}p2`,
+      `xfs “xfs” on ${own}p3`,
+      `btrfs “butter” on ${own}p4`,
+      `swap “swap” on ${own}p5`,
+    ]);
+    expect(written()).toBe(before);
   });
 });

@@ -7,7 +7,10 @@
 #   md UUID · luks UUID NAME · lv GROUP NAME · zvol DATASET
 
 # Set or read elsewhere:
-: "${decoded-}" "${line-}"
+: "${decoded-}" "${disk_bytes-}" "${disk_serial-}" "${disk_wwn-}" "${line-}"
+
+# shellcheck source=hostkit/lib/disks.sh
+. "$RESURGO_LIB/lib/disks.sh"
 
 # device_find TEXT: sets $device to its node and $device_bytes; ends the request when it is not there, or not what was said.
 device_find() {
@@ -51,36 +54,6 @@ device_disk() {
   done
   [ "$_dd_count" = 1 ] || fail identity-changed "$_dd_count disks of this machine have serial ${_dd_serial}, WWN ${_dd_wwn} and $3 bytes, and the plan is for one: nothing was written. Look at what has changed, and plan again (resurgo recover)"
   device=/dev/$_dd_found device_bytes=$3
-}
-
-# disk_facts NAME: sets disk_bytes disk_serial disk_wwn (`-` where it has none) from sysfs: no daemon has to have seen it.
-disk_facts() {
-  disk_bytes=0 disk_serial=- disk_wwn=-
-  read_line "/sys/block/$1/size" && disk_bytes=$((line * 512))
-  for _dk_file in "/sys/block/$1/serial" "/sys/block/$1/device/serial"; do
-    read_line "$_dk_file" || continue
-    disk_trim "$line"
-    [ -z "$disk_word" ] || { disk_serial=$disk_word && break; }
-  done
-  if [ "$disk_serial" = - ] && [ -r "/sys/block/$1/device/vpd_pg80" ]; then
-    # SCSI and SATA: page 0x80 is four bytes of header and the serial number.
-    disk_trim "$(tail -c +5 "/sys/block/$1/device/vpd_pg80" 2>/dev/null | tr -cd ' -~')"
-    [ -z "$disk_word" ] || disk_serial=$disk_word
-  fi
-  for _dk_file in "/sys/block/$1/wwid" "/sys/block/$1/device/wwid"; do
-    read_line "$_dk_file" || continue
-    disk_trim "$line"
-    case $disk_word in
-      naa.*) disk_wwn=0x${disk_word#naa.} && break ;;
-      eui.* | uuid.* | nvme.*) disk_wwn=$disk_word && break ;;
-    esac
-  done
-}
-
-# disk_trim TEXT: sets $disk_word to it without blanks around.
-disk_trim() {
-  disk_word=${1#"${1%%[! ]*}"}
-  disk_word=${disk_word%"${disk_word##*[! ]}"}
 }
 
 # device_partition NUMBER START BYTES: of $device; it must begin and end where the plan says.

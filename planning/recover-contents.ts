@@ -1,0 +1,67 @@
+/** What lies on a disk of the new machine, in words that tell its owner what would be lost. */
+import { z } from 'zod';
+import type { Device } from './layout-devices';
+import { bytesOf, unescaped, type Reading } from './layout-facts';
+
+const table = z.object({
+  partitiontable: z.object({ label: z.string(), partitions: z.array(z.unknown()).default([]) }),
+});
+const TABLES: Readonly<Record<string, string>> = { gpt: 'GPT', dos: 'MBR' };
+
+/** What is no file system, in the words of people. */
+const KINDS: Readonly<Record<string, string>> = {
+  LVM2_member: 'a physical volume of LVM',
+  linux_raid_member: 'a part of an md array',
+  crypto_LUKS: 'a LUKS volume',
+  zfs_member: 'a part of a ZFS pool',
+  swap: 'swap',
+  iso9660: 'a CD image',
+};
+
+interface One {
+  reading: Reading;
+  device: Device;
+  /** The disk itself, and no part of it. */
+  isDisk: boolean;
+}
+
+/** Nothing is said only of a device that was looked at and found empty. */
+export function contentsOf({ reading, device, isDisk }: One): string[] {
+  // What runs on top of it is told by that it is in use; a disk without a medium holds nothing.
+  if ((!isDisk && device.kind !== 'part') || device.row.size === 0) return [];
+  const words = [...(isDisk ? tableOf({ reading, device }) : []), ...formatOf({ reading, device })];
+  if (!isDisk) return words.map((each) => `${each} on ${device.row.kname}`);
+  return words.length > 0 ? words : unknownOf({ reading, device });
+}
+
+function tableOf({ reading, device }: Omit<One, 'isDisk'>): string[] {
+  const { value } = reading.json({ name: `sfdisk:/dev/${device.row.kname}`, schema: table });
+  if (value !== undefined) {
+    const { label, partitions } = value.partitiontable;
+    const count = partitions.length === 0 ? 'no' : String(partitions.length);
+    return [`${TABLES[label] ?? `a table (${label})`} with ${count} partition${partitions.length === 1 ? '' : 's'}`];
+  }
+  const kind = device.probed.get('ID_PART_TABLE_TYPE');
+  return kind === undefined ? [] : [`a table (${kind}) that sfdisk can’t read`];
+}
+
+function formatOf({ reading, device }: Omit<One, 'isDisk'>): string[] {
+  const type = device.probed.get('ID_FS_TYPE');
+  const label = unescaped(device.probed.get('ID_FS_LABEL_ENC') ?? '');
+  if (type !== undefined) return [`${KINDS[type] ?? type}${label === '' ? '' : ` “${label}”`}`];
+  const fact = reading.fact(`blkid:/dev/${device.row.kname}`);
+  // Exit 2: nothing is recognised.
+  if (fact?.exit === 0 || fact?.exit === 2) return [];
+  if (fact?.exit === 8) return ['several formats at once'];
+  return [`something that could not be read (${reading.problem(`blkid:/dev/${device.row.kname}`) ?? ''})`];
+}
+
+/** Where no tool recognises anything, the first sector says whether it is blank. */
+function unknownOf({ reading, device }: Omit<One, 'isDisk'>): string[] {
+  const name = `sector:/dev/${device.row.kname}`;
+  const problem = reading.problem(name);
+  if (problem !== undefined) return [`something that could not be read (${problem})`];
+  const sector = bytesOf(reading.text(name));
+  if (sector.length === 0) return ['something that could not be read (its first sector is empty of bytes)'];
+  return sector.some((byte) => byte !== 0) ? ['data of no known format'] : [];
+}

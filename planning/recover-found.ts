@@ -1,0 +1,105 @@
+/** The machine that a recovery goes to, of what its rescue system's verb `layout` told. Not for workflow code (zod). */
+import { PlanningError } from './errors';
+import { Devices, type Device } from './layout-devices';
+import { readDisks } from './layout-disks';
+import { Reading, unescaped, type Facts } from './layout-facts';
+import { kernelWords } from './layout-identity';
+import { readMounted } from './layout-mounts';
+import { readNetwork } from './layout-net';
+import { readSystem } from './layout-system';
+import { contentsOf } from './recover-contents';
+import { diskFacts, type FoundDisk, type FoundMachine } from './recover-machine';
+
+/** Without these it is not known which disks there are, or which of them are in use. */
+const NEEDED = ['lsblk', 'slaves', 'mounts', 'swaps'];
+const NEXT = 'Look at the rescue system’s own console and log, and ask again';
+
+/**
+ * What the rescue system found: every disk, what lies on it, and why it may not be written to.
+ * @throws PlanningError where the facts don't say which disks there are or which of them are in use
+ */
+export function foundMachine({ facts }: { facts: Facts }): FoundMachine {
+  const reading = new Reading(facts);
+  for (const name of NEEDED) {
+    const fact = reading.fact(name);
+    const problem = fact?.cut === true ? `${name} was cut off` : reading.problem(name);
+    // A kernel without swap has no such file.
+    if (problem === undefined || (name === 'swaps' && fact?.exit === 1)) continue;
+    const message = `what disks this machine has and which of them are in use is not known: ${problem}`;
+    throw new PlanningError({ code: 'not-found', message, next: NEXT });
+  }
+  const devices = new Devices(reading);
+  const { disks } = readDisks({ reading, devices });
+  const unclear = reading.found.find(({ what }) => what === 'the disks');
+  if (unclear !== undefined)
+    throw new PlanningError({
+      code: 'not-found',
+      message: `the disks of this machine are not known: ${unclear.why}`,
+      next: NEXT,
+    });
+  const uses = usesOf({ reading, devices });
+  const words = kernelWords(reading);
+  return {
+    firmware: reading.fact('efi')?.exit === 0 ? 'uefi' : 'bios',
+    memoryBytes: readSystem(reading).memoryBytes,
+    disks: disks.map((disk): FoundDisk => {
+      const own = devices.all.filter((each) => devices.downFrom(each).some(({ id }) => id === disk.id));
+      // A step of the recovery knows a disk by the kernel's words alone: a serial that only udev tells would find it nowhere.
+      const said = words === undefined ? {} : { serial: null, wwn: null, ...words.get(disk.name) };
+      return {
+        ...diskFacts({ ...disk, ...said, bytes: disk.bytes }),
+        contents: own.flatMap((device) => contentsOf({ reading, device, isDisk: device.id === disk.id })),
+        inUse: [...new Set(own.flatMap((device) => usesOfOne({ device, uses, isDisk: device.id === disk.id })))],
+      };
+    }),
+    interfaces: readNetwork(reading)
+      .interfaces.filter(({ kind }) => kind === 'ethernet')
+      .map(({ name, mac, permanentMac }) => ({ name, mac: permanentMac ?? mac })),
+  };
+}
+
+/** Why a device is not to be touched, by its id. */
+type Uses = ReadonlyMap<string, string[]>;
+
+function usesOf({ reading, devices }: { reading: Reading; devices: Devices }): Uses {
+  const uses = new Map<string, string[]>();
+  const note = (device: Device | undefined, why: string) => {
+    if (device !== undefined) uses.set(device.id, [...(uses.get(device.id) ?? []), why]);
+  };
+  for (const { device, path, type } of readMounted({ reading, devices })) {
+    // A btrfs is mounted on all its devices, and names one.
+    const uuid = type === 'btrfs' ? device?.probed.get('ID_FS_UUID') : undefined;
+    for (const each of devices.all)
+      if (each === device || (uuid !== undefined && each.probed.get('ID_FS_UUID') === uuid))
+        note(each, `${each.row.kname} is mounted at ${path}`);
+  }
+  for (const line of reading.lines('swaps').slice(1)) {
+    const device = devices.find(unescaped(line.trim().split(/\s+/)[0] ?? ''));
+    note(device, `${device?.row.kname ?? ''} is in use as swap`);
+  }
+  for (const [, path = ''] of reading.text('zpool-status').matchAll(/^\t\s*(\/dev\/\S+)/gm))
+    note(devices.find(path), `${path} is part of an imported ZFS pool`);
+  for (const line of reading.lines('media')) {
+    const [name = '', what = ''] = line.split(' ');
+    const why = MEDIA[what];
+    if (why !== undefined) note(devices.get(name), why);
+  }
+  for (const device of devices.all) {
+    const { probed } = device;
+    if (probed.get('ID_FS_TYPE') === 'iso9660' && /^RESURGO/.test(probed.get('ID_FS_LABEL') ?? ''))
+      note(device, MEDIA['rescue'] ?? '');
+  }
+  return uses;
+}
+
+const MEDIA: Readonly<Record<string, string>> = {
+  rescue: 'it holds the rescue system',
+  store: 'it holds a store of backups',
+};
+
+/** A device that is made of the disk: what uses it uses the disk, and what is running on top holds it. */
+function usesOfOne({ device, uses, isDisk }: { device: Device; uses: Uses; isDisk: boolean }): string[] {
+  const own = uses.get(device.id) ?? [];
+  if (isDisk || device.kind === 'part') return own;
+  return [...own, `it is held by ${device.dm?.name ?? device.row.kname}`];
+}
