@@ -68,7 +68,11 @@ export function recoverLookActivities({ hosts }: ActivityDeps) {
     const place = `${host.address}:${host.port}`;
     const unasked = (why: string) => {
       if (isGone) return { evidence: `by the operator's word; it could not be asked: ${why}` };
-      throw new HostError({ ...at, code: 'cannot-ask', message: `whether the old machine is gone is not known: ${why}` });
+      throw new HostError({
+        ...at,
+        code: 'cannot-ask',
+        message: `whether the old machine is gone is not known: ${why}`,
+      });
     };
     for (let asked = 1; ; asked += 1) {
       try {
@@ -85,7 +89,8 @@ export function recoverLookActivities({ hosts }: ActivityDeps) {
           throw new HostError({ ...at, code: 'still-there', message });
         }
         if (asked < ASKED) continue;
-        if (code !== 'unreachable') return unasked(`something answers at ${place}, and then hangs or breaks off (${reason})`);
+        if (code !== 'unreachable')
+          return unasked(`something answers at ${place}, and then hangs or breaks off (${reason})`);
         if (host.via !== undefined && !(await answers(host.via)))
           return unasked(`${host.via.name}, on the way to it, does not answer`);
         return { evidence: `nothing answers at ${place}: ${reason}` };
@@ -143,9 +148,23 @@ export function recoverLookActivities({ hosts }: ActivityDeps) {
     for (const purpose of ['send', 'receive'] as const) {
       const [asking, granting] = purpose === 'send' ? [rescue, store.host] : [store.host, rescue];
       const grant = jobName({ run: fence.run, step: 'way', key: purpose });
-      const { pubkey, signature } = await hosts.call({ host: asking, verb: 'grant.key', step, args: { ...keys, grant, purpose } });
+      const { pubkey, signature } = await hosts.call({
+        host: asking,
+        verb: 'grant.key',
+        step,
+        args: { ...keys, grant, purpose },
+      });
       try {
-        const args = { ...keys, grant, purpose, ...scopes[purpose], pubkey, signature, peer: asking.name, expiresS: 60 };
+        const args = {
+          ...keys,
+          grant,
+          purpose,
+          ...scopes[purpose],
+          pubkey,
+          signature,
+          peer: asking.name,
+          expiresS: 60,
+        };
         await hosts.call({ host: granting, verb: 'grant.add', step, args });
       } catch (error) {
         if (!(error instanceof HostError) || error.code !== 'not-allowed') throw error;
@@ -153,7 +172,14 @@ export function recoverLookActivities({ hosts }: ActivityDeps) {
           purpose === 'send'
             ? `let the target know this rescue system: run \`resurgo recover ${rescue.short} --at ${rescue.address}:${rescue.port} --arm-only\`, then retry`
             : `the rescue system knows another identity of ${store.host.name} than it has now: build its media again, or recover with --live`;
-        throw new HostError({ host: granting.name, verb: 'grant.add', step, code: 'not-allowed', message: error.reason, next });
+        throw new HostError({
+          host: granting.name,
+          verb: 'grant.add',
+          step,
+          code: 'not-allowed',
+          message: error.reason,
+          next,
+        });
       }
       await hosts.call({ host: granting, verb: 'grant.close', step, args: { ...keys, grant } });
     }
@@ -170,9 +196,22 @@ export function recoverLookActivities({ hosts }: ActivityDeps) {
 }
 
 /** The layout that the signed manifest names, and no other. @throws HostError */
-export async function verifiedLayout({ hosts, ref }: { hosts: ActivityDeps['hosts']; ref: LayoutRef }): Promise<Layout> {
+export async function verifiedLayout({
+  hosts,
+  ref,
+}: {
+  hosts: ActivityDeps['hosts'];
+  ref: LayoutRef;
+}): Promise<Layout> {
   const { store, id, host } = ref;
-  const { layout, sha256 } = await readLayout({ hosts, storeHost: store.host, store: store.name, group: store.group, id, host });
+  const { layout, sha256 } = await readLayout({
+    hosts,
+    storeHost: store.host,
+    store: store.name,
+    group: store.group,
+    id,
+    host,
+  });
   if (sha256 === ref.sha256) return layout;
   throw new HostError({
     host: store.host.name,
@@ -190,7 +229,12 @@ function planning<T>(decide: () => T): T {
     return decide();
   } catch (error) {
     if (!(error instanceof PlanningError)) throw error;
-    throw ApplicationFailure.create({ message: error.message, type: error.code, nonRetryable: true, details: [{ code: error.code }] });
+    throw ApplicationFailure.create({
+      message: error.message,
+      type: error.code,
+      nonRetryable: true,
+      details: [{ code: error.code }],
+    });
   }
 }
 

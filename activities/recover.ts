@@ -79,7 +79,8 @@ export function recoverActivities(deps: ActivityDeps) {
   async function sameBoot({ rescue, step }: { rescue: RescueRef; step: string }): Promise<void> {
     const { bootId } = await probe({ hosts, host: rescue.host, step });
     if (bootId === rescue.bootId) return;
-    const message = 'the rescue system was booted anew since the plan was made: what had been mounted and opened is not any more';
+    const message =
+      'the rescue system was booted anew since the plan was made: what had been mounted and opened is not any more';
     throw new HostError({ host: rescue.host.name, verb: 'probe', step, code: 'rebooted', message });
   }
 
@@ -177,7 +178,8 @@ export function recoverActivities(deps: ActivityDeps) {
         const message = `a machine with its host key answers that has been up for ${up} s, longer than the one that was just rebooted: the old machine has come back`;
         throw new HostError({ ...at, code: 'still-there', message });
       } catch (error) {
-        if (!(error instanceof HostError) || error.code === 'still-there' || error.code === 'host-key-unknown') throw error;
+        if (!(error instanceof HostError) || error.code === 'still-there' || error.code === 'host-key-unknown')
+          throw error;
         seen = error.reason;
       }
       if (Date.now() > deadline) {

@@ -7,19 +7,25 @@ import type { CliContext } from './context';
 import { answerRun } from './serving';
 import type { StartedRun } from './start-run';
 
+/** A plan as it waits. */
+interface WaitingPlan {
+  plan: object;
+  hash: string;
+  /** For people. */
+  text: string;
+}
+
 /** Shows the plan that waits and asks. Never proceeds by itself: without a terminal the run stays at its gate. */
-export async function approvePlan<Planned extends { plan: object; hash: string }>(
+export async function approvePlan(
   { out }: CliContext,
-  { started, text }: { started: StartedRun; text: (planned: Planned) => string },
+  { started: { handle, run }, planned }: { started: StartedRun; planned: WaitingPlan | undefined },
 ): Promise<boolean> {
-  const { handle, run } = started;
-  const planned = await handle.query<Planned | undefined>('plan');
   // It was answered from elsewhere and has ended since: its result says how.
   if (planned === undefined) return true;
   const short = planned.hash.slice(0, SHORT_HASH);
   out.result({
     json: { type: 'plan', run, hash: planned.hash, plan: JSON.parse(JSON.stringify(planned.plan)) as never },
-    text: text(planned),
+    text: planned.text,
   });
   const waits = `the run waits for the approval of this plan: resurgo approve ${run} ${short}    (or: resurgo abort ${run})`;
   if (!process.stdin.isTTY || out.json) {

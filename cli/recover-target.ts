@@ -41,7 +41,10 @@ export function targetOf(
   if (group !== undefined) {
     // Backups may hold what the runbook no longer names: what the chosen one lacks, the run says.
     if (Object.hasOwn(runbook.groups, group)) return { host, group, runbook };
-    throw new CliError(`the runbook has no group "${group}"; it knows ${Object.keys(runbook.groups).join(', ')}`, EXIT.usage);
+    throw new CliError(
+      `the runbook has no group "${group}"; it knows ${Object.keys(runbook.groups).join(', ')}`,
+      EXIT.usage,
+    );
   }
   const [only, ...more] = names;
   if (only === undefined)
@@ -49,7 +52,8 @@ export function targetOf(
       `no group of the runbook backs up all of ${name}: it wants a source { host: ${name}, path: /, snapshot: system }. Name the group of an older backup with --group`,
       EXIT.usage,
     );
-  if (more.length > 0) throw new CliError(`several groups hold all of ${name}, name one with --group: ${names.join(', ')}`, EXIT.usage);
+  if (more.length > 0)
+    throw new CliError(`several groups hold all of ${name}, name one with --group: ${names.join(', ')}`, EXIT.usage);
   return { host, group: only, runbook };
 }
 
@@ -69,7 +73,9 @@ export async function rescueOf(
   await confirmRescue({ stateDir: context.stateDir, rescue, code });
   const { host: name, identity, identityKey } = await probe({ hosts: await context.hosts(), host: rescue });
   if (name !== host.name)
-    throw new CliError(`at ${at} runs the rescue system of ${name}, not of ${host.name}. Recover ${name}, or boot the media of ${host.name}`);
+    throw new CliError(
+      `at ${at} runs the rescue system of ${name}, not of ${host.name}. Recover ${name}, or boot the media of ${host.name}`,
+    );
   if (identity === undefined || identityKey === undefined)
     throw new HostError({
       host: rescue.name,
@@ -98,5 +104,7 @@ export async function armTarget(
     admin: await loginOf(admin),
     adminKnownHosts: await textOf(admin.knownHosts),
   });
-  context.out.say(`${target.name} lets ${rescue.name} have the backups of ${group} until ${until.toISOString().slice(0, 10)}`);
+  context.out.say(
+    `${target.name} lets ${rescue.name} have the backups of ${group} until ${until.toISOString().slice(0, 10)}`,
+  );
 }

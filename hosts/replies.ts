@@ -3,7 +3,17 @@ import type { z } from 'zod';
 import type { Verb } from './args';
 import { done } from './replies/common';
 import { armed, hook, snapshotDrop, thaw } from './replies/freezing';
-import { check, layout, probe, snapshots, status, storeLayout, storeList, storeListing, storeSpace } from './replies/reading';
+import {
+  check,
+  layout,
+  probe,
+  snapshots,
+  status,
+  storeLayout,
+  storeList,
+  storeListing,
+  storeSpace,
+} from './replies/reading';
 import {
   grantAdd,
   grantKey,

@@ -15,7 +15,9 @@ export function bootTarget({ layout, plan }: { layout: Layout; plan: RecoveryPla
   const names = layout.disks.filter((disk) => was.includes(disk.id)).map((disk) => disk.name);
   return {
     disks: plan.disks
-      .filter(({ fate, takesPlaceOf }) => fate === 'overwritten' && takesPlaceOf !== null && names.includes(takesPlaceOf))
+      .filter(
+        ({ fate, takesPlaceOf }) => fate === 'overwritten' && takesPlaceOf !== null && names.includes(takesPlaceOf),
+      )
       .map(({ name, serial, wwn, bytes }) => ({ name, serial, wwn, bytes })),
     efiId: efiId(layout),
   };

@@ -23,7 +23,11 @@ export async function healthOf(options: {
   // Its own state has come back with the data: it learns of this run first.
   await gate.must('fence', () => lease.raiseOn([host]));
   if (checks.length === 0)
-    return { healthy: true, detail: '', warnings: [`the runbook has no health checks for ${host.name}: how it does was not asked`] };
+    return {
+      healthy: true,
+      detail: '',
+      warnings: [`the runbook has no health checks for ${host.name}: how it does was not asked`],
+    };
   const timeoutS = checks.reduce((sum, each) => sum + each.timeoutS, 0);
   const startToCloseTimeout = allHealthMs({ timeoutS, hosts: 1 });
   const results = await gate.must('health', (round) =>

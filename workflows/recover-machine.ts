@@ -123,7 +123,9 @@ export class RecoveredMachine {
 
   private restore({ item }: RecoverySource): Promise<RestoredItem> {
     const summary = `restore ${item.backup.tree} from ${item.store.host.name}`;
-    return this.must('restore', (fence) => bulk.restoreSource.executeWithOptions({ summary }, [{ fence, item, fsUuid: '' }]));
+    return this.must('restore', (fence) =>
+      bulk.restoreSource.executeWithOptions({ summary }, [{ fence, item, fsUuid: '' }]),
+    );
   }
 
   private newSystem(options: {
@@ -146,7 +148,11 @@ export class RecoveredMachine {
   /** A step that nothing lets out. One of a rescue system that has lost all is not asked about: the run begins anew. */
   private must<T>(step: string, attempt: (fence: RunFence) => Promise<T>): Promise<T> {
     const { gate, fence } = this.options;
-    return gate.must(step, (round) => attempt(fence(round)), ({ code }) => code !== 'rebooted' && code !== 'still-there');
+    return gate.must(
+      step,
+      (round) => attempt(fence(round)),
+      ({ code }) => code !== 'rebooted' && code !== 'still-there',
+    );
   }
 }
 

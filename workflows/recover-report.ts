@@ -72,5 +72,13 @@ export function completed(
 function report({ input, evidence, plan, phases, warnings }: About): Omit<RecoverReport, 'state' | 'recovered'> {
   const { host, id } = input;
   const { hash } = plan;
-  return { host: host.name, backup: id, plan, hash, oldMachine: evidence, phases, warnings: [...plan.warnings, ...warnings] };
+  return {
+    host: host.name,
+    backup: id,
+    plan,
+    hash,
+    oldMachine: evidence,
+    phases,
+    warnings: [...plan.warnings, ...warnings],
+  };
 }

@@ -129,7 +129,14 @@ class RecoverRun extends RunParts {
     const { lease, gate } = this;
     const health = await this.timeline.phase('health', () => healthOf({ group: setup.group, host, lease, gate }));
     this.warnings.push(...health.warnings, ...made.fixed.warnings);
-    const report = completed({ ...about, ...made, up, startedMs: this.startedMs, approvedMs, phases: this.timeline.phases });
+    const report = completed({
+      ...about,
+      ...made,
+      up,
+      startedMs: this.startedMs,
+      approvedMs,
+      phases: this.timeline.phases,
+    });
     if (health.healthy) return report;
     throw ApplicationFailure.nonRetryable(
       `${host.name} is recovered, verified and runs, but not all is well on it: ${health.detail}`,
@@ -223,7 +230,11 @@ class RecoverRun extends RunParts {
   }
 
   /** An approval may come days after the plan: the old machine, the rescue system and its disks are looked at once more. */
-  private async lookAgain(before: { planned: PlannedMachine; source: RecoverySource; rescue: RescueRef }): Promise<void> {
+  private async lookAgain(before: {
+    planned: PlannedMachine;
+    source: RecoverySource;
+    rescue: RescueRef;
+  }): Promise<void> {
     const { planned, source, rescue } = before;
     await this.oldMachine();
     const { bootId } = await this.findRescue();
@@ -284,7 +295,8 @@ class RecoverRun extends RunParts {
       tidying.forgetRun.executeWithOptions({ summary: 'jobs and keys of this run' }, [clean]),
     );
     const { host } = this.input;
-    const hosts = this.machine.state === 'running' ? [host] : this.visited().filter(({ name }) => name === this.input.rescue.name);
+    const hosts =
+      this.machine.state === 'running' ? [host] : this.visited().filter(({ name }) => name === this.input.rescue.name);
     await tidy.step('release lease', () => this.lease.release(hosts));
   }
 

@@ -50,7 +50,10 @@ export function registerRecover(program: Command): void {
     .option('--leave-out <disk>', 'a disk of the old machine that is not made again; can be repeated', listed, [])
     .option('--grow <who>', 'who gets the room of bigger disks: last, proportional or none', grown)
     .option('--headroom <percent>', 'free room that a file system keeps on a smaller disk', percent)
-    .option('--old-machine-is-gone', 'your word for it, where the old machine can not be asked; one that answers is believed')
+    .option(
+      '--old-machine-is-gone',
+      'your word for it, where the old machine can not be asked; one that answers is believed',
+    )
     .option('--arm-only', 'only let the target know this rescue system, for a run that waits for it')
     .option('--key <file>', KEY_HELP)
     .option('--ask-password', "ask for the administrator's ssh password at the target")
@@ -76,7 +79,10 @@ async function recover(context: CliContext, name: string, options: Options): Pro
   if (!planOnly || options.armOnly === true)
     await armTarget(context, { runbook, group, found, admin: options, again: options.armOnly === true });
   if (options.armOnly === true) {
-    out.result({ json: { armed: found.rescue.name }, text: `the target knows ${found.rescue.name} now; the run that waits can go on: resurgo retry RUN` });
+    out.result({
+      json: { armed: found.rescue.name },
+      text: `the target knows ${found.rescue.name} now; the run that waits can go on: resurgo retry RUN`,
+    });
     return EXIT.ok;
   }
   const { pick, setup } = await entriesOf(context, group);
@@ -112,8 +118,9 @@ async function recover(context: CliContext, name: string, options: Options): Pro
     const asks = (questions: readonly OpenQuestion[]): boolean => questions.some((each) => each.step === 'approve');
     const code = await followTo({ ...following, stopAt: asks });
     if (code !== 'reached') return code;
-    if (!(await approvePlan<PlannedRecovery>(context, { started, text: ({ plan }) => recoveryText(plan) })))
-      return EXIT.incomplete;
+    const planned = await started.handle.query<PlannedRecovery | undefined>('plan');
+    const shown = planned === undefined ? undefined : { ...planned, text: recoveryText(planned.plan) };
+    if (!(await approvePlan(context, { started, planned: shown }))) return EXIT.incomplete;
   }
 }
 

@@ -94,7 +94,9 @@ async function restore(
   const asks = (questions: readonly OpenQuestion[]): boolean => questions.some((each) => each.step === 'approve');
   const code = await followTo({ ...following, stopAt: asks });
   if (code !== 'reached') return code;
-  const going = await approvePlan<PlannedRestore>(context, { started, text: ({ plan }) => planText(plan) });
+  const planned = await started.handle.query<PlannedRestore | undefined>('plan');
+  const shown = planned === undefined ? undefined : { ...planned, text: planText(planned.plan) };
+  const going = await approvePlan(context, { started, planned: shown });
   return going ? followToEnd(following) : EXIT.incomplete;
 }
 
