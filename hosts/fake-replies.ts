@@ -162,6 +162,7 @@ function resultOf({ host, job }: { host: FakeHost; job: FakeJob }): Record<strin
     'store-compare': { entries: 101, differences: [] },
     'store-seal': { id: args['id'] },
     'restore-send': { files: 100, bytes: SOURCE_BYTES, deletions: 0, listing: { sha256: '0'.repeat(64) } },
+    'new-verify': { problems: [], kernel: '6.1.0-fake' },
     'restore-verify': { equal: true, count: 0, differences: [] },
   };
   return results[kind] ?? {};
