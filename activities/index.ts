@@ -8,6 +8,7 @@ import { cleanupActivities } from './cleanup';
 import type { ActivityDeps } from './context';
 import { freezeActivities } from './freeze';
 import { hookActivities } from './hooks';
+import { layoutActivities } from './layouts';
 import { leaseActivities } from './lease';
 import { notifyActivities } from './notify';
 import { pruneActivities } from './prune';
@@ -27,6 +28,7 @@ export function activitiesFrom(deps: ActivityDeps) {
     ...hookActivities(deps),
     ...freezeActivities(deps),
     ...storeActivities(deps),
+    ...layoutActivities(deps),
     ...transferActivities(deps),
     ...restoreActivities(deps),
     ...workloadActivities(deps),

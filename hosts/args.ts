@@ -178,8 +178,9 @@ export interface VerbArgs {
   'store.list': InStore;
   'store.listing': InStore & { id: string; tree: string };
   'store.space': InStore;
-  /** `host` is the short name. */
   'store.layout': InStore & { id: string; host: string };
+  /** `host`: its name without the deployment's prefix; `layout`: gzip'd JSON, base64. */
+  'store.layout.put': Fence & { store: string; host: string; layout: string };
   'store.hold': Fence & { store: string; id: string; name: string };
   'store.release': Fence & { store: string; id: string; name: string };
   /** In a rescue system: the passphrase (base64) of an encrypted volume, kept in its memory until job `luks-format` has used it. */

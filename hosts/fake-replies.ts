@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { gunzipSync } from 'node:zlib';
 import type { Verb } from './args';
+import { HostError } from './errors';
 
 export interface FakeJob {
   kind: string;
@@ -18,6 +19,8 @@ export interface FakeHost {
   snapshots: Record<string, unknown>[];
   /** What `store.list` answers: sealed by `store-seal`. */
   backups: { group: string; id: string; run: string; manifest: string; manifestSig: string; state: string }[];
+  /** `RUN HOST` → a layout as it was put, gzip'd, base64. */
+  layouts: Map<string, string>;
   /** The highest term seen, per group. */
   terms: Map<string, number>;
   /** Freeze sessions that hold this host paused now. */
@@ -71,10 +74,20 @@ export const fakeReplies: Record<Verb, Answer> = {
   snapshots: ({ host, args }) => ({ snapshots: host.snapshots.filter(({ group }) => group === args['group']) }),
   'store.list': ({ host, args }) => ({ backups: host.backups.filter(({ group }) => group === args['group']) }),
   'store.listing': none,
-  'store.layout': none,
   'store.hold': none,
   'store.release': none,
   'luks.secret': none,
+  'store.layout.put': ({ host, args }) => {
+    host.layouts.set(`${text(args['run'])} ${text(args['host'])}`, text(args['layout']));
+    return {};
+  },
+  'store.layout': ({ host, args }) => {
+    const run = host.backups.find(({ group, id }) => group === args['group'] && id === args['id'])?.run ?? '';
+    const layout = host.layouts.get(`${run} ${text(args['host'])}`);
+    if (layout !== undefined) return { layout };
+    const message = `backup ${text(args['id'])} holds no layout of ${text(args['host'])}`;
+    throw new HostError({ host: host.name, verb: 'store.layout', code: 'not-found', message });
+  },
   'store.space': () => ({ freeBytes: 2 ** 42, usedBytes: 0, totalBytes: 2 ** 42 }),
   'lease.take': ({ host, args }) => {
     const group = text(args['group']);

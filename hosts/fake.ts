@@ -101,7 +101,10 @@ export class FakeHosts implements Hosts {
     const known = this.hosts.get(name);
     if (known !== undefined) return known;
     const bootId = createHash('sha256').update(name).digest('hex').slice(0, 32);
-    const fresh: FakeHost = { name, bootId, jobs: new Map(), snapshots: [], backups: [], terms: new Map(), paused: 0 };
+    const fresh: FakeHost = {
+      ...{ name, bootId, jobs: new Map(), snapshots: [], backups: [] },
+      ...{ layouts: new Map(), terms: new Map(), paused: 0 },
+    };
     this.hosts.set(name, fresh);
     return fresh;
   }

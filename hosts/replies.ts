@@ -38,6 +38,7 @@ export const replySchemas = {
   'store.listing': storeListing,
   'store.space': storeSpace,
   'store.layout': storeLayout,
+  'store.layout.put': loose,
   'store.hold': loose,
   'store.release': loose,
   'luks.secret': loose,

@@ -37,6 +37,7 @@ export type ManifestInput = Pick<
   | 'contacts'
   | 'notes'
   | 'warnings'
+  | 'layouts'
 > & {
   /** When the last host was seen paused, ms since 1970 by the director's clock: the backup's id comes from it. */
   frozenAtMs: number;
@@ -101,6 +102,7 @@ export function buildManifest(input: ManifestInput): Manifest {
     store: input.store,
     sources: allSources(input),
     hosts: [...input.hosts].sort((a, b) => (a.hostName < b.hostName ? -1 : 1)).map(hostFreeze),
+    layouts: [...input.layouts].sort((a, b) => (a.host < b.host ? -1 : 1)),
     previous: input.previous,
     rpoS: input.rpoS,
     rtoS: input.rtoS,

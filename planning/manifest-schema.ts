@@ -59,6 +59,16 @@ const hostFreeze = z.object({
   hooks: z.array(hook),
 });
 
+const layout = z.object({
+  host: name,
+  sha256: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .nullable(),
+  recoverable: z.boolean(),
+  reasons: z.array(z.string()),
+});
+
 /** The document of {@link Manifest}. */
 export const manifestSchema = z
   .object({
@@ -79,16 +89,7 @@ export const manifestSchema = z
     store: z.object({ name, kind: z.string(), host: name }),
     sources: z.array(z.discriminatedUnion('state', [backedUp, missing])).min(1),
     hosts: z.array(hostFreeze),
-    layouts: z
-      .array(
-        z.object({
-          host: name,
-          sha256: z.string().regex(/^[0-9a-f]{64}$/),
-          recoverable: z.boolean(),
-          reasons: z.array(z.string()),
-        }),
-      )
-      .optional(),
+    layouts: z.array(layout).default([]),
     previous: id.nullable(),
     rpoS: count.nullable(),
     rtoS: count.nullable(),

@@ -3,6 +3,7 @@
  * over its bytes (S19). `manifest-schema.ts` reads it back.
  */
 import type { ConsistencyLabel, HookOutcome } from './consistency';
+import type { LayoutEntry } from './recoverable';
 
 export { canonicalJson } from './canonical';
 
@@ -113,8 +114,8 @@ export interface Manifest {
   store: { name: string; kind: string; host: string };
   sources: ManifestSource[];
   hosts: HostFreeze[];
-  /** The machines' layouts that lie beside the data, and whether each could be recovered from bare metal. */
-  layouts?: { host: string; sha256: string; recoverable: boolean; reasons: string[] }[];
+  /** One for each host whose layout was asked for; none in backups of former versions. */
+  layouts: LayoutEntry[];
   /** The backup before this one, or null. */
   previous: string | null;
   rpoS: number | null;

@@ -9,6 +9,7 @@ const STEP_NAMES: Readonly<Record<string, string>> = {
   readStore: 'read the store',
   runHooks: 'run the hooks',
   openStore: 'open the store',
+  captureLayouts: 'read the layouts of the hosts',
   freeze: 'freeze all hosts',
   thawAll: 'thaw all hosts',
   copySource: 'copy',

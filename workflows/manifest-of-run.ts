@@ -7,6 +7,7 @@ import type { BackedUpInput, HostFreezeInput } from '../planning/build-manifest'
 import { sourceConsistency } from '../planning/consistency';
 import type { SourceMoment } from '../planning/consistency';
 import type { Manifest } from '../planning/manifest';
+import type { LayoutEntry } from '../planning/recoverable';
 import type { BackupInput } from '../planning/run-input';
 import type { FreezeReport } from '../planning/torn';
 import type { SourceOutcome } from './copy-window';
@@ -18,6 +19,7 @@ interface Options {
   outcomes: SourceOutcome[];
   store: StoreState;
   warnings: string[];
+  layouts: LayoutEntry[];
   /** Hooks that ran well before the freeze, by host. */
   hooksBefore: ReadonlyMap<string, string[]>;
   nowMs: number;
@@ -52,6 +54,7 @@ export function manifestOf(options: Options): Manifest {
     warnings,
     backedUp: outcomes.flatMap((each) => (each.state === 'ok' ? [backedUp(options, each)] : [])),
     missing,
+    layouts: options.layouts,
     hosts: frozen.hosts.map((report) => hostFreeze(options, report)),
     // A person, or the runbook, has let every missing source go by now; the verdict is "Partial" in either case.
     onUnreachable: missing.length > 0 ? 'partial' : input.group.onUnreachable,

@@ -31,12 +31,13 @@ export function recoverySource({ input, manifest }: { input: RecoverInput; manif
       `it holds no whole system of it. Give the group a source \`{ host: ${host.name}, path: /, snapshot: system }\` and back it up`,
     );
   if (source.state === 'missing') return refuse(`the system of it is missing there: ${source.reason}`);
-  const layout = manifest.layouts?.find((each) => each.host === host.short);
+  const layout = manifest.layouts.find((each) => each.host === host.short);
   if (layout === undefined) return refuse('it holds no layout of its disks');
-  if (!layout.recoverable) return refuse(layout.reasons.join('; '));
+  const { sha256, recoverable, reasons } = layout;
+  if (!recoverable || sha256 === null) return refuse(reasons.join('; '));
   const store = { name: setup.store.name, group: setup.group.name, host: setup.storeHost };
   return {
-    layout: { store, id, host: host.short, sha256: layout.sha256 },
+    layout: { store, id, host: host.short, sha256 },
     tree: source.tree,
     item: {
       backup: { id, tree: source.tree, subpath: null },
@@ -49,6 +50,6 @@ export function recoverySource({ input, manifest }: { input: RecoverInput; manif
       // What the file systems themselves put there (lost+found) stays.
       deletes: false,
     },
-    warnings: layout.reasons,
+    warnings: reasons,
   };
 }

@@ -1,5 +1,6 @@
 /** `resurgo backup`: starts the workflow, shows it, and says with the exit code what came of it. */
 import type { Command } from '@commander-js/extra-typings';
+import { notRecoverableText } from '../../planning/recoverable';
 import type { BackupInput } from '../../planning/run-input';
 import type { BackupReport } from '../../workflows/backup';
 import { operator, run as inContext } from '../context';
@@ -7,7 +8,7 @@ import { dryRun } from './backup-dry-run';
 import type { CliContext } from '../context';
 import { EXIT } from '../exit';
 import { followToEnd } from '../follow';
-import { bytes, duration, table } from '../output';
+import { bytes, duration, printable, table } from '../output';
 import { startRun } from '../start-run';
 import { packageVersion } from '../../workers/bundle';
 
@@ -55,21 +56,26 @@ async function backup(
   });
 }
 
-/** A report in words; a partial backup is never exit 0. */
+/** A report in words; a partial backup is never exit 0, nor one of a machine that could not be made again from it. */
 export function showBackupReport({ out }: CliContext, report: BackupReport): number {
-  const { state, id, pauseMs, label, sources, warnings } = report;
+  const { state, id, pauseMs, label, sources, notRecoverable = [], warnings } = report;
   const rows = sources.map((each) =>
     each.state === 'ok'
       ? [each.tree, `${each.files} files`, bytes(each.bytes), `${bytes(each.sentBytes)} sent`]
       : [each.tree, 'MISSING', '', each.reason ?? ''],
   );
   out.result({
-    json: { type: 'ended', state, id, pauseMs, label, sources, warnings },
+    json: {
+      ...{ type: 'ended', state, id, pauseMs, label, sources },
+      notRecoverable: notRecoverable.map((each) => ({ ...each })),
+      warnings,
+    },
     text: [
       `${state}: backup ${id} (${label} consistent; everything stood still for ${duration(pauseMs)})`,
       table(rows),
+      ...notRecoverable.map((each) => printable(`${notRecoverableText(each)}; its data are saved all the same`)),
       ...warnings.map((each) => `warning: ${each}`),
     ].join('\n'),
   });
-  return state === 'Completed' ? EXIT.ok : EXIT.incomplete;
+  return state === 'Completed' && notRecoverable.length === 0 ? EXIT.ok : EXIT.incomplete;
 }

@@ -1,12 +1,14 @@
 /** The report of a run that has ended, in the words of its own command, whoever asks for it and when. */
 import { z } from 'zod';
 import type { WorkflowKind } from '../../planning/ids';
+import { notRecoverableText } from '../../planning/recoverable';
 import type { BackupReport } from '../../workflows/backup';
 import type { PruneReport } from '../../workflows/prune';
 import type { RecoverReport } from '../../workflows/recover-report';
 import type { RestoreReport } from '../../workflows/restore';
 import type { CliContext } from '../context';
 import { EXIT } from '../exit';
+import { printable } from '../output';
 import { showBackupReport } from './backup';
 import { showPruneReport } from './prune';
 import { showRecoverReport } from './recover';
@@ -28,7 +30,10 @@ export function showReport(
 const anyReport = z.looseObject({
   state: z.string().optional(),
   id: z.string().optional(),
-  /** Of a schedule's firing. */
+  /** Of a schedule's firing: its backup's own report, and its prune's. */
+  backup: z
+    .looseObject({ notRecoverable: z.array(z.object({ host: z.string(), reasons: z.array(z.string()) })).default([]) })
+    .optional(),
   prune: z
     .looseObject({
       state: z.string(),
@@ -50,15 +55,21 @@ function pruneText(prune: z.output<typeof anyReport>['prune']): string[] {
 }
 
 function showAny({ out }: CliContext, report: unknown): number {
-  const { state, id, prune } = anyReport.parse(report);
+  const { state, id, backup, prune } = anyReport.parse(report);
+  const bare = backup?.notRecoverable ?? [];
   out.result({
     json: {
       type: 'ended',
       state,
       id,
+      ...(backup === undefined ? {} : { notRecoverable: bare }),
       ...(prune === undefined ? {} : { prune: JSON.parse(JSON.stringify(prune)) as never }),
     },
-    text: [`${state ?? 'done'}${id === undefined ? '' : `: ${id}`}`, ...pruneText(prune)].join('\n'),
+    text: [
+      `${state ?? 'done'}${id === undefined ? '' : `: ${id}`}`,
+      ...bare.map((each) => printable(notRecoverableText(each))),
+      ...pruneText(prune),
+    ].join('\n'),
   });
-  return state === 'Partial' ? EXIT.incomplete : EXIT.ok;
+  return state === 'Partial' || bare.length > 0 ? EXIT.incomplete : EXIT.ok;
 }

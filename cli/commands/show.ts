@@ -2,6 +2,7 @@
 import type { Command } from '@commander-js/extra-typings';
 import type { StoreEntry } from '../../hosts/backups';
 import type { Manifest, ManifestContact, ManifestSource } from '../../planning/manifest';
+import { notRecoverable, notRecoverableText } from '../../planning/recoverable';
 import { run as inContext } from '../context';
 import type { CliContext } from '../context';
 import { EXIT } from '../exit';
@@ -58,6 +59,7 @@ function manifestLines(manifest: Manifest): string[] {
     '',
     table([['source', 'state', 'label', 'files', 'size', ''], ...sources.map(sourceRow)]),
     ...sources.flatMap(leftOut),
+    ...layoutLines(manifest),
     ...(manifest.contacts.length === 0 && manifest.notes === '' ? [] : ['']),
     ...lines('contact', manifest.contacts.map(contactText)),
     ...(manifest.notes === '' ? [] : [`notes: ${manifest.notes.trimEnd()}`]),
@@ -79,6 +81,20 @@ function leftOut(source: ManifestSource): string[] {
   return [
     ...(source.excluded.length === 0 ? [] : [`excluded from ${place}: ${source.excluded.join(' ')}`]),
     ...source.skipped.map(({ path, reason }) => `not in ${place}: ${path} (${reason})`),
+  ];
+}
+
+/** What a recovery onto blank disks could make again. Of a host whose data alone is in the backup it is a note, and no verdict. */
+function layoutLines(manifest: Manifest): string[] {
+  const bare = notRecoverable(manifest);
+  const others = manifest.layouts.filter((each) => !each.recoverable && !bare.some(({ host }) => host === each.host));
+  const kept = manifest.layouts.filter((each) => each.sha256 !== null).map(({ host }) => host);
+  return [
+    ...bare.map((each) => `NOT RECOVERABLE: ${notRecoverableText(each)}`),
+    ...(kept.length === 0 ? [] : [`layouts: ${kept.join(' ')}`]),
+    ...others.map(
+      ({ host, reasons }) => `note: blank disks could not be made ${host} again, because ${reasons.join('; ')}`,
+    ),
   ];
 }
 

@@ -11,6 +11,7 @@ import { HostError } from '../../hosts/errors';
 import { status as statusAt } from '../../hosts/verbs/reading';
 import { byHandWords, isByHand } from '../../planning/by-hand';
 import { parseBackupId, parseWorkflowId } from '../../planning/ids';
+import { notRecoverable, notRecoverableText } from '../../planning/recoverable';
 import type { GroupSetup } from '../../planning/run-input';
 import { packageVersion } from '../../workers/bundle';
 import { connectClient } from '../../workers/connection';
@@ -181,7 +182,9 @@ export function judged(options: {
   const partial = later.filter((each) => each.manifest?.state === 'Partial' && each.problem === undefined).length;
   const broken = backups.filter((each) => each.problem !== undefined).map((each) => each.id);
   const foreign = backups.filter((each) => each.signedBy !== undefined && !known.includes(each)).length;
+  const bare = known.find((each) => each.id === last)?.manifest;
   const notes = [
+    ...(bare === undefined ? [] : notRecoverable(bare).map(notRecoverableText)),
     foreign > 0 ? `${foreign} signed by a key unknown here, see resurgo adopt` : '',
     partial > 0 ? `${partial} partial since` : '',
     broken.length > 0 ? `unusable: ${broken.join(', ')}` : '',

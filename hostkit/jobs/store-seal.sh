@@ -143,6 +143,25 @@ seal_resurgo() {
     [ -d "$store_current/$seal_tree" ] || continue
     cp "$RESURGO_VAR/runs/$arg_run/listings/$seal_tree.gz" "$store_current/resurgo/listings/" || job_fail no-space "cannot write in $store_current"
   done
+  seal_layouts
+}
+
+# seal_layouts: those that the signed manifest names by their sums, each of them. What a former try of the run has left is none of them.
+seal_layouts() {
+  grep -o '"sha256":"[0-9a-f]\{64\}"' manifest.json | cut -d '"' -f 4 | sort -u >layouts.named
+  [ -s layouts.named ] || return 0
+  mkdir -m 0700 "$store_current/resurgo/layouts" || job_fail no-space "cannot write in $store_current"
+  : >layouts.any
+  for seal_layout in "$RESURGO_VAR/runs/$arg_run/layouts"/*.json; do
+    [ -f "$seal_layout" ] || continue
+    seal_sum=$(sha256sum <"$seal_layout")
+    seal_sum=${seal_sum%% *}
+    grep -qxF "$seal_sum" layouts.named || continue
+    cp "$seal_layout" "$store_current/resurgo/layouts/" || job_fail no-space "cannot write in $store_current"
+    printf '%s\n' "$seal_sum" >>layouts.any
+  done
+  sort -u layouts.any >layouts.found
+  cmp -s layouts.named layouts.found || job_fail not-found 'a layout that the manifest names has not arrived, or is another: make the backup anew'
 }
 
 # seal_unwritten: where the mark lies inside what is published, another takes its place first: a seal that is cut off here goes on.

@@ -105,8 +105,8 @@ export const storeList = z.object({
 /** The line before the gzip'd bytes of `store.listing`. */
 export const storeListing = z.object({ bytes: count.optional(), sha256: z.string().optional() });
 
-/** A host's layout as it was sealed: canonical JSON, gzip'd, base64. */
-export const storeLayout = z.object({ layout: z.string() });
+/** A sealed layout, gzip'd, base64. */
+export const storeLayout = z.object({ layout: z.base64() });
 
 export const storeSpace = z.looseObject({
   freeBytes: count,

@@ -26,6 +26,22 @@ export function storeSpace(on: InStore): Promise<Reply<'store.space'>> {
   return on.hosts.call({ ...context(on), verb: 'store.space', args });
 }
 
+/** Gives the run that the store is open for the layout of a host, gzip'd JSON; `layoutHost` is its short name. Again replaces it. */
+export async function putLayout(
+  on: On & { fence: Fence; store: string; layoutHost: string; gzip: Buffer },
+): Promise<void> {
+  const { fence, store, layoutHost: host, gzip } = on;
+  const args = { ...fence, store, host, layout: gzip.toString('base64') };
+  await on.hosts.call({ ...context(on), verb: 'store.layout.put', args });
+}
+
+/** The layout of a host as it was sealed with a backup, gzip'd JSON. */
+export async function storeLayout(on: InStore & { id: string; layoutHost: string }): Promise<Buffer> {
+  const { store, group, id, layoutHost: host } = on;
+  const reply = await on.hosts.call({ ...context(on), verb: 'store.layout', args: { store, group, id, host } });
+  return Buffer.from(reply.layout, 'base64');
+}
+
 type OneHold = On & { fence: Fence; store: string; id: string; name: string };
 
 /** Keeps a backup from every removal, under a name; again is no other hold. */

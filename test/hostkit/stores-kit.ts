@@ -69,7 +69,7 @@ export interface StoreKit {
   signed(args: Record<string, string>, run: string): Record<string, string>;
   /** open → send → compare. */
   copy(run: string, extra?: Record<string, string>): Promise<{ open: Answer; send: Answer; compare: Answer }>;
-  seal(run: string, id: string, options?: { compressed?: boolean }): Answer;
+  seal(run: string, id: string, options?: { compressed?: boolean; manifest?: Record<string, unknown> }): Answer;
   close(): void;
 }
 
@@ -211,8 +211,8 @@ export async function storeKit(options: StoreKitOptions): Promise<StoreKit> {
       );
       return { open, send, compare };
     },
-    seal: (run, id, { compressed = false } = {}) => {
-      const bytes = Buffer.from(JSON.stringify({ id, run }));
+    seal: (run, id, { compressed = false, manifest: more = {} } = {}) => {
+      const bytes = Buffer.from(JSON.stringify({ id, run, ...more }));
       const manifest = (compressed ? gzipSync(bytes) : bytes).toString('base64');
       return kit.job('store-seal', { store: 'main', id, manifest, manifest_sig: 'c2ln' }, run);
     },

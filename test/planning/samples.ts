@@ -56,6 +56,7 @@ export function manifestInput(change: Partial<ManifestInput> = {}): ManifestInpu
     contacts: [{ name: 'Ada', role: null, phone: '+46', mail: null }],
     notes: 'ring first',
     warnings: [],
+    layouts: [],
     backedUp: [backedUp({ ...APP_2 }), backedUp()],
     missing: [],
     hosts: [

@@ -3,6 +3,7 @@ import { generateKeyPairSync, sign as signWith } from 'node:crypto';
 import { buildManifest } from '../../../planning/build-manifest';
 import { canonicalJson } from '../../../planning/canonical';
 import { parseBackupId } from '../../../planning/ids';
+import type { LayoutEntry } from '../../../planning/recoverable';
 import { APP_2, backedUp, manifestInput } from '../../planning/samples';
 
 export const own = signer();
@@ -37,17 +38,23 @@ export function entry(options: {
   holds?: string[];
   sha256?: string;
   byStranger?: boolean;
+  run?: string;
+  /** Snapshot kind of `app-1`. */
+  kind?: string;
+  layouts?: LayoutEntry[];
 }): StoredEntry {
-  const { id, state = 'Completed', holds, sha256 = 'a'.repeat(64) } = options;
+  const { id, state = 'Completed', holds, sha256 = 'a'.repeat(64), layouts = [] } = options;
   const { publicKeyHex, sign } = options.byStranger === true ? stranger : own;
   const frozenAtMs = parseBackupId(id);
-  const app1 = backedUp({ listingSha256: sha256 });
+  const app1 = backedUp({ listingSha256: sha256, kind: options.kind ?? 'btrfs' });
   const { host, hostName, name, path, tree, kind } = app1;
   const manifest = buildManifest(
     manifestInput({
       frozenAtMs,
       sealedAtMs: frozenAtMs + 60_000,
       previous: null,
+      layouts,
+      ...(options.run === undefined ? {} : { run: options.run }),
       director: { id: 'director-test', publicKeyHex },
       backedUp: [backedUp({ ...APP_2, listingSha256: sha256 }), ...(state === 'Partial' ? [] : [app1])],
       onUnreachable: state === 'Partial' ? 'partial' : 'fail',

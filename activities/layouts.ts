@@ -1,0 +1,90 @@
+/** The layouts of a run's hosts: looked at before the freeze, and given to the store, which seals them with the backup. Only looking: nothing waits for it. */
+import { createHash } from 'node:crypto';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
+import { HostError } from '../hosts/errors';
+import { MAX_LINE_BYTES } from '../hosts/request';
+import { layoutFacts } from '../hosts/verbs/reading';
+import { putLayout } from '../hosts/verbs/store';
+import { canonicalJson } from '../planning/canonical';
+import { readLayout } from '../planning/layout-read';
+import { recoverability, unkept, type LayoutEntry } from '../planning/recoverable';
+import type { FleetHost } from '../planning/run-input';
+import type { ActivityDeps } from './context';
+import { asActivity, fenceFor, forEachLimited, heartbeating, jobSignal } from './context';
+import type { StoreInput } from './store';
+
+export interface LayoutsInput extends StoreInput {
+  hosts: FleetHost[];
+}
+
+export interface Layouts {
+  layouts: LayoutEntry[];
+  warnings: string[];
+}
+
+/** Hosts that are asked side by side. */
+const AT_ONCE = 64;
+/** Of a layout in base64: what a line of a request takes besides its key. */
+const MOST_CHARS = MAX_LINE_BYTES - 1024;
+
+/** Makes the activity `captureLayouts`. */
+export function layoutActivities({ hosts }: ActivityDeps) {
+  async function captureLayouts(input: LayoutsInput): Promise<Layouts> {
+    const signal = jobSignal();
+    const step = 'layouts';
+    const warnings: string[] = [];
+    let tooOld = false;
+    const lost = ({ host, why }: { host: FleetHost; why: string }): LayoutEntry => {
+      warnings.push(`the layout of ${host.name} is not in this backup: ${why}`);
+      return unkept({ host: host.short, why: `its layout is not in the backup: ${why}` });
+    };
+
+    const one = async (host: FleetHost): Promise<LayoutEntry> => {
+      let bytes: Buffer;
+      let verdict: ReturnType<typeof recoverability>;
+      try {
+        const facts = await layoutFacts({ hosts, host, step, signal });
+        const layout = readLayout({ facts, host: host.short, capturedAt: new Date() });
+        verdict = recoverability(layout);
+        bytes = Buffer.from(canonicalJson(layout));
+      } catch (error) {
+        // Whatever a host says or does not say costs its layout, never the backup.
+        if (signal.aborted) throw error;
+        return lost({ host, why: error instanceof HostError ? `${error.reason}. ${error.next}` : String(error) });
+      }
+      const packed = await promisify(gzip)(bytes, { level: 9 });
+      if (packed.length * (4 / 3) > MOST_CHARS)
+        return lost({ host, why: `it is too large to be kept (${packed.length} bytes, compressed)` });
+      if (!tooOld) tooOld = !(await put(host, packed));
+      if (tooOld)
+        return unkept({ host: host.short, why: 'layouts are not kept: the hostkit of the target is too old' });
+      return { host: host.short, sha256: createHash('sha256').update(bytes).digest('hex'), ...verdict };
+    };
+
+    /** False where the target's hostkit is of before layouts were kept. */
+    const put = async (host: FleetHost, gzipped: Buffer): Promise<boolean> => {
+      const { store } = input;
+      const fence = fenceFor({ fence: input.fence, step: `layout ${host.short}` });
+      try {
+        const on = { hosts, host: store.host, step, signal, fence, store: store.name };
+        await putLayout({ ...on, layoutHost: host.short, gzip: gzipped });
+        return true;
+      } catch (error) {
+        if (error instanceof HostError && error.code === 'hostkit-old') return false;
+        throw error;
+      }
+    };
+
+    const layouts = await forEachLimited({ items: input.hosts, limit: AT_ONCE, each: one });
+    if (tooOld) {
+      const target = input.store.host.name;
+      warnings.push(`layouts are not kept: update the target's hostkit (resurgo enroll ${target} --update)`);
+    }
+    return { layouts, warnings: warnings.sort() };
+  }
+
+  return {
+    captureLayouts: (input: LayoutsInput) => asActivity(() => heartbeating({ body: () => captureLayouts(input) })),
+  };
+}
