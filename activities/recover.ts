@@ -64,7 +64,25 @@ export interface AwaitInput {
   forMs: number;
 }
 
-const verified = z.looseObject({ problems: z.array(z.string()), kernel: z.string().optional() });
+/** What came of a job on the new system. */
+export interface NewSystem {
+  /** Of the look whether it can boot: the kernel that it would. */
+  kernel: string | null;
+  warnings: string[];
+}
+
+const told = z.looseObject({
+  problems: z.array(z.string()).default([]),
+  kernel: z.string().nullable().default(null),
+  warnings: z.array(z.string()).default([]),
+});
+const fixed = z.looseObject({
+  /** Edits that were not made, since the file holds something else. */
+  left: z.array(z.looseObject({ path: z.string(), why: z.string() })).default([]),
+  notes: z.array(z.string()).default([]),
+  /** SELinux labels all files at the first boot. */
+  relabel: z.boolean().default(false),
+});
 
 /** Between two looks at a machine that boots, in ms. */
 const LOOK_EVERY_MS = 3_000;
@@ -116,13 +134,12 @@ export function recoverActivities(deps: ActivityDeps) {
   }
 
   /** One of the jobs on the new system. A try that an operator asked for does it again, even where the one before came to its end. */
-  async function newSystem(input: NewSystemInput, signal: AbortSignal): Promise<string | null> {
+  async function newSystem(input: NewSystemInput, signal: AbortSignal): Promise<NewSystem> {
     const { fence, rescue, kind, disks = [] } = input;
     const args = disks.length === 0 ? input.args : { ...input.args, disks: diskLines(disks) };
     const result = await job({ fence, rescue, kind, args, step: kind, key: `${kind} ${fence.round}`, signal });
-    if (kind !== 'new-verify') return null;
-    const { problems, kernel = null } = verified.parse(result);
-    if (problems.length === 0) return kernel;
+    const { problems, kernel, warnings } = told.parse(result);
+    if (problems.length === 0) return { kernel, warnings: warnings.map((each) => `${kind}: ${each}`) };
     throw new HostError({
       host: rescue.host.name,
       verb: kind,
@@ -140,24 +157,49 @@ export function recoverActivities(deps: ActivityDeps) {
     const layout = await verifiedLayout({ hosts, ref });
     const facts = await layoutFacts({ hosts, host: rescue.host, step: 'new-fix' });
     const { edits, warnings } = planFixes({ layout, cards: foundCards({ facts }) });
-    if (edits.length > 0) {
-      const args = { tree, edits: Buffer.from(edits.map(editLine).join('')).toString('base64') };
-      await job({ fence, rescue, kind: 'new-fix', args, step: 'new-fix', key: `new-fix ${fence.round}`, signal });
-    }
-    return { edits: edits.map(({ path, why }) => ({ path, why })), warnings };
+    const coded = Buffer.from(edits.map(editLine).join('')).toString('base64');
+    const args = { tree, edits: coded === '' ? undefined : coded };
+    // Without edits too: it knows what a layout does not tell, such as labels.
+    const result = await job({
+      fence,
+      rescue,
+      kind: 'new-fix',
+      args,
+      step: 'new-fix',
+      key: `new-fix ${fence.round}`,
+      signal,
+    });
+    const { left, notes, relabel } = fixed.parse(result);
+    const made = edits.filter(({ path }) => !left.some((each) => each.path === path));
+    return {
+      edits: made.map(({ path, why }) => ({ path, why })),
+      warnings: [
+        ...warnings,
+        ...left.map(({ path, why }) => `${path} was not changed: ${why}`),
+        ...notes,
+        ...(relabel ? ['its first boot takes longer: SELinux labels all files'] : []),
+      ],
+    };
   }
 
   /** Asks for the reboot. An answer that was lost may have been a good one: whoever waits for the machine sees what came of it. */
-  async function rebootRescue({ fence, rescue }: { fence: RunFence; rescue: RescueRef }): Promise<void> {
+  async function rebootRescue(
+    { fence, rescue }: { fence: RunFence; rescue: RescueRef },
+    signal: AbortSignal,
+  ): Promise<void> {
     const step = 'reboot';
-    const job = jobName({ run: fence.run, step: 'recover', key: `new-reboot ${fence.round}` });
     try {
-      const { bootId } = await probe({ hosts, host: rescue.host, step });
-      if (bootId !== rescue.bootId) return;
-      const args = { ...fenceFor({ fence, step }), job, kind: 'new-reboot' as const };
-      await hosts.call({ host: rescue.host, verb: 'job.start', step, args });
+      await runJob({
+        ...{ hosts, host: rescue.host, step, signal, args: {} },
+        job: jobName({ run: fence.run, step: 'recover', key: `new-reboot ${fence.round}` }),
+        kind: 'new-reboot',
+        fence: fenceFor({ fence, step }),
+        // What is gone is not waited for here.
+        unreachableMs: 0,
+      });
     } catch (error) {
-      if (!isAway(error) && !(error instanceof HostError && error.code === 'host-key-changed')) throw error;
+      const gone = error instanceof HostError && ['host-key-changed', 'job-died'].includes(error.code);
+      if (!isAway(error) && !gone) throw error;
     }
   }
 
@@ -219,8 +261,7 @@ export function recoverActivities(deps: ActivityDeps) {
     recoverStep: withSignal(recoverStep),
     newSystem: withSignal(newSystem),
     recoverFix: withSignal(recoverFix),
-    rebootRescue: (input: { fence: RunFence; rescue: RescueRef }) =>
-      asActivity(() => heartbeating({ body: () => rebootRescue(input) })),
+    rebootRescue: withSignal(rebootRescue),
     awaitMachine: withSignal(awaitMachine),
   };
 }

@@ -3,7 +3,7 @@
  * makes the new system boot. In what state it is is kept at every moment: whoever aborts half-way is told what it is good for.
  */
 import { ApplicationFailure } from '@temporalio/workflow';
-import type { FixedConfig, RescueRef } from '../activities/recover';
+import type { FixedConfig, NewSystem, RescueRef } from '../activities/recover';
 import type { PlannedMachine } from '../activities/recover-look';
 import type { RestoredItem } from '../activities/restore';
 import type { RunFence } from '../activities/context';
@@ -26,6 +26,8 @@ export interface Recovered {
   data: RestoredItem;
   fixed: FixedConfig;
   kernel: string | null;
+  /** Of the jobs on the new system. */
+  notes: string[];
 }
 
 interface Options {
@@ -63,17 +65,17 @@ export class RecoveredMachine {
     const { tree } = source;
     const { firmware } = planned.plan;
     const { disks, efiId } = planned.boot;
-    await this.newSystem({ phase: 'initramfs', kind: 'new-initramfs', args: { tree }, rescue });
-    const boot = { tree, firmware, id: efiId ?? undefined };
-    await this.newSystem({ phase: 'boot loader', kind: 'new-bootloader', args: boot, disks, rescue });
-    const kernel = await this.newSystem({ phase: 'verify', kind: 'new-verify', args: { tree, firmware }, rescue });
+    const initramfs = await this.newSystem({ phase: 'initramfs', kind: 'new-initramfs', args: { tree }, rescue });
+    const args = { tree, firmware, id: efiId ?? undefined };
+    const loader = await this.newSystem({ phase: 'boot loader', kind: 'new-bootloader', args, disks, rescue });
+    const seen = await this.newSystem({ phase: 'verify', kind: 'new-verify', args: { tree, firmware }, rescue });
     for (const each of byPhase(steps.filter(isLast)))
       await this.options.timeline.phase(each.phase, async () => {
         for (const step of each.steps) if (step.kind !== 'restore') await this.carryOut({ step, source, rescue });
       });
     await this.newSystem({ phase: 'unmount', kind: 'new-unmount', args: { tree }, rescue });
     this.state = 'whole, not booted';
-    return { data, fixed, kernel };
+    return { data, fixed, kernel: seen.kernel, notes: [...initramfs.warnings, ...loader.warnings, ...seen.warnings] };
   }
 
   /** Reboots it and waits until it answers as itself. */
@@ -134,7 +136,7 @@ export class RecoveredMachine {
     args: Record<string, string | undefined>;
     disks?: DiskIdentity[];
     rescue: RescueRef;
-  }): Promise<string | null> {
+  }): Promise<NewSystem> {
     const { phase, ...input } = options;
     return this.phase(phase, (fence) =>
       recovering.newSystem.executeWithOptions({ summary: phase }, [{ fence, ...input }]),

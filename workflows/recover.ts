@@ -128,7 +128,7 @@ class RecoverRun extends RunParts {
     const { host, setup } = input;
     const { lease, gate } = this;
     const health = await this.timeline.phase('health', () => healthOf({ group: setup.group, host, lease, gate }));
-    this.warnings.push(...health.warnings, ...made.fixed.warnings);
+    this.warnings.push(...made.fixed.warnings, ...made.notes, ...health.warnings);
     const report = completed({
       ...about,
       ...made,

@@ -147,6 +147,7 @@ export function showRecoverReport({ out }: CliContext, report: RecoverReport): n
           rtoText(recovered.rto),
           ...told.map((each) => `warning: ${each}`),
         ];
+  if (recovered === null) out.event({ type: 'plan', hash, plan: JSON.parse(JSON.stringify(plan)) as never });
   out.result({
     json: { type: 'ended', ...(JSON.parse(JSON.stringify(report)) as Record<string, never>) },
     text: text.map((line) => (line.includes('\n') ? line : printable(line))).join('\n'),
