@@ -36,7 +36,7 @@ export async function armRescue(options: ArmOptions): Promise<void> {
   const trust = trustIn({ ...options, knownHosts, seen: () => undefined });
   const shell = await AdminShell.open({ verb: 'recover', host: adminRef({ runbook, host: target }), admin, trust });
   try {
-    const args = [name, identity, moment(until)];
+    const args = [name, identity, String(Math.round(until.getTime() / 1000))];
     const { stdout, stderr, exit } = await shell.root(await readScript('arm'), { step: 'arm', args });
     if (exit === 0 && stdout.includes('armed')) return;
     const message = WHY[stdout.trim()] ?? (stderr.trim() || `exit ${exit ?? 'unknown'}`);
@@ -45,9 +45,4 @@ export async function armRescue(options: ArmOptions): Promise<void> {
   } finally {
     shell.close();
   }
-}
-
-/** `20261206120000Z`, as ssh-keygen reads it. */
-function moment(date: Date): string {
-  return `${date.toISOString().slice(0, 19).replace(/[-T:]/g, '')}Z`;
 }
