@@ -12,6 +12,7 @@ import { layoutActivities } from './layouts';
 import { leaseActivities } from './lease';
 import { notifyActivities } from './notify';
 import { pruneActivities } from './prune';
+import { recoverActivities } from './recover';
 import { restoreActivities } from './restore';
 import { workloadActivities } from './restore-workloads';
 import { storeActivities } from './store';
@@ -31,6 +32,7 @@ export function activitiesFrom(deps: ActivityDeps) {
     ...transferActivities(deps),
     ...restoreActivities(deps),
     ...workloadActivities(deps),
+    ...recoverActivities(deps),
     ...pruneActivities(deps),
     ...cleanupActivities(deps),
     ...notifyActivities(deps),

@@ -12,8 +12,11 @@ export interface StepRequest {
 /** Steps that are carried out by one job on the rescue system; the others are the workflow's own (`restore`) or not there yet. */
 export type JobStep = Exclude<RecoveryStep, { kind: 'restore' }>;
 
-/** @throws RangeError for a kind of step that no rescue system carries out yet: a plan that holds one is refused before it begins */
-export function stepRequest(step: JobStep): StepRequest {
+/**
+ * @param tree the backup's tree of the whole system: the new one is put together below `/mnt/new/TREE`, where it is received too
+ * @throws RangeError for a kind of step that no rescue system carries out yet: a plan that holds one is refused before it begins
+ */
+export function stepRequest({ step, tree }: { step: JobStep; tree: string }): StepRequest {
   const disks = diskLines(step.destroys);
   switch (step.kind) {
     case 'wipe':
@@ -100,14 +103,32 @@ export function stepRequest(step: JobStep): StepRequest {
         },
       };
     case 'mount':
-      return mountRequest(step);
-    case 'luks-restore':
+      return mountRequest({ step, tree });
     case 'luks-format':
+      return encryptRequest(step, disks);
+    case 'swap-file':
+      return {
+        kind: 'swap-file',
+        args: {
+          tree,
+          path: step.path,
+          bytes: step.bytes,
+          mode: step.mode,
+          uuid: step.uuid ?? undefined,
+          label: step.label ?? undefined,
+        },
+      };
+    case 'btrfs-read-only':
+      return {
+        kind: 'btrfs-read-only',
+        args: { on: deviceWords(step.on), uuid: step.uuid, paths: step.paths.join('\n') },
+      };
     case 'lvm-read-only':
+      return { kind: 'lvm-read-only', args: { lvGroup: step.group, name: step.name } };
+    // No backup holds a header yet.
+    case 'luks-restore':
     case 'zpool-create':
     case 'zfs-create':
-    case 'swap-file':
-    case 'btrfs-read-only':
       throw new RangeError(`no rescue system carries out a step "${step.kind}" yet`);
   }
 }
@@ -188,17 +209,38 @@ function mkfsRequest({ on, uuid, label, make }: Step<'mkfs'>, disks: string): St
 /** What mkfs.btrfs takes by `-R` and not by `-O`. */
 const RUNTIME_FEATURES: ReadonlySet<string> = new Set(['quota', 'free-space-tree', 'block-group-tree']);
 
-function mountRequest({ path, source, subvolume, options }: Step<'mount'>): StepRequest {
+function mountRequest({ step, tree }: { step: Step<'mount'>; tree: string }): StepRequest {
+  const { path, source, subvolume, options } = step;
   if (source.kind === 'dataset') throw new RangeError(`no rescue system mounts ZFS datasets yet (${source.dataset})`);
   return {
     kind: 'mount-new',
     args: {
+      tree,
       on: deviceWords(source.on),
       type: source.type,
       path,
       uuid: source.uuid,
       subvolume: subvolume ?? undefined,
       options: optional(options.join(',')),
+    },
+  };
+}
+
+/** Without the passphrase: the rescue system has it by its own verb `luks.secret`, so that no run's history holds it. */
+function encryptRequest({ on, luks, name }: Step<'luks-format'>, disks: string): StepRequest {
+  return {
+    kind: 'luks-format',
+    args: {
+      on: deviceWords(on),
+      disks,
+      name,
+      version: String(luks.version),
+      uuid: luks.uuid,
+      label: luks.label ?? undefined,
+      cipher: luks.cipher,
+      keyBits: luks.keyBytes * 8,
+      sector: luks.sectorBytes,
+      offset: luks.dataOffsetBytes,
     },
   };
 }
@@ -275,7 +317,8 @@ function identityWords({ serial, wwn, bytes }: DiskIdentity): string {
   return `${word(serial)} ${word(wwn)} ${bytes}`;
 }
 
-function diskLines(disks: readonly DiskIdentity[]): string {
+/** The disks that a job may write to, one a line, as it compares them. */
+export function diskLines(disks: readonly DiskIdentity[]): string {
   return disks.map(identityWords).join('\n');
 }
 

@@ -14,6 +14,7 @@ import { registerHelp } from './commands/help';
 import { registerLayout } from './commands/layout';
 import { registerList } from './commands/list';
 import { registerPrune } from './commands/prune';
+import { registerRecover } from './commands/recover';
 import { registerRestore } from './commands/restore';
 import { registerRunbook } from './commands/runbook';
 import { registerRuns } from './commands/runs';
@@ -32,6 +33,7 @@ const COMMANDS = [
   registerDoctor,
   registerBackup,
   registerRestore,
+  registerRecover,
   registerStatus,
   registerList,
   registerShow,

@@ -40,8 +40,10 @@ export type GrantScope =
   | { scope: 'restore'; source: string; subpath?: string }
   | { scope: 'folder'; path: string; tree: string; subpath?: string };
 
+type Loose = Record<string, string | number | boolean | undefined>;
+
 /** The kinds of durable jobs, each with its own keys. */
-export interface JobArgs {
+export interface JobArgs extends Record<RescueJob, Loose> {
   listing: { source: string } | { store: string; tree: string; id?: string };
   send: Peer & {
     source: string;
@@ -124,7 +126,42 @@ export interface JobArgs {
 }
 export type JobKind = keyof JobArgs;
 
-type Loose = Record<string, string | number | boolean | undefined>;
+/** Kinds of jobs that are there in a rescue system alone: each is a step of a recovery (`activities/recover-requests.ts` has their keys). */
+export const RESCUE_JOBS = [
+  'disk-wipe',
+  'disk-table',
+  'md-create',
+  'luks-format',
+  'luks-restore',
+  'lvm-pv',
+  'lvm-vg',
+  'lvm-lv',
+  'lvm-read-only',
+  'mkfs-ext',
+  'mkfs-xfs',
+  'mkfs-btrfs',
+  'mkfs-vfat',
+  'btrfs-subvolumes',
+  'btrfs-read-only',
+  'mkswap',
+  'swap-file',
+  'mount-new',
+  'new-fix',
+  'new-initramfs',
+  'new-bootloader',
+  'new-verify',
+  'new-unmount',
+  'new-reboot',
+] as const;
+export type RescueJob = (typeof RESCUE_JOBS)[number];
+
+/** @throws RangeError for a kind that no rescue system has */
+export function rescueJob(kind: string): RescueJob {
+  const found = RESCUE_JOBS.find((each) => each === kind);
+  if (found === undefined) throw new RangeError(`no rescue system has a job ${kind}`);
+  return found;
+}
+
 type NoArgs = Record<string, never>;
 interface InGroup {
   group: string;
@@ -148,6 +185,8 @@ export interface VerbArgs {
   'store.layout.put': Fence & { store: string; host: string; layout: string };
   'store.hold': Fence & { store: string; id: string; name: string };
   'store.release': Fence & { store: string; id: string; name: string };
+  /** In a rescue system: the passphrase (base64) of an encrypted volume, kept in its memory until job `luks-format` has used it. */
+  'luks.secret': { uuid: string; passphrase: string };
   /** `least`: the lowest term that will do. */
   'lease.take': InGroup & { store?: string; run: string; owner: string; term: number; ttl: number; least?: number };
   'lease.renew': InGroup & { store?: string; run: string; owner: string; term: number; ttl: number };

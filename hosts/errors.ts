@@ -44,7 +44,11 @@ export type TransportCode =
   | 'job-failed'
   | 'plan-changed'
   | 'not-enrolled'
-  | 'enrolment';
+  | 'enrolment'
+  | 'still-there'
+  | 'cannot-ask'
+  | 'rebooted'
+  | 'not-recoverable';
 export type HostErrorCode = HostkitCode | TransportCode;
 
 export interface HostErrorFields {
@@ -127,6 +131,22 @@ const ADVICE: Record<HostErrorCode, Advice> = {
   'plan-changed': { next: 'restore again, and read the new plan', retryable: false },
   'job-failed': { next: 'read the end of its log below, then retry the step', retryable: true },
   'not-enrolled': { next: 'run `resurgo enroll HOST`', retryable: false },
+  'still-there': {
+    next: 'two machines with one identity would do harm: shut the old one down, or take it off the network, and recover again',
+    retryable: false,
+  },
+  'cannot-ask': {
+    next: 'go and look. Where the old machine is off for good, recover again with --old-machine-is-gone',
+    retryable: false,
+  },
+  rebooted: {
+    next: 'a recovery begins anew then: run `resurgo recover` again',
+    retryable: false,
+  },
+  'not-recoverable': {
+    next: 'take another backup (--backup), or bring the data back by itself: `resurgo restore`',
+    retryable: false,
+  },
   enrolment: {
     next: 'mend what the message says and run `resurgo enroll HOST` again: it goes on from there',
     retryable: false,

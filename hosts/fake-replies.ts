@@ -76,6 +76,7 @@ export const fakeReplies: Record<Verb, Answer> = {
   'store.listing': none,
   'store.hold': none,
   'store.release': none,
+  'luks.secret': none,
   'store.layout.put': ({ host, args }) => {
     host.layouts.set(`${text(args['run'])} ${text(args['host'])}`, text(args['layout']));
     return {};
@@ -174,6 +175,7 @@ function resultOf({ host, job }: { host: FakeHost; job: FakeJob }): Record<strin
     'store-compare': { entries: 101, differences: [] },
     'store-seal': { id: args['id'] },
     'restore-send': { files: 100, bytes: SOURCE_BYTES, deletions: 0, listing: { sha256: '0'.repeat(64) } },
+    'new-verify': { problems: [], kernel: '6.1.0-fake' },
     'restore-verify': { equal: true, count: 0, differences: [] },
   };
   return results[kind] ?? {};

@@ -21,6 +21,11 @@ export interface HostRef {
   user?: string;
   /** A proxy jump; the director's key must be allowed to forward there. */
   via?: HostRef;
+  /**
+   * What its ssh host key is pinned for, in the place of its address: a rescue system often has the address of the machine that it
+   * recovers, whose own key must stay pinned beside it.
+   */
+  pinnedAs?: string;
 }
 
 /** What every request may carry besides its verb. */

@@ -80,8 +80,12 @@ export class KnownHosts {
   }
 }
 
-/** The place a key is pinned for: address and port, and the jumps on the way, as private addresses repeat behind them. */
+/**
+ * The place a key is pinned for: address and port, and the jumps on the way, as private addresses repeat behind them. That of a rescue
+ * system is a name, which no address can be: whatever address it has today, its key is the same.
+ */
 export function placeOf(host: HostRef): string {
+  if (host.pinnedAs !== undefined) return host.pinnedAs;
   const port = host.port ?? 22;
   const own = port === 22 ? host.address : `[${host.address}]:${port}`;
   return host.via === undefined ? own : `${own}/${placeOf(host.via)}`;

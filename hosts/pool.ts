@@ -105,7 +105,9 @@ export class SshPool {
   }
 
   private lane(host: HostRef, role: Role): Lane {
-    const key = `${role} ${host.user ?? 'resurgo'}@${placeOf(host)}`;
+    // A rescue system's place says nothing of where it is reached.
+    const at = host.pinnedAs === undefined ? '' : ` ${host.address}:${host.port ?? 22}`;
+    const key = `${role} ${host.user ?? 'resurgo'}@${placeOf(host)}${at}`;
     const known = this.lanes.get(key);
     if (known !== undefined) return known;
     const lane = new Lane({

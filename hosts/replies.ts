@@ -41,6 +41,7 @@ export const replySchemas = {
   'store.layout.put': loose,
   'store.hold': loose,
   'store.release': loose,
+  'luks.secret': loose,
   'lease.take': leaseTake,
   'lease.renew': leaseRenew,
   'lease.release': loose,

@@ -100,6 +100,13 @@ export function planRecovery({ layout, machine, policy, backup }: RecoveryInput)
   return { ...plan, hash: recoveryHash(plan) };
 }
 
+/** The plan with further reasons against it: one that has any has no steps. */
+export function blockedPlan({ plan, why }: { plan: RecoveryPlan; why: readonly string[] }): RecoveryPlan {
+  if (why.length === 0) return plan;
+  const blocked = { ...plan, steps: [], blockers: [...plan.blockers, ...why.map(printable)].sort() };
+  return { ...blocked, hash: recoveryHash(blocked) };
+}
+
 /** The hash that an approval names (`approves` of `restore-approval`). Whoever acts on a plan computes it again first. */
 export function recoveryHash(plan: Omit<RecoveryPlan, 'hash'>): string {
   return sha256Hex(canonicalJson({ ...plan, hash: undefined }));

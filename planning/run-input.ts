@@ -2,6 +2,7 @@
 import type { Group, Host, Runbook, Store } from '../runbooks/types';
 import { PlanningError } from './errors';
 import { restoreWaves } from './order';
+import type { RecoveryPolicy } from './recover-machine';
 
 /** How a host is reached, and what backups call it. Fits `hosts/`' HostRef. */
 export interface FleetHost {
@@ -13,6 +14,8 @@ export interface FleetHost {
   port: number;
   user: string;
   via?: FleetHost;
+  /** Of a rescue system: what its ssh host key is pinned for, in the place of its address. */
+  pinnedAs?: string;
 }
 
 /** A group with everything that a run of it needs. */
@@ -113,5 +116,26 @@ export interface RestoreInput {
   /** The hash of a plan that was read before; the run goes on by itself only when it is the same plan. */
   approve: string | null;
   /** End with the plan: nothing is stopped or written. */
+  planOnly: boolean;
+}
+
+/** The input of the workflow `recover`. */
+export interface RecoverInput {
+  run: string;
+  requestedBy: string;
+  /** The group whose backup holds the machine, with the store whose lease the run holds. */
+  setup: GroupSetup;
+  /** The machine as the runbook has it: where its old self is asked, and its new self waited for. */
+  host: FleetHost;
+  /** The rescue system that was booted in its place. */
+  rescue: FleetHost;
+  /** The backup's id; `latest` was resolved before. */
+  id: string;
+  policy: RecoveryPolicy;
+  /** The operator's word that the old machine is gone, for where nobody can ask it. One that answers is believed more (S24). */
+  oldMachineIsGone: boolean;
+  /** The hash of a plan that was read before; the run goes on by itself only when it is the same plan. */
+  approve: string | null;
+  /** End with the plan: nothing is written. */
   planOnly: boolean;
 }

@@ -89,6 +89,11 @@ function resolveGroup({ name, group, written }: { name: string; group: WrittenGr
       stopOrder: [...first, ...hosts.filter((host) => !first.includes(host))],
       health: group.restore.health.map((check) => resolveCommand({ command: check, short })),
     },
+    recover: {
+      approve: group.recover.approve,
+      grow: group.recover.grow,
+      headroomPercent: parsePercent(group.recover.headroom),
+    },
     target: group.target,
     remote: group.remote ?? null,
     transfer: {

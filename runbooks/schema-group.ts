@@ -106,6 +106,26 @@ const restore = z
   })
   .describe('How a restore in place treats the workload.');
 
+const recover = z
+  .strictObject({
+    approve: z
+      .enum(['ask', 'identical-disks'])
+      .default('ask')
+      .describe(
+        "Who approves the plan of a bare-metal recovery: a person, or, with `identical-disks`, nobody where each disk that it overwrites is the host's own by its serial number, or blank.",
+      ),
+    grow: z
+      .enum(['last', 'proportional', 'none'])
+      .default('last')
+      .describe(
+        'Who gets the room of bigger disks: the last partition of each that can use it, all that hold data in proportion, or nobody.',
+      ),
+    headroom: v.percent
+      .default('10%')
+      .describe('On smaller disks a file system keeps at least this much room above what it has in use.'),
+  })
+  .describe('How `resurgo recover` makes a machine again on other disks.');
+
 const transfer = z
   .strictObject({
     direction: z.enum(['push', 'pull']).default('push').describe('Who connects: the source, or the target.'),
@@ -204,6 +224,7 @@ export const group = z
     keep: keep.optional(),
     schedule: schedule.optional(),
     restore: restore.prefault({}),
+    recover: recover.prefault({}),
     notify: z.array(notify).default([]).describe('Who hears of a run.'),
     contacts: z.array(contact).default([]).describe('Carried into each backup.'),
     notes: z

@@ -41,7 +41,7 @@ export function showRunbook(runbook: Runbook): string {
 }
 
 function writeGroup(group: Group) {
-  const { schedule, transfer, restore } = group;
+  const { schedule, transfer, restore, recover } = group;
   return {
     sources: group.sources.map(writeSource),
     quiesce: writeQuiesce({ quiesce: group.quiesce, hosts: extraHosts(group) }),
@@ -68,6 +68,7 @@ function writeGroup(group: Group) {
         }
       : undefined,
     restore: { stop: restore.stop, order: restore.order, health: restore.health.map(writeCommand) },
+    recover: { approve: recover.approve, grow: recover.grow, headroom: `${recover.headroomPercent}%` },
     notify: group.notify.map(writeNotify),
     contacts: group.contacts.map(writeContact),
     notes: group.notes,

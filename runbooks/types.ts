@@ -66,6 +66,7 @@ export interface Group {
   sources: Source[];
   quiesce: Quiesce;
   restore: RestorePolicy;
+  recover: RecoverPolicy;
   /** Name of the store. */
   target: string;
   /** Name of the store or host that a later replication sends to, or null. */
@@ -136,6 +137,14 @@ export interface RestorePolicy {
   /** All of the group's hosts in the order in which they are stopped; they are started the other way round. */
   stopOrder: string[];
   health: Command[];
+}
+
+/** How a machine is made again from bare metal. */
+export interface RecoverPolicy {
+  /** `identical-disks`: a plan that overwrites only the host's own or blank disks needs nobody's word. */
+  approve: 'ask' | 'identical-disks';
+  grow: 'last' | 'proportional' | 'none';
+  headroomPercent: number;
 }
 
 export interface Transfer {

@@ -1,6 +1,6 @@
 /** Holds a group's lease for as long as the run lives, also while it waits for a person for days. */
 import { ApplicationFailure, CancellationScope, isCancellation, log, sleep } from '@temporalio/workflow';
-import type { GroupSetup } from '../planning/run-input';
+import type { FleetHost, GroupSetup } from '../planning/run-input';
 import { describeFailure } from './failures';
 import { quick, tidying } from './options';
 import type { RunFence } from '../activities/context';
@@ -40,6 +40,13 @@ export class LeaseKeeper {
       `the hosts have seen term ${again.seen} of group ${this.options.setup.group.name}, and its store gives out lower ones`,
       'fenced',
     );
+  }
+
+  /** Raises the fence on further hosts, once the lease is held: a machine that has only now come up. */
+  async raiseOn(hosts: FleetHost[]): Promise<void> {
+    await quick.raiseFences.executeWithOptions({ summary: `fence ${this.term} on ${hosts.length} hosts` }, [
+      { ...this.held(), hosts, partial: false },
+    ]);
   }
 
   private async raise(least?: number): Promise<RaisedFences> {

@@ -45,6 +45,17 @@ export const bulk = proxyActivities<Activities>({
   retry: { initialInterval: '2s', backoffCoefficient: 2, maximumInterval: '1m', maximumAttempts: 8 },
 });
 
+/**
+ * Steps that write over disks, and what makes a new system boot: durable jobs too. What has failed four times in a minute fails for a
+ * reason that a person has to see; a file system of many terabytes takes its time.
+ */
+export const recovering = proxyActivities<Activities>({
+  ...atHosts,
+  taskQueue: BULK_QUEUE,
+  startToCloseTimeout: '2d',
+  retry: { initialInterval: '2s', backoffCoefficient: 3, maximumInterval: '30s', maximumAttempts: 4 },
+});
+
 /** Undoing what was done to production is tried for a day: a container left paused is the one thing that must not stay. */
 export const undoing = proxyActivities<Activities>({
   ...atHosts,

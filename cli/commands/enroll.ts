@@ -1,28 +1,17 @@
 /** `resurgo enroll`, `unenroll`, `keys rotate`: with the administrator's own access, which is asked for and never stored. */
-import { readFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
-import path from 'node:path';
 import type { Command } from '@commander-js/extra-typings';
-import type { AdminLogin } from '../../hosts/enroll/admin';
 import { enrollHosts } from '../../hosts/enroll/enroll';
 import type { EnrollResult } from '../../hosts/enroll/enroll';
 import { rotateKeys } from '../../hosts/enroll/rotate';
 import { unenrollHost } from '../../hosts/enroll/unenroll';
-import { isMissing } from '../../hosts/files';
 import type { Runbook } from '../../runbooks/types';
 import { prepareState } from '../../workers/paths';
 import { run as inContext } from '../context';
 import type { CliContext } from '../context';
 import { CliError, EXIT } from '../exit';
-import { readAdminKey } from '../admin-key';
-import { ask, askHidden, LeftError } from '../ask';
-
-interface AdminOptions {
-  key?: string;
-  askPassword?: true;
-  askSudo?: true;
-  knownHosts: string;
-}
+import { KEY_HELP, KNOWN_HOSTS, loginOf, textOf } from '../admin-login';
+import type { AdminOptions } from '../admin-login';
+import { ask, LeftError } from '../ask';
 
 interface EnrollOptions extends AdminOptions {
   all?: true;
@@ -32,9 +21,6 @@ interface EnrollOptions extends AdminOptions {
   takeOver?: true;
   acceptHostKey?: string;
 }
-
-const KEY_HELP = "the administrator's private key; without it the ssh agent is used";
-const KNOWN_HOSTS = path.join(homedir(), '.ssh', 'known_hosts');
 
 export function registerEnroll(program: Command): void {
   program
@@ -198,24 +184,6 @@ function chosen({ runbook, names, all }: { runbook: Runbook; names: string[]; al
   if (stranger !== undefined)
     throw new CliError(`the runbook has no host "${stranger}"; it knows ${known.join(', ')}`, EXIT.usage);
   return names;
-}
-
-async function loginOf(options: AdminOptions): Promise<AdminLogin> {
-  const sudoPassword = options.askSudo === true ? await askHidden('sudo password: ') : undefined;
-  if (options.askPassword === true) return { login: { password: await askHidden('ssh password: ') }, sudoPassword };
-  if (options.key !== undefined) return { login: await readAdminKey({ file: options.key }), sudoPassword };
-  const agent = process.env.SSH_AUTH_SOCK;
-  if (agent === undefined || agent === '')
-    throw new CliError('no ssh agent runs here: name your key with --key FILE, or use --ask-password', EXIT.usage);
-  return { login: { agent }, sudoPassword };
-}
-
-/** The administrator's known_hosts; one that isn't there vouches for nobody. */
-async function textOf(file: string): Promise<string> {
-  return readFile(file, 'utf8').catch((error: unknown) => {
-    if (isMissing(error)) return '';
-    throw error;
-  });
 }
 
 /** Who leaves here leaves the whole enrolment, not one host of it. */

@@ -4,12 +4,14 @@ import type { WorkflowKind } from '../../planning/ids';
 import { notRecoverableText } from '../../planning/recoverable';
 import type { BackupReport } from '../../workflows/backup';
 import type { PruneReport } from '../../workflows/prune';
+import type { RecoverReport } from '../../workflows/recover-report';
 import type { RestoreReport } from '../../workflows/restore';
 import type { CliContext } from '../context';
 import { EXIT } from '../exit';
 import { printable } from '../output';
 import { showBackupReport } from './backup';
 import { showPruneReport } from './prune';
+import { showRecoverReport } from './recover';
 import { showRestoreReport } from './restore';
 
 /** Shows a report; its exit code is that of the command that started the run. */
@@ -19,6 +21,7 @@ export function showReport(
 ): number {
   if (kind === 'backup') return showBackupReport(context, report as BackupReport);
   if (kind === 'restore') return showRestoreReport(context, report as RestoreReport);
+  if (kind === 'recover') return showRecoverReport(context, report as RecoverReport);
   if (kind === 'prune') return showPruneReport(context, report as PruneReport);
   return showAny(context, report);
 }

@@ -5,16 +5,14 @@ import { sameStore, wavesOf } from '../../planning/restore';
 import type { RestorePlan } from '../../planning/restore';
 import { isPlanHash, SHORT_HASH } from '../../planning/restore-approval';
 import type { RestoreInput } from '../../planning/run-input';
-import type { DecideInput, OpenQuestion } from '../../workflows/gate';
+import type { OpenQuestion } from '../../workflows/gate';
 import type { PlannedRestore, RestoreReport } from '../../workflows/restore';
-import { ask } from '../ask';
+import { approvePlan } from '../approve-plan';
 import { CliContext, operator, run as inContext } from '../context';
 import { CliError, EXIT } from '../exit';
 import { followTo, followToEnd } from '../follow';
 import { bytes, printable, table } from '../output';
-import { answerRun } from '../serving';
 import { startRun } from '../start-run';
-import type { StartedRun } from '../start-run';
 import { entriesOf } from './list';
 
 interface Options {
@@ -96,31 +94,10 @@ async function restore(
   const asks = (questions: readonly OpenQuestion[]): boolean => questions.some((each) => each.step === 'approve');
   const code = await followTo({ ...following, stopAt: asks });
   if (code !== 'reached') return code;
-  return (await approve(context, started)) ? followToEnd(following) : EXIT.incomplete;
-}
-
-/** Shows the plan that waits and asks. Never proceeds by itself: without a terminal the run stays at its gate. */
-async function approve({ out }: CliContext, { handle, run }: StartedRun): Promise<boolean> {
-  const planned = await handle.query<PlannedRestore | undefined>('plan');
-  // It was answered from elsewhere and has ended since: its result says how.
-  if (planned === undefined) return true;
-  const short = planned.hash.slice(0, SHORT_HASH);
-  out.result({
-    json: { type: 'plan', run, hash: planned.hash, plan: JSON.parse(JSON.stringify(planned.plan)) as never },
-    text: planText(planned.plan),
-  });
-  const waits = `the run waits for the approval of this plan: resurgo approve ${run} ${short}    (or: resurgo abort ${run})`;
-  if (!process.stdin.isTTY || out.json) {
-    out.warn(waits);
-    return false;
-  }
-  const typed = await ask({ question: `Type ${short} to go on, anything else to abort: `, left: waits });
-  const answer: DecideInput =
-    typed === short
-      ? { decision: 'approve', step: 'approve', hash: typed, by: operator() }
-      : { decision: 'abort', step: 'approve', by: operator() };
-  await answerRun({ handle, answer });
-  return true;
+  const planned = await started.handle.query<PlannedRestore | undefined>('plan');
+  const shown = planned === undefined ? undefined : { ...planned, text: planText(planned.plan) };
+  const going = await approvePlan(context, { started, planned: shown });
+  return going ? followToEnd(following) : EXIT.incomplete;
 }
 
 /** The plan in words: what is stopped, written, deleted and kept. */

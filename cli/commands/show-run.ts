@@ -2,7 +2,9 @@
 import type { WorkflowHandle } from '@temporalio/client';
 import { parseWorkflowId } from '../../planning/ids';
 import type { BoardRow } from '../../planning/progress';
+import { recoveryText } from '../../planning/recover-text';
 import type { OpenQuestion } from '../../workflows/gate';
+import type { PlannedRecovery } from '../../workflows/recover';
 import type { PlannedRestore } from '../../workflows/restore';
 import type { CliContext } from '../context';
 import { EXIT } from '../exit';
@@ -27,7 +29,7 @@ export function isRun(id: string): boolean {
 interface Said {
   board: BoardRow[] | undefined;
   questions: OpenQuestion[] | undefined;
-  planned: PlannedRestore | undefined;
+  planned: PlannedRestore | PlannedRecovery | undefined;
 }
 
 /** Shows a run. The exit code says that it could be shown, not how it went: that is `watch`'s. */
@@ -37,7 +39,7 @@ export async function showRun(context: CliContext, id: string): Promise<number> 
   const { kind, group = '', run = id } = parseWorkflowId(handle.workflowId) ?? {};
   const { status, startTime, closeTime } = await handle.describe();
   const running = status.name === 'RUNNING';
-  const said = await saidBy({ handle, running, planned: kind === 'restore' && running });
+  const said = await saidBy({ handle, running, planned: running && (kind === 'restore' || kind === 'recover') });
   const waits = (said.questions ?? []).length > 0;
   const state = waits ? 'waits for you' : status.name.toLowerCase();
   const ended =
@@ -66,7 +68,7 @@ async function saidBy(options: { handle: WorkflowHandle; running: boolean; plann
   const [board, questions, plan] = await Promise.all([
     ask<BoardRow[]>('board'),
     running ? ask<OpenQuestion[]>('questions') : [],
-    planned ? ask<PlannedRestore>('plan') : undefined,
+    planned ? ask<PlannedRestore | PlannedRecovery>('plan') : undefined,
   ]);
   return { board, questions, planned: plan };
 }
@@ -78,10 +80,14 @@ function textOf({ run, said }: { run: string; said: Said }): string[] {
     lines.push('', table([['step', 'state', ''], ...board.map(({ step, state, note }) => [step, state, note])]));
   for (const question of questions) {
     lines.push('', printable(`it waits for you at step "${question.step}": ${question.failure.message}`));
-    if (planned !== undefined && question.approve !== undefined) lines.push(planText(planned.plan));
+    if (planned !== undefined && question.approve !== undefined) lines.push(planInWords(planned.plan));
     lines.push(...answersTo({ run, question }).map((each) => `  ${each}`));
   }
   return lines;
+}
+
+function planInWords(plan: PlannedRestore['plan'] | PlannedRecovery['plan']): string {
+  return 'resurgoRecoveryPlan' in plan ? recoveryText(plan) : planText(plan);
 }
 
 async function showEnd(

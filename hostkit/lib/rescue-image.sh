@@ -57,9 +57,10 @@ rescue_own() {
   cp -R "$RESURGO_LIB" own/usr/local/lib/resurgo
   # What writes over disks exists in the rescue system alone: on a host in use there is no such job to ask for.
   _ro_kit=own/usr/local/lib/resurgo
-  mv "$_ro_kit"/rescue/jobs/* "$_ro_kit/jobs/"
-  mv "$_ro_kit"/rescue/lib/* "$_ro_kit/lib/"
-  rmdir "$_ro_kit/rescue/jobs" "$_ro_kit/rescue/lib"
+  for _ro_part in jobs lib verbs; do
+    mv "$_ro_kit/rescue/$_ro_part"/* "$_ro_kit/$_ro_part/"
+    rmdir "$_ro_kit/rescue/$_ro_part"
+  done
   mv "$_ro_kit/rescue/init" own/init
   ln -s /usr/local/lib/resurgo/rescue/inittab own/etc/inittab
   cp own/usr/local/lib/resurgo/rescue/sshd_config own/etc/resurgo/sshd_config

@@ -96,10 +96,11 @@ $probe_tools
 EOF
 }
 
-# probe_identities: sets $probe_known, the fingerprints of this host's identity and of its peers'. What can't be told is left out.
+# probe_identities: sets $probe_known: this host's identity, its fingerprint, and those of its peers. What can't be told is left out.
 probe_identities() {
   probe_known=
   probe_keys=
+  probe_own=
   if read_line "$RESURGO_ETC/host.key.pub"; then
     # Type, key and whatever comment it has; `=` is no host's name.
     read -r probe_type probe_key _ <<EOF
@@ -107,6 +108,7 @@ $line
 EOF
     probe_keys="$probe_type $probe_key =
 "
+    probe_own="$probe_type $probe_key"
   fi
   [ -r "$RESURGO_ETC/peers" ] || return 0
   while read -r probe_peer _ probe_type probe_key _; do
@@ -122,6 +124,10 @@ EOF
     json_quote "$probe_print"
     if [ "$probe_peer" = = ]; then
       probe_known=",\"identity\":$json"
+      if check_type pubkey "$probe_own"; then
+        json_quote "$probe_own"
+        probe_known="$probe_known,\"identityKey\":$json"
+      fi
       continue
     fi
     probe_print=$json

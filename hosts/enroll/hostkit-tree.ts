@@ -42,7 +42,9 @@ export function sumOf(content: string | Uint8Array): string {
 }
 
 /** One of the scripts of `hosts/enroll/`, that the administrator's root runs. */
-export function readScript(name: 'survey' | 'identity' | 'packages' | 'install' | 'keys' | 'remove'): Promise<string> {
+export function readScript(
+  name: 'survey' | 'identity' | 'packages' | 'install' | 'keys' | 'remove' | 'arm',
+): Promise<string> {
   return readFile(join(packageRoot(), 'hosts', 'enroll', `${name}.sh`), 'utf8');
 }
 

@@ -24,6 +24,11 @@ export const probe = z.object({
   deadmen: z.array(z.union([z.string().transform((group) => ({ group })), deadman])),
   /** Fingerprint of the host's own identity; older hostkits don't tell, nor `peers`. */
   identity: z.string().optional(),
+  /** The identity's public key: a rescue system makes its own at each boot, and the target must be told of it. */
+  identityKey: z
+    .string()
+    .regex(/^ssh-ed25519 [A-Za-z0-9+/]+=*$/)
+    .optional(),
   /** Host → fingerprint of the identity that this one knows it by. */
   peers: z.record(z.string(), z.string()).optional(),
 });

@@ -17,16 +17,11 @@ function declared(kind: string): Map<string, boolean> {
 }
 
 /** Kinds of steps that no job carries out yet. */
-const LATER = new Set([
-  'restore',
-  'luks-restore',
-  'luks-format',
-  'lvm-read-only',
-  'zpool-create',
-  'zfs-create',
-  'swap-file',
-  'btrfs-read-only',
-]);
+const LATER = new Set(['restore', 'luks-restore', 'zpool-create', 'zfs-create']);
+const TREE = 'web-1@+';
+
+/** Jobs that are no step of a plan: they make what was put together boot, and end it. */
+const AFTERWARDS = /^new-/;
 
 describe('what a step asks of the rescue system', () => {
   const steps = Object.entries(LAYOUTS).flatMap(([name, make]) => {
@@ -38,12 +33,14 @@ describe('what a step asks of the rescue system', () => {
 
   test('the layouts hold every kind of job', () => {
     const kinds = new Set(
-      steps.flatMap(({ step }) => (LATER.has(step.kind) || isDataset(step) ? [] : [stepRequest(step as JobStep).kind])),
+      steps.flatMap(({ step }) =>
+        LATER.has(step.kind) || isDataset(step) ? [] : [stepRequest({ step: step as JobStep, tree: TREE }).kind],
+      ),
     );
     expect([...kinds].sort()).toEqual(
       readdirSync(JOBS)
         .map((file) => file.replace('.sh', ''))
-        .filter((kind) => kind !== 'luks-format')
+        .filter((kind) => !AFTERWARDS.test(kind) && kind !== 'lvm-read-only')
         .sort(),
     );
   });
@@ -51,7 +48,7 @@ describe('what a step asks of the rescue system', () => {
   test('it is what the job declares: no key too many, none missing, no empty text', () => {
     for (const { name, step } of steps) {
       if (LATER.has(step.kind) || isDataset(step)) continue;
-      const { kind, args } = stepRequest(step as JobStep);
+      const { kind, args } = stepRequest({ step: step as JobStep, tree: TREE });
       const keys = declared(kind);
       const given = Object.entries(args).filter(([, value]) => value !== undefined);
       const said = `${name}: ${step.key}`;
@@ -68,9 +65,25 @@ describe('what a step asks of the rescue system', () => {
     }
   });
 
+  test('a volume is made read-only by its name; what is mounted has its place below the tree', () => {
+    const shared = { key: 'k', says: '', needs: [], destroys: [] };
+    const readOnly = { kind: 'lvm-read-only', ...shared, group: 'vg 0', name: 'opt' } as const;
+    expect(stepRequest({ step: readOnly, tree: TREE })).toEqual({
+      kind: 'lvm-read-only',
+      args: { lvGroup: 'vg 0', name: 'opt' },
+    });
+    const mount = steps.find(({ step }) => step.kind === 'mount' && !isDataset(step))?.step;
+    expect(stepRequest({ step: mount as JobStep, tree: TREE })).toMatchObject({
+      kind: 'mount-new',
+      args: { tree: TREE },
+    });
+  });
+
   test('kinds that are not there yet are refused', () => {
     const step = steps.find(({ step: each }) => each.kind === 'zpool-create')?.step;
-    expect(() => stepRequest(step as JobStep)).toThrow(/no rescue system carries out a step "zpool-create" yet/);
+    expect(() => stepRequest({ step: step as JobStep, tree: TREE })).toThrow(
+      /no rescue system carries out a step "zpool-create" yet/,
+    );
   });
 });
 

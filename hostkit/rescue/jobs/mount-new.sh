@@ -1,32 +1,39 @@
-# Mounts a file system of the new system below /mnt/new.
-# keys: on:text? dataset:text? type:word(ext2|ext3|ext4|xfs|btrfs|vfat|zfs) path:path uuid:text? subvolume:text? options:text?
+# Mounts a file system of the new system at its place below /mnt/new/TREE, for all that comes after.
+# keys: tree:tree on:text type:word(ext2|ext3|ext4|xfs|btrfs|vfat) path:path uuid:text subvolume:text? options:text?
 
 # Set or read elsewhere:
-: "${arg_dataset-}" "${arg_on-}" "${arg_options-}" "${arg_path-}" "${arg_subvolume-}" "${arg_type-}" "${arg_uuid-}" "${device-}"
+: "${arg_on-}" "${arg_options-}" "${arg_path-}" "${arg_subvolume-}" "${arg_type-}" "${arg_uuid-}" "${device-}" "${new_place-}"
 
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/device.sh"
+# shellcheck source=/dev/null
+. "$RESURGO_LIB/lib/new.sh"
 
 job_main() {
-  mount_at=/mnt/new/root${arg_path%/}
+  new_place "$arg_path"
   device_find "$arg_on"
   # Once is enough: an attempt whose answer was lost has mounted it.
-  if mount_is; then job_result "\"device\":\"$device\",\"was\":true" && return; fi
-  ! mountpoint -q "$mount_at" || job_fail busy "something else is mounted at $mount_at"
-  mount_has=$(blkid -o value -s UUID "$device" 2>/dev/null) || :
-  [ -z "$arg_uuid" ] || [ "$mount_has" = "$arg_uuid" ] || job_fail identity-changed "the file system on $device is ${mount_has:-none}, not $arg_uuid"
-  mkdir -p "$mount_at"
+  if mount_is; then
+    job_result "\"device\":\"$device\",\"was\":true"
+    return
+  fi
+  ! new_outside mountpoint -q "$new_place" || job_fail busy "something else is mounted at $new_place: unmount it (job new-unmount), and go on"
+  # Looked at on the device itself: what blkid remembers may be of what was there before.
+  mount_has=$(blkid -p -o value -s UUID "$device" 2>/dev/null) || :
+  [ "$(printf '%s' "$mount_has" | tr A-F a-f)" = "$(printf '%s' "$arg_uuid" | tr A-F a-f)" ] ||
+    job_fail identity-changed "the file system on $device is ${mount_has:-none}, not $arg_uuid"
+  mkdir -p "$new_place"
   mount_options=$arg_options
   [ -z "$arg_subvolume" ] || mount_options="$mount_options${mount_options:+,}subvol=$arg_subvolume"
-  # This namespace ends with the job; the mount is for all that follow.
-  nsenter --mount=/proc/1/ns/mnt mount -t "$arg_type" ${mount_options:+-o "$mount_options"} "$device" "$mount_at" 2>mount.out ||
-    job_fail failed "$device can not be mounted at $mount_at: $(cat mount.out)"
+  new_outside mount -t "$arg_type" ${mount_options:+-o "$mount_options"} "$device" "$new_place" 2>mount.out ||
+    job_fail failed "$device can not be mounted at $new_place: $(tail -n 3 mount.out | tr '\n' ' ')"
   job_result "\"device\":\"$device\""
 }
 
+# mount_is: is that device, and of a btrfs that subvolume, mounted there already?
 mount_is() {
-  mount_number=$(stat -c %t:%T "$device") || return 1
-  nsenter --mount=/proc/1/ns/mnt findmnt -no SOURCE "$mount_at" 2>/dev/null | sed 's/\[.*//' | while IFS= read -r mount_source; do
-    [ "$(stat -Lc %t:%T "$mount_source")" = "$mount_number" ] && echo yes
-  done | grep -q yes
+  new_outside mountpoint -q "$new_place" || return 1
+  mount_source=$(new_outside findmnt -nro SOURCE --mountpoint "$new_place" 2>/dev/null | tail -n 1)
+  [ "$(stat -Lc %t:%T "${mount_source%%\[*}" 2>/dev/null)" = "$(stat -Lc %t:%T "$device")" ] || return 1
+  [ -z "$arg_subvolume" ] || case $mount_source in *"[/${arg_subvolume#/}]") ;; *) return 1 ;; esac
 }

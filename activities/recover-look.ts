@@ -1,0 +1,253 @@
+/** What a recovery looks at before anything is written: whether the old machine is gone (S24), the rescue system, the plan, the data's way. */
+import { ApplicationFailure } from '@temporalio/activity';
+import { HostError, isAway } from '../hosts/errors';
+import { readLayout } from '../hosts/layouts';
+import { layoutFacts, probe } from '../hosts/verbs/reading';
+import { PlanningError } from '../planning/errors';
+import { jobName } from '../planning/ids';
+import type { Layout } from '../planning/layout-schema';
+import { bootTarget, type BootTarget } from '../planning/recover-boot';
+import { foundMachine } from '../planning/recover-found';
+import { blockedPlan, planRecovery, type RecoveryPlan, type RecoveryPolicy } from '../planning/recover';
+import type { FleetHost } from '../planning/run-input';
+import type { ActivityDeps, RunFence } from './context';
+import { asActivity, fenceFor, heartbeating } from './context';
+import { stepRequest } from './recover-requests';
+import type { RestoreItemRef } from './restore-item';
+import { scopeOf } from './restore-item';
+
+/** Where the layout of the machine lies, and the sum that the signed manifest has of it. */
+export interface LayoutRef {
+  store: { name: string; group: string; host: FleetHost };
+  id: string;
+  /** The short name. */
+  host: string;
+  sha256: string;
+}
+
+export interface OldMachineInput {
+  host: FleetHost;
+  /** The operator's word that it is gone: counts where it can't be asked, never against its own answer. */
+  isGone: boolean;
+}
+
+export interface PlanInput {
+  layout: LayoutRef;
+  rescue: FleetHost;
+  policy: RecoveryPolicy;
+  tree: string;
+}
+
+/** The plan, and what the steps after the data need to know. */
+export interface PlannedMachine {
+  plan: RecoveryPlan;
+  boot: BootTarget;
+}
+
+/** A rescue system as it answered. */
+export interface FoundRescue {
+  bootId: string;
+  kernel: string;
+  version: string;
+}
+
+/** How often the old machine is asked, as what is lost on the way is no answer. */
+const ASKED = 2;
+/** Longer than the pool tries to connect, in ms. */
+const ASK_MS = 60_000;
+
+/** Makes the activities `oldMachineGone`, `findRescue`, `planRecovery` and `tryWay`. */
+export function recoverLookActivities({ hosts }: ActivityDeps) {
+  /**
+   * Asks the machine at its usual address. Its own host key there, in whatever state it is otherwise, is its own self (S24).
+   * @returns the evidence that it is gone. @throws HostError `still-there`, or `cannot-ask` without a person's word
+   */
+  async function oldMachineGone({ host, isGone }: OldMachineInput): Promise<{ evidence: string }> {
+    const step = 'old machine';
+    const at = { host: host.name, verb: 'probe', step };
+    const place = `${host.address}:${host.port}`;
+    const unasked = (why: string) => {
+      if (isGone) return { evidence: `by the operator's word; it could not be asked: ${why}` };
+      throw new HostError({
+        ...at,
+        code: 'cannot-ask',
+        message: `whether the old machine is gone is not known: ${why}`,
+      });
+    };
+    for (let asked = 1; ; asked += 1) {
+      try {
+        const { host: name, kernel } = await probe({ hosts, host, step, timeoutMs: ASK_MS });
+        const message = `the old machine is still there: at ${place} it answers with its own host key, as ${name} with kernel ${kernel}`;
+        throw new HostError({ ...at, code: 'still-there', message });
+      } catch (error) {
+        if (!(error instanceof HostError) || error.code === 'still-there') throw error;
+        const { code, reason } = error;
+        if (code === 'host-key-changed') return { evidence: `at ${place} another machine answers: ${reason}` };
+        if (code === 'host-key-unknown') return unasked('no host key of it is pinned here');
+        if (!isAway(error)) {
+          const message = `the old machine is still there: at ${place} its own host key answers (${reason})`;
+          throw new HostError({ ...at, code: 'still-there', message });
+        }
+        if (asked < ASKED) continue;
+        if (code !== 'unreachable')
+          return unasked(`something answers at ${place}, and then hangs or breaks off (${reason})`);
+        if (host.via !== undefined && !(await answers(host.via)))
+          return unasked(`${host.via.name}, on the way to it, does not answer`);
+        return { evidence: `nothing answers at ${place}: ${reason}` };
+      }
+    }
+  }
+
+  async function answers(host: FleetHost): Promise<boolean> {
+    try {
+      await probe({ hosts, host, step: 'old machine', timeoutMs: ASK_MS });
+      return true;
+    } catch (error) {
+      if (!(error instanceof HostError)) throw error;
+      return false;
+    }
+  }
+
+  /** @throws HostError where it is away, or is another host's */
+  async function findRescue({ rescue, host }: { rescue: FleetHost; host: FleetHost }): Promise<FoundRescue> {
+    const step = 'rescue system';
+    const { host: name, bootId, kernel, version } = await probe({ hosts, host: rescue, step });
+    if (name === host.name) return { bootId, kernel, version };
+    throw new HostError({
+      host: rescue.name,
+      verb: 'probe',
+      step,
+      code: 'identity-changed',
+      message: `at ${rescue.address}:${rescue.port} runs the rescue system of ${name}, not of ${host.name}`,
+      next: `boot the media of ${host.name} (\`resurgo rescue list\`), or recover ${name}`,
+    });
+  }
+
+  /** Reads the layout, asks the machine, plans. @throws HostError, or a failure `bad-policy` that trying again does not change */
+  async function plan({ layout: ref, rescue, policy, tree }: PlanInput): Promise<PlannedMachine> {
+    const layout = await verifiedLayout({ hosts, ref });
+    const facts = await layoutFacts({ hosts, host: rescue, step: 'plan' });
+    const made = planning(() => planRecovery({ layout, machine: foundMachine({ facts }), policy, backup: ref.id }));
+    const whole = blockedPlan({ plan: made, why: notCarriedOut({ plan: made, tree }) });
+    return { plan: whole, boot: bootTarget({ layout, plan: whole }) };
+  }
+
+  /**
+   * Opens the data's way in both directions and closes it again: that the target lets this rescue system have the data, and the rescue
+   * system takes the target's word, is seen before a disk is written to. @throws HostError `not-allowed` where either does not
+   */
+  async function tryWay({ fence, item }: { fence: RunFence; item: RestoreItemRef }): Promise<void> {
+    const step = 'way of the data';
+    const keys = fenceFor({ fence, step });
+    const { store, destination, backup } = item;
+    const rescue = destination.host;
+    const scopes = {
+      receive: scopeOf(item),
+      send: { scope: 'backup' as const, store: store.name, id: backup.id, tree: backup.tree },
+    };
+    for (const purpose of ['send', 'receive'] as const) {
+      const [asking, granting] = purpose === 'send' ? [rescue, store.host] : [store.host, rescue];
+      const grant = jobName({ run: fence.run, step: 'way', key: purpose });
+      const { pubkey, signature } = await hosts.call({
+        host: asking,
+        verb: 'grant.key',
+        step,
+        args: { ...keys, grant, purpose },
+      });
+      try {
+        const args = {
+          ...keys,
+          grant,
+          purpose,
+          ...scopes[purpose],
+          pubkey,
+          signature,
+          peer: asking.name,
+          expiresS: 60,
+        };
+        await hosts.call({ host: granting, verb: 'grant.add', step, args });
+      } catch (error) {
+        if (!(error instanceof HostError) || error.code !== 'not-allowed') throw error;
+        const next =
+          purpose === 'send'
+            ? `let the target know this rescue system: run \`resurgo recover ${rescue.short} --at ${rescue.address}:${rescue.port} --arm-only\`, then retry`
+            : `the rescue system knows another identity of ${store.host.name} than it has now: build its media again, or recover with --live`;
+        throw new HostError({
+          host: granting.name,
+          verb: 'grant.add',
+          step,
+          code: 'not-allowed',
+          message: error.reason,
+          next,
+        });
+      }
+      await hosts.call({ host: granting, verb: 'grant.close', step, args: { ...keys, grant } });
+    }
+  }
+
+  return {
+    oldMachineGone: (input: OldMachineInput) => asActivity(() => heartbeating({ body: () => oldMachineGone(input) })),
+    findRescue: (input: { rescue: FleetHost; host: FleetHost }) =>
+      asActivity(() => heartbeating({ body: () => findRescue(input) })),
+    planRecovery: (input: PlanInput) => asActivity(() => heartbeating({ body: () => plan(input) })),
+    tryWay: (input: { fence: RunFence; item: RestoreItemRef }) =>
+      asActivity(() => heartbeating({ body: () => tryWay(input) })),
+  };
+}
+
+/** The layout that the signed manifest names, and no other. @throws HostError */
+export async function verifiedLayout({
+  hosts,
+  ref,
+}: {
+  hosts: ActivityDeps['hosts'];
+  ref: LayoutRef;
+}): Promise<Layout> {
+  const { store, id, host } = ref;
+  const { layout, sha256 } = await readLayout({
+    hosts,
+    storeHost: store.host,
+    store: store.name,
+    group: store.group,
+    id,
+    host,
+  });
+  if (sha256 === ref.sha256) return layout;
+  throw new HostError({
+    host: store.host.name,
+    verb: 'store.layout',
+    step: 'read layout',
+    code: 'identity-changed',
+    message: `the layout of ${host} in backup ${id} is not the one that its signed manifest names`,
+    next: 'take another backup (--backup), and look who wrote to the store',
+  });
+}
+
+/** A decision that planning refuses is the same at every try. */
+function planning<T>(decide: () => T): T {
+  try {
+    return decide();
+  } catch (error) {
+    if (!(error instanceof PlanningError)) throw error;
+    throw ApplicationFailure.create({
+      message: error.message,
+      type: error.code,
+      nonRetryable: true,
+      details: [{ code: error.code }],
+    });
+  }
+}
+
+/** Steps that no rescue system carries out yet, as sentences. */
+function notCarriedOut({ plan, tree }: { plan: RecoveryPlan; tree: string }): string[] {
+  return plan.steps.flatMap((step) => {
+    if (step.kind === 'restore') return [];
+    try {
+      stepRequest({ step, tree });
+      return [];
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      return [`${step.says}: ${error.message}`];
+    }
+  });
+}

@@ -1,0 +1,273 @@
+/** What a recovery does at the rescue system: the plan's steps, then what makes the new system boot, and the look at how it does. */
+import { z } from 'zod';
+import type { RescueJob } from '../hosts/args';
+import { rescueJob } from '../hosts/args';
+import { HostError, isAway } from '../hosts/errors';
+import { runJob } from '../hosts/jobs';
+import { encodeValue } from '../hosts/request';
+import { pause } from '../hosts/slots';
+import { layoutFacts, probe } from '../hosts/verbs/reading';
+import { jobName } from '../planning/ids';
+import { foundCards } from '../planning/recover-cards';
+import { planFixes } from '../planning/recover-fix';
+import type { ConfigEdit } from '../planning/recover-fix';
+import type { DiskIdentity } from '../planning/recover-plan';
+import type { FleetHost } from '../planning/run-input';
+import { sha256Hex } from '../planning/sha256';
+import type { ActivityDeps, RunFence } from './context';
+import { asActivity, fenceFor, heartbeating, jobSignal } from './context';
+import { recoverLookActivities, verifiedLayout } from './recover-look';
+import type { LayoutRef } from './recover-look';
+import { diskLines, stepRequest } from './recover-requests';
+import type { JobStep } from './recover-requests';
+
+/** A rescue system, as it was when the plan was made: one that has booted since knows nothing of what was mounted and opened. */
+export interface RescueRef {
+  host: FleetHost;
+  bootId: string;
+}
+
+export interface RecoverStepInput {
+  fence: RunFence;
+  rescue: RescueRef;
+  step: JobStep;
+  tree: string;
+}
+
+export interface NewSystemInput {
+  fence: RunFence;
+  rescue: RescueRef;
+  kind: Extract<RescueJob, 'new-initramfs' | 'new-bootloader' | 'new-verify' | 'new-unmount'>;
+  args: Record<string, string | undefined>;
+  /** Those that get boot code. */
+  disks?: readonly DiskIdentity[];
+}
+
+export interface FixInput {
+  fence: RunFence;
+  rescue: RescueRef;
+  layout: LayoutRef;
+  tree: string;
+}
+
+/** What was changed in the new system's configuration. */
+export interface FixedConfig {
+  edits: { path: string; why: string }[];
+  warnings: string[];
+}
+
+export interface AwaitInput {
+  host: FleetHost;
+  rescue: RescueRef;
+  /** When it was rebooted, ms since 1970 by the director's clock. */
+  sinceMs: number;
+  forMs: number;
+}
+
+/** What came of a job on the new system. */
+export interface NewSystem {
+  /** Of the look whether it can boot: the kernel that it would. */
+  kernel: string | null;
+  warnings: string[];
+}
+
+const told = z.looseObject({
+  problems: z.array(z.string()).default([]),
+  kernel: z.string().nullable().default(null),
+  warnings: z.array(z.string()).default([]),
+});
+const fixed = z.looseObject({
+  /** Edits that were not made, since the file holds something else. */
+  left: z.array(z.looseObject({ path: z.string(), why: z.string() })).default([]),
+  notes: z.array(z.string()).default([]),
+  /** SELinux labels all files at the first boot. */
+  relabel: z.boolean().default(false),
+});
+
+/** Between two looks at a machine that boots, in ms. */
+const LOOK_EVERY_MS = 3_000;
+/** How much longer than since its reboot a machine may say that it is up, in ms. */
+const SLACK_MS = 60_000;
+
+/** Makes the activities of the workflow `recover`. */
+export function recoverActivities(deps: ActivityDeps) {
+  const { hosts } = deps;
+
+  /** @throws HostError `rebooted` where it is not the boot that the plan was made in */
+  async function sameBoot({ rescue, step }: { rescue: RescueRef; step: string }): Promise<void> {
+    const { bootId } = await probe({ hosts, host: rescue.host, step });
+    if (bootId === rescue.bootId) return;
+    const message =
+      'the rescue system was booted anew since the plan was made: what had been mounted and opened is not any more';
+    throw new HostError({ host: rescue.host.name, verb: 'probe', step, code: 'rebooted', message });
+  }
+
+  async function job(input: {
+    fence: RunFence;
+    rescue: RescueRef;
+    kind: string;
+    args: Record<string, string | number | boolean | undefined>;
+    step: string;
+    /** What tells it from other jobs of the run. */
+    key: string;
+    signal: AbortSignal;
+  }): Promise<Record<string, unknown>> {
+    const { fence, rescue, kind, args, step, key, signal } = input;
+    await sameBoot({ rescue, step });
+    const { result } = await runJob({
+      hosts,
+      host: rescue.host,
+      job: jobName({ run: fence.run, step: 'recover', key }),
+      kind: rescueJob(kind),
+      fence: fenceFor({ fence, step }),
+      step,
+      signal,
+      args,
+    });
+    return result;
+  }
+
+  /** One step of the plan: a job, found again by whoever comes after this attempt. */
+  async function recoverStep({ fence, rescue, step, tree }: RecoverStepInput, signal: AbortSignal): Promise<void> {
+    const { kind, args } = stepRequest({ step, tree });
+    await job({ fence, rescue, kind, args, step: step.key, key: step.key, signal });
+  }
+
+  /** One of the jobs on the new system. A try that an operator asked for does it again, even where the one before came to its end. */
+  async function newSystem(input: NewSystemInput, signal: AbortSignal): Promise<NewSystem> {
+    const { fence, rescue, kind, disks = [] } = input;
+    const args = disks.length === 0 ? input.args : { ...input.args, disks: diskLines(disks) };
+    const result = await job({ fence, rescue, kind, args, step: kind, key: `${kind} ${fence.round}`, signal });
+    const { problems, kernel, warnings } = told.parse(result);
+    if (problems.length === 0) return { kernel, warnings: warnings.map((each) => `${kind}: ${each}`) };
+    throw new HostError({
+      host: rescue.host.name,
+      verb: kind,
+      step: kind,
+      code: 'failed',
+      message: `the new system would not boot as it is: ${problems.join('; ')}`,
+      // The same look would only find the same.
+      retryable: false,
+      next: 'mend it by hand on the rescue system, below /mnt/new, then retry: it is looked at again',
+    });
+  }
+
+  /** Writes anew what would mean another device, or another card, in this machine. */
+  async function recoverFix({ fence, rescue, layout: ref, tree }: FixInput, signal: AbortSignal): Promise<FixedConfig> {
+    const layout = await verifiedLayout({ hosts, ref });
+    const facts = await layoutFacts({ hosts, host: rescue.host, step: 'new-fix' });
+    const { edits, warnings } = planFixes({ layout, cards: foundCards({ facts }) });
+    const coded = Buffer.from(edits.map(editLine).join('')).toString('base64');
+    const args = { tree, edits: coded === '' ? undefined : coded };
+    // Without edits too: it knows what a layout does not tell, such as labels.
+    const result = await job({
+      fence,
+      rescue,
+      kind: 'new-fix',
+      args,
+      step: 'new-fix',
+      key: `new-fix ${fence.round}`,
+      signal,
+    });
+    const { left, notes, relabel } = fixed.parse(result);
+    const made = edits.filter(({ path }) => !left.some((each) => each.path === path));
+    return {
+      edits: made.map(({ path, why }) => ({ path, why })),
+      warnings: [
+        ...warnings,
+        ...left.map(({ path, why }) => `${path} was not changed: ${why}`),
+        ...notes,
+        ...(relabel ? ['its first boot takes longer: SELinux labels all files'] : []),
+      ],
+    };
+  }
+
+  /** Asks for the reboot. An answer that was lost may have been a good one: whoever waits for the machine sees what came of it. */
+  async function rebootRescue(
+    { fence, rescue }: { fence: RunFence; rescue: RescueRef },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const step = 'reboot';
+    try {
+      await runJob({
+        ...{ hosts, host: rescue.host, step, signal, args: {} },
+        job: jobName({ run: fence.run, step: 'recover', key: `new-reboot ${fence.round}` }),
+        kind: 'new-reboot',
+        fence: fenceFor({ fence, step }),
+        // What is gone is not waited for here.
+        unreachableMs: 0,
+      });
+    } catch (error) {
+      const gone = error instanceof HostError && ['host-key-changed', 'job-died'].includes(error.code);
+      if (!isAway(error) && !gone) throw error;
+    }
+  }
+
+  /** Waits until the machine answers at its own address with its own host key. @throws HostError with what was seen there instead */
+  async function awaitMachine(
+    { host, rescue, sinceMs, forMs }: AwaitInput,
+    signal: AbortSignal,
+  ): Promise<{ bootId: string; kernel: string }> {
+    const step = 'first boot';
+    const at = { host: host.name, verb: 'probe', step };
+    const deadline = Date.now() + forMs;
+    for (;;) {
+      let seen: string;
+      try {
+        const { bootId, kernel, uptimeMs } = await probe({ hosts, host, step, timeoutMs: 30_000, signal });
+        if (uptimeMs <= Date.now() - sinceMs + SLACK_MS) return { bootId, kernel };
+        const up = Math.round(uptimeMs / 1000);
+        const message = `a machine with its host key answers that has been up for ${up} s, longer than the one that was just rebooted: the old machine has come back`;
+        throw new HostError({ ...at, code: 'still-there', message });
+      } catch (error) {
+        if (!(error instanceof HostError) || error.code === 'still-there' || error.code === 'host-key-unknown')
+          throw error;
+        seen = error.reason;
+      }
+      if (Date.now() > deadline) {
+        const waited = Math.round((Date.now() - sinceMs) / 1000);
+        throw new HostError({
+          ...at,
+          code: 'unreachable',
+          message: `${waited} s after its reboot it does not answer with its own host key at ${host.address}:${host.port}: ${seen}${await stillRescue(rescue)}`,
+          retryable: false,
+          next: 'look at its console; once it boots, retry. To begin anew, abort and boot the rescue system again',
+        });
+      }
+      await pause({ ms: LOOK_EVERY_MS, signal });
+    }
+  }
+
+  /** Whether the machine has only booted its rescue media again. */
+  async function stillRescue({ host }: RescueRef): Promise<string> {
+    try {
+      await probe({ hosts, host, step: 'first boot', timeoutMs: 30_000 });
+      return `. At ${host.address}:${host.port} the rescue system answers: take its medium out, or set the boot order, and restart it`;
+    } catch (error) {
+      if (!(error instanceof HostError)) throw error;
+      return '';
+    }
+  }
+
+  const withSignal =
+    <I, R>(body: (input: I, signal: AbortSignal) => Promise<R>) =>
+    (input: I) => {
+      const signal = jobSignal();
+      return asActivity(() => heartbeating({ body: () => body(input, signal) }));
+    };
+
+  return {
+    ...recoverLookActivities(deps),
+    recoverStep: withSignal(recoverStep),
+    newSystem: withSignal(newSystem),
+    recoverFix: withSignal(recoverFix),
+    rebootRescue: withSignal(rebootRescue),
+    awaitMachine: withSignal(awaitMachine),
+  };
+}
+
+/** One edit as job `new-fix` reads it. */
+function editLine({ path, before, after }: ConfigEdit): string {
+  const was = before === null ? '-' : sha256Hex(before);
+  return `${encodeValue(path)} ${was} ${Buffer.from(after).toString('base64')}\n`;
+}

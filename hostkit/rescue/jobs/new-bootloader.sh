@@ -1,0 +1,93 @@
+# Makes the new system boot by itself: GRUB's boot code on each boot disk (BIOS), or the loader's files on the EFI system partition, there also
+# at the path that a firmware tries which knows no entry, and an entry of the firmware; then GRUB's configuration. By the new system's programs.
+# keys: tree:tree firmware:word(bios|uefi) disks:lines? id:text?
+
+# Set or read elsewhere:
+: "${arg_disks-}" "${arg_firmware-}" "${arg_id-}" "${device-}" "${json-}" "${line-}" "${new-}" "${new_esp-}" "${LF-}"
+
+# shellcheck source=/dev/null
+. "$RESURGO_LIB/lib/device.sh"
+# shellcheck source=/dev/null
+. "$RESURGO_LIB/lib/new.sh"
+# shellcheck source=/dev/null
+. "$RESURGO_LIB/lib/efi.sh"
+
+job_main() {
+  case $arg_id in *[!A-Za-z0-9._-]*) job_fail bad-request 'the folder of a loader on the EFI system partition is a plain name' ;; esac
+  new_enter
+  : >warnings
+  : >tool.out
+  boot_disks='' boot_entry=''
+  if new_has grub2-install; then boot_install=grub2-install boot_folder=/boot/grub2; else boot_install=grub-install boot_folder=/boot/grub; fi
+  if [ "$arg_firmware" = bios ]; then
+    boot_bios
+  else
+    new_esp || job_fail not-mounted "no EFI system partition (FAT at /boot/efi, /efi or /boot) is mounted below $new: mount it, or recover this system with firmware that starts by BIOS"
+    new_bind
+    boot_uefi
+  fi
+  sync
+  job_result "\"disks\":[$(printf '%s' "$boot_disks" | new_strings)],\"entry\":\"$boot_entry\",\"warnings\":[$(new_strings <warnings)]"
+}
+
+# boot_run COMMAND…
+boot_run() {
+  printf '%s\n' "$ $*" >>tool.out
+  new_run "$@" >>tool.out 2>&1 || job_fail failed "$1 of the new system failed: $(tail -n 5 tool.out | tr '\n' ' ')"
+}
+
+boot_bios() {
+  new_has "$boot_install" || job_fail missing-tool 'the new system has no grub-install: install its boot loader by hand (docs/by-hand.md), or recover it on a machine with UEFI if that is how it booted'
+  [ -n "$arg_disks" ] || job_fail bad-request 'no boot disk is named'
+  disks_check "$arg_disks"
+  new_bind
+  boot_rest=$arg_disks
+  while [ -n "$boot_rest" ]; do
+    boot_line=${boot_rest%%"$LF"*}
+    case $boot_rest in *"$LF"*) boot_rest=${boot_rest#*"$LF"} ;; *) boot_rest= ;; esac
+    # Looked up again for each: the minutes before were the last disk's.
+    # shellcheck disable=SC2086 # Words.
+    device_disk $boot_line
+    boot_run "$boot_install" --target=i386-pc --recheck "$device"
+    boot_disks="$boot_disks$device$LF"
+  done
+  boot_config "$boot_folder/grub.cfg"
+}
+
+boot_uefi() {
+  efi_arch
+  efi_id
+  if efi_keeps; then
+    # These distributions' loaders are signed files of packages, which came back with the data; grub2-install would put others there.
+    efi_loader || job_fail not-found "the EFI system partition holds no loader in EFI/$efi_id (shim$efi_suffix.efi or grub$efi_suffix.efi): was /boot/efi in the backup? Install shim and grub2-efi in a chroot at $new, then repeat this step"
+  else
+    boot_grub_uefi
+    efi_loader || job_fail failed "$boot_install put no loader into EFI/$efi_id: $(tail -n 5 tool.out | tr '\n' ' ')"
+  fi
+  efi_fallback
+  efi_entry
+  if ! efi_own_config; then boot_config "$boot_folder/grub.cfg"; else boot_config "${new_esp#"$new"}/EFI/$efi_id/grub.cfg"; fi
+}
+
+boot_grub_uefi() {
+  new_has "$boot_install" || job_fail missing-tool 'the new system has no grub-install: install its boot loader by hand (docs/by-hand.md)'
+  set -- "$boot_install" "--target=$efi_target" "--efi-directory=${new_esp#"$new"}" "--bootloader-id=$efi_id" --recheck --no-nvram
+  # Debian's own: the fallback path too; its signed shim is its default where it is installed.
+  ! new_run "$boot_install" --help 2>/dev/null | grep -q force-extra-removable || set -- "$@" --force-extra-removable
+  boot_run "$@"
+}
+
+# boot_config FILE: writes GRUB's configuration anew.
+boot_config() {
+  if new_has update-grub && [ "$1" = /boot/grub/grub.cfg ]; then
+    boot_run update-grub
+  elif new_has grub2-mkconfig; then
+    boot_run grub2-mkconfig -o "$1"
+  elif new_has grub-mkconfig; then
+    boot_run grub-mkconfig -o "$1"
+  elif [ "$arg_firmware" = bios ]; then
+    job_fail missing-tool 'the new system has no grub-mkconfig: write its grub.cfg by hand (docs/by-hand.md)'
+  else
+    printf '%s\n' 'the new system has no grub-mkconfig: its loader keeps the configuration that came with the data' >>warnings
+  fi
+}

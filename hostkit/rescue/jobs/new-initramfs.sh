@@ -1,0 +1,64 @@
+# Makes the initramfs of every kernel of the new system anew, by its own tool, with the drivers that its root needs on this machine.
+# keys: tree:tree tool:word(auto|update-initramfs|dracut|mkinitrd|mkinitcpio)=auto
+
+# Set or read elsewhere:
+: "${arg_tool-}" "${chain_needs-}" "${new-}" "${new_initramfs-}"
+
+# shellcheck source=/dev/null
+. "$RESURGO_LIB/lib/new.sh"
+# shellcheck source=/dev/null
+. "$RESURGO_LIB/lib/chain.sh"
+
+job_main() {
+  new_enter
+  initramfs_tool=$arg_tool
+  if [ "$initramfs_tool" = auto ]; then
+    for initramfs_tool in update-initramfs dracut mkinitrd mkinitcpio none; do ! new_has "$initramfs_tool" || break; done
+  fi
+  [ "$initramfs_tool" != none ] || job_fail missing-tool 'the new system has no tool that makes an initramfs (update-initramfs, dracut, mkinitrd or mkinitcpio): if it boots without one, skip this step; else make one by hand in a chroot'
+  new_kernels >kernels
+  [ -s kernels ] || job_fail not-found "the new system has no kernel with its modules in $new/boot and /lib/modules: is /boot in the backup, and mounted?"
+  new_bind
+  chain_needs / /usr /boot
+  : >tool.out
+  initramfs_started=$(date +%s)
+  case $initramfs_tool in
+    update-initramfs)
+      initramfs_run update-initramfs -u -k all
+      while IFS= read -r initramfs_kernel; do
+        # -u knows those alone that had one.
+        new_initramfs "$initramfs_kernel" || initramfs_run update-initramfs -c -k "$initramfs_kernel"
+      done <kernels
+      ;;
+    dracut)
+      while IFS= read -r initramfs_kernel; do
+        initramfs_run dracut --force --kver "$initramfs_kernel" --add-drivers "$(initramfs_modules "$initramfs_kernel")"
+      done <kernels
+      ;;
+    mkinitrd) initramfs_run mkinitrd ;;
+    mkinitcpio) initramfs_run mkinitcpio -P ;;
+  esac
+  while IFS= read -r initramfs_kernel; do
+    if ! new_initramfs "$initramfs_kernel" || ! new_since "$new_initramfs" "$initramfs_started"; then
+      job_fail failed "$initramfs_tool made no initramfs of kernel $initramfs_kernel, and did not say so: $(initramfs_words)"
+    fi
+  done <kernels
+  # Flushed: what comes next may be the reset button.
+  sync
+  grep -E '^(W|E|warning|WARNING|ERROR|dracut[^ ]*): ' tool.out | grep -iE 'warn|error|fail|^W:|missing' | sort -u | head -n 10 >warnings || :
+  job_result "\"tool\":\"$initramfs_tool\",\"kernels\":[$(new_strings <kernels)],\"warnings\":[$(new_strings <warnings)]"
+}
+
+initramfs_run() {
+  new_run "$@" >>tool.out 2>&1 || job_fail failed "$1 of the new system failed: $(initramfs_words)"
+}
+
+initramfs_words() { tail -n 5 tool.out | tr '\n' ' '; }
+
+# initramfs_modules KERNEL: prints those of the modules needed that this kernel has as files: others are built in, or not there, which
+# new-verify tells.
+initramfs_modules() {
+  for initramfs_module in $chain_needs; do
+    ! sed 's/:.*//' "$new_modules/$1/modules.dep" | sed 's|.*/||; s/\.ko.*//' | tr - _ | grep -qx "$initramfs_module" || printf '%s ' "$initramfs_module"
+  done
+}

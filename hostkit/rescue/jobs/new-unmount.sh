@@ -1,0 +1,64 @@
+# Ends the putting together: everything below the new system's place is unmounted, and what lies under it let go (swap, volumes, encrypted
+# volumes, arrays), so that all is on the disks. Where something is in use it says who uses it, and nothing of it is forced.
+# keys: tree:tree
+
+# Set or read elsewhere:
+: "${arg_tree-}" "${line-}" "${new_place-}"
+
+# shellcheck source=/dev/null
+. "$RESURGO_LIB/lib/new.sh"
+
+job_main() {
+  DM_DISABLE_UDEV=1 MDADM_NO_UDEV=1
+  export DM_DISABLE_UDEV MDADM_NO_UDEV
+  new_place /
+  sync
+  # This job's own copies first: they would hold the devices.
+  new_mounts /proc/self/mountinfo | sed '1!G;h;$!d' >points
+  while IFS= read -r unmount_point; do umount "$unmount_point" || job_fail busy "$unmount_point can not be unmounted in this job"; done <points
+  new_mounts /proc/1/mountinfo | sed '1!G;h;$!d' >points
+  unmount_count=0
+  while IFS= read -r unmount_point; do
+    new_outside umount "$unmount_point" 2>umount.out || job_fail busy "$unmount_point can not be unmounted$(unmount_users "$unmount_point"): end what uses it, and repeat this step"
+    unmount_count=$((unmount_count + 1))
+  done <points
+  swapoff -a 2>/dev/null || job_fail busy "swap of this rescue system can not be switched off: $(tail -n +2 /proc/swaps | cut -d ' ' -f 1 | tr '\n' ' ')"
+  # From the top down; what lies on what is not known here, so it is gone through until nothing more goes.
+  unmount_left=$(unmount_devices)
+  while :; do
+    unmount_before=$unmount_left
+    ! command -v lvm >/dev/null || vgchange --quiet --activate n >>devices.out 2>&1 || :
+    for unmount_name in $(dmsetup ls --target crypt 2>/dev/null | awk '!/No devices/ { print $1 }'); do cryptsetup close "$unmount_name" 2>>devices.out || :; done
+    for unmount_path in /sys/block/md*; do
+      [ ! -e "$unmount_path/md/array_state" ] || mdadm --stop "/dev/${unmount_path##*/}" >>devices.out 2>&1 || :
+    done
+    unmount_left=$(unmount_devices)
+    [ -n "$unmount_left" ] || break
+    [ "$unmount_left" != "$unmount_before" ] || job_fail busy "still in use: $(printf '%s' "$unmount_left" | tr '\n' ' ')- $(tail -n 3 devices.out | tr '\n' ' ')"
+  done
+  sync
+  for unmount_path in /sys/block/*; do [ ! -e "$unmount_path/device" ] || blockdev --flushbufs "/dev/${unmount_path##*/}" 2>/dev/null || :; done
+  job_result "\"unmounted\":$unmount_count"
+}
+
+# unmount_devices: prints what device mapper and md still hold.
+unmount_devices() {
+  for _ud_path in /sys/block/dm-* /sys/block/md*; do
+    case ${_ud_path##*/} in
+      dm-*) ! read_line "$_ud_path/dm/name" || printf '%s\n' "$line" ;;
+      *) [ ! -e "$_ud_path/md/array_state" ] || ! read_line "$_ud_path/md/array_state" || [ "$line" = clear ] || printf '%s\n' "${_ud_path##*/}" ;;
+    esac
+  done
+}
+
+# unmount_users POINT: prints who has something open there.
+unmount_users() {
+  for _uu_link in /proc/[0-9]*/cwd /proc/[0-9]*/root /proc/[0-9]*/exe /proc/[0-9]*/fd/*; do
+    _uu_to=$(readlink "$_uu_link" 2>/dev/null) || continue
+    case $_uu_to/ in "$1"/*) ;; *) continue ;; esac
+    _uu_pid=${_uu_link#/proc/}
+    _uu_pid=${_uu_pid%%/*}
+    read_line "/proc/$_uu_pid/comm" && printf ', process %s (%s) is in it' "$_uu_pid" "$line"
+    return 0
+  done
+}

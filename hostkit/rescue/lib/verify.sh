@@ -1,0 +1,172 @@
+# Can what lies below $new boot here? Each problem is a sentence in ./problems that says what to do. The names of disks are looked up below
+# $new/dev/disk, where new_bind has made them.
+
+# Set or read elsewhere:
+: "${chain_disks-}" "${chain_needs-}" "${json-}" "${new-}" "${new_esp-}" "${new_image-}" "${new_initramfs-}" "${new_modules-}"
+
+# verify_all FIRMWARE FIXED_SECONDS
+verify_all() {
+  : >problems
+  verify_fstab
+  verify_crypttab
+  verify_kernels "$2"
+  verify_config
+  if [ "$1" = bios ]; then verify_bios; else verify_uefi; fi
+}
+
+verify_problem() { printf '%s\n' "$1" >>problems; }
+
+# verify_device SPEC: is there a device of that name?
+verify_device() {
+  _vd_value=$(printf '%s' "${1#*=}" | tr -d '"')
+  case $1 in
+    UUID=*) verify_link by-uuid "$_vd_value" ;;
+    LABEL=*) verify_link by-label "$_vd_value" ;;
+    PARTUUID=*) verify_link by-partuuid "$_vd_value" ;;
+    PARTLABEL=*) verify_link by-partlabel "$_vd_value" ;;
+    /dev/*) [ -e "$new$1" ] || [ -h "$new$1" ] || verify_crypt "${1#/dev/mapper/}" ;;
+    *) return 0 ;;
+  esac
+}
+
+# verify_link FOLDER NAME: as udev writes it: what is not plain is \xHH there; hex digits of UUIDs come in both cases.
+verify_link() {
+  _vl_name=$(printf '%s' "$2" | sed 's/\\040/ /g' | od -An -v -tu1 | awk '{ for (i = 1; i <= NF; i++) { c = sprintf("%c", $i + 0)
+    if ($i > 127 || c ~ /[A-Za-z0-9#+.:=@_-]/) printf "%s", c; else printf "\\x%02x", $i } }')
+  [ -h "$new/dev/disk/$1/$_vl_name" ] || [ -h "$new/dev/disk/$1/$(printf '%s' "$_vl_name" | tr A-F a-f)" ] || [ -h "$new/dev/disk/$1/$(printf '%s' "$_vl_name" | tr a-f A-F)" ]
+}
+
+# verify_crypt NAME: is it a volume that the new system opens itself?
+verify_crypt() {
+  [ -f "$new/etc/crypttab" ] || return 1
+  while read -r _vc_name _; do
+    [ "$_vc_name" != "$1" ] || return 0
+  done <"$new/etc/crypttab"
+  return 1
+}
+
+# Each line that the boot waits for: what it names must be here.
+verify_fstab() {
+  [ -f "$new/etc/fstab" ] || { verify_problem 'the new system has no /etc/fstab: write one, or restore it from the backup'; return; }
+  while read -r _vf_spec _vf_point _vf_type _vf_options _; do
+    case $_vf_spec in '' | \#*) continue ;; esac
+    case ,${_vf_options:-defaults}, in *,noauto,* | *,nofail,* | *,_netdev,* | *,bind,* | *,rbind,*) continue ;; esac
+    case $_vf_type in nfs* | cifs | smb* | ceph | glusterfs | 9p | fuse* | zfs) continue ;; esac
+    case $_vf_spec in
+      UUID=* | LABEL=* | PARTUUID=* | PARTLABEL=* | /dev/*)
+        verify_device "$_vf_spec" || verify_problem "/etc/fstab mounts $_vf_spec at $_vf_point, and no device here is that: write what is there now (lsblk -f), or add nofail"
+        ;;
+      /*)
+        [ "$_vf_type" != swap ] || [ -f "$new$_vf_spec" ] || verify_problem "/etc/fstab swaps to the file $_vf_spec, which is not there: make it (mkswap), or take the line away"
+        ;;
+    esac
+  done <"$new/etc/fstab"
+}
+
+verify_crypttab() {
+  [ -f "$new/etc/crypttab" ] || return 0
+  while read -r _vt_name _vt_spec _ _vt_options; do
+    case $_vt_name in '' | \#*) continue ;; esac
+    case ,$_vt_options, in *,noauto,* | *,nofail,* | *,_netdev,*) continue ;; esac
+    case $_vt_spec in
+      UUID=* | LABEL=* | PARTUUID=* | PARTLABEL=* | /dev/*)
+        verify_device "$_vt_spec" || verify_problem "/etc/crypttab opens $_vt_spec as $_vt_name, and no device here is that: write the UUID of the volume (cryptsetup luksUUID), or add nofail"
+        ;;
+    esac
+  done <"$new/etc/crypttab"
+}
+
+# verify_kernels FIXED_SECONDS: sets $verify_kernel to the newest that can boot; a newer one that can not is a problem, as it would be taken.
+verify_kernels() {
+  verify_kernel=''
+  new_kernels >versions
+  [ -s versions ] || { verify_problem "the new system has no kernel whose modules are there too (/boot/vmlinuz-VERSION and /lib/modules/VERSION): install one in a chroot at $new"; return; }
+  while IFS= read -r _vk_version; do
+    verify_initramfs "$_vk_version" "$1"
+    if [ -z "$verify_why" ]; then
+      verify_kernel=$_vk_version
+      : >older
+    else
+      printf '%s\n' "$verify_why" >>older
+    fi
+  done <versions
+  # What concerns kernels before one that boots has been dropped with it.
+  [ ! -f older ] || cat older >>problems
+  rm -f older versions
+}
+
+# verify_initramfs KERNEL FIXED_SECONDS: sets $verify_why to what is wrong with its initramfs, or to nothing.
+verify_initramfs() {
+  verify_why=''
+  new_initramfs "$1" || { verify_why="kernel $1 has no initramfs in /boot: make it (step new-initramfs)"; return; }
+  if ! new_since "$new_initramfs" "$2"; then
+    verify_why="${new_initramfs#"$new"} is older than the last change of the new system's configuration, and holds the old one: make it anew (step new-initramfs)"
+    return
+  fi
+  verify_names "$new_initramfs" >names || { verify_why="${new_initramfs#"$new"} can not be read by the new system's own tool: make it anew (step new-initramfs)"; return; }
+  sed 's|.*/||; s/\.ko.*//' "$new_modules/$1/modules.builtin" 2>/dev/null | tr - _ | sort -u >builtin
+  _vi_missing=''
+  for _vi_need in $chain_needs; do
+    grep -qx "$_vi_need" names || grep -qx "$_vi_need" builtin || _vi_missing="$_vi_missing${_vi_missing:+, }$_vi_need"
+  done
+  rm -f names builtin
+  [ -z "$_vi_missing" ] || verify_why="${new_initramfs#"$new"} lacks drivers that the new system's root needs on this machine ($_vi_missing): name them in /etc/initramfs-tools/modules or /etc/dracut.conf.d, and make it anew (step new-initramfs)"
+}
+
+# verify_names INITRAMFS: prints the names of the modules in it.
+verify_names() {
+  for _vn_tool in lsinitramfs lsinitrd lsinitcpio; do
+    new_has "$_vn_tool" || continue
+    new_run "$_vn_tool" "${1#"$new"}" >listed 2>listed.err || return 1
+    # mkinitcpio and dracut pack modules as files too.
+    grep -o '[^/[:blank:]]*\.ko\(\.[a-z0-9]*\)\{0,1\}$' listed | sed 's/\.ko.*//' | tr - _ | sort -u
+    rm -f listed listed.err
+    return 0
+  done
+  return 1
+}
+
+# verify_config: GRUB's configuration, or entries of the boot loader specification, lead to kernels and a root that are here.
+verify_config() {
+  : >lines
+  for _vg_file in "$new/boot/grub/grub.cfg" "$new/boot/grub2/grub.cfg" "$new/boot/loader/entries/"*.conf "$new/efi/loader/entries/"*.conf "$new/boot/efi/loader/entries/"*.conf "$new/boot/efi/EFI/"*/grub.cfg; do
+    [ -f "$_vg_file" ] || continue
+    # `linux /boot/vmlinuz-… root=…`, in BLS `linux` and `options` by themselves.
+    sed -n 's/^[[:space:]]*\(linux\|linux16\|linuxefi\|options\)[[:space:]]\{1,\}/\1 /p' "$_vg_file" >>lines
+  done
+  if [ ! -s lines ]; then
+    verify_problem 'no configuration of a boot loader names a kernel (grub.cfg, loader/entries): write it (step new-bootloader)'
+    rm -f lines
+    return
+  fi
+  _vg_found=no
+  while read -r _vg_word _vg_kernel _; do
+    [ "$_vg_word" != options ] || continue
+    # From the file system's own top: /boot/vmlinuz, /vmlinuz of a /boot of its own, /@/boot/vmlinuz of a btrfs.
+    new_first "$new/boot/${_vg_kernel##*/}" "$new$_vg_kernel" "$new/boot$_vg_kernel" "$new/boot/efi$_vg_kernel" "$new/efi$_vg_kernel" || continue
+    _vg_found=yes
+  done <lines
+  [ "$_vg_found" = yes ] || verify_problem 'the configuration of the boot loader names kernels that are not there: write it anew (step new-bootloader)'
+  awk '{ for (i = 1; i <= NF; i++) if (sub(/^root=/, "", $i)) print $i }' lines | sort -u >roots
+  while IFS= read -r _vg_root; do
+    case $_vg_root in \$* | '') continue ;; esac
+    verify_device "$_vg_root" || verify_problem "the boot loader starts a kernel with root=$_vg_root, and no device here is that: correct /etc/default/grub and write the configuration anew (step new-bootloader)"
+  done <roots
+  rm -f lines roots
+}
+
+verify_bios() {
+  verify_found=no
+  for _vb_disk in $chain_disks; do
+    ! dd if="/dev/$_vb_disk" bs=440 count=1 2>/dev/null | grep -aq GRUB || verify_found=yes
+  done
+  [ "$verify_found" = yes ] || verify_problem "no disk of the new system's root (${chain_disks:-none}) has GRUB's boot code in its first sector: install it (step new-bootloader)"
+}
+
+verify_uefi() {
+  new_esp || { verify_problem 'no EFI system partition is mounted at /boot/efi, /efi or /boot of the new system: mount it, and install the loader (step new-bootloader)'; return; }
+  for _vu_file in "$new_esp/EFI/BOOT"/BOOT*.EFI "$new_esp/EFI/BOOT"/boot*.efi "$new_esp/EFI/boot"/boot*.efi; do
+    [ "$(head -c 2 "$_vu_file" 2>/dev/null)" != MZ ] || return 0
+  done
+  verify_problem 'the EFI system partition has no loader at EFI/BOOT, where a firmware without a boot entry looks: install it (step new-bootloader)'
+}

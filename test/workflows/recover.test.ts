@@ -1,0 +1,322 @@
+/** A recovery's own decisions, over a fake fleet: what must hold before a disk is written to, in which order, and who is told what. */
+import type { WorkflowHandle } from '@temporalio/client';
+import { WorkflowFailedError } from '@temporalio/client';
+import { HostError } from '../../hosts/errors';
+import type { FakeHosts } from '../../hosts/fake';
+import { CONTROL_QUEUE } from '../../planning/queues';
+import type { DecideInput, OpenQuestion } from '../../workflows/gate';
+import type { PlannedRecovery, recover } from '../../workflows/recover';
+import type { RecoverReport } from '../../workflows/recover-report';
+import { until } from '../workers/fixtures/engine';
+import { useEngine, withFleet } from './support/engine';
+import { recovery, RESCUE } from './support/recovery';
+import type { Recovery } from './support/recovery';
+
+jest.setTimeout(120_000);
+
+const engine = useEngine();
+
+type Handle = WorkflowHandle<typeof recover>;
+
+/** Runs it, with the fleet of that machine, while `body` answers. */
+function playing<T>(made: Recovery, body: (handle: Handle, fleet: FakeHosts) => Promise<T>): Promise<T> {
+  return withFleet({ engine, fake: made.fake }, async (fleet) => {
+    made.seal(fleet);
+    const handle = await engine.env.client.workflow.start<typeof recover>('recover', {
+      workflowId: `recover/portal/${made.input.run}`,
+      taskQueue: CONTROL_QUEUE,
+      args: [made.input],
+    });
+    return body(handle, fleet);
+  });
+}
+
+async function asked(handle: Handle, step: string): Promise<OpenQuestion> {
+  let found: OpenQuestion | undefined;
+  await until(`a question about ${step}`, async () => {
+    if ((await handle.describe()).status.name !== 'RUNNING') throw new Error(await failure(handle));
+    const questions = await handle.query<OpenQuestion[]>('questions');
+    const [other] = questions;
+    if (other !== undefined && other.step !== step) throw new Error(`${other.step}: ${other.failure.message}`);
+    found = questions.find((each) => each.step === step);
+    return found !== undefined;
+  });
+  if (found === undefined) throw new Error('no question');
+  return found;
+}
+
+function answer(handle: Handle, input: Omit<DecideInput, 'by'>): Promise<string> {
+  return handle.executeUpdate<string, [DecideInput]>('decide', { args: [{ ...input, by: 'anna' }] });
+}
+
+async function approve(handle: Handle): Promise<void> {
+  const { approve: hash } = await asked(handle, 'approve');
+  await answer(handle, { decision: 'approve', step: 'approve', hash });
+}
+
+/** How a recovery that must not succeed has failed. */
+async function failure(handle: Handle): Promise<string> {
+  try {
+    const { state } = await handle.result();
+    throw new Error(`it is ${state}`);
+  } catch (error) {
+    if (error instanceof WorkflowFailedError) return error.cause?.message ?? '';
+    throw error;
+  }
+}
+
+const STEPS = ['disk-wipe', 'disk-table', 'mkfs-ext', 'mkswap', 'mount-new'];
+const READING = ['warm', 'layout', 'lease.take'];
+
+/** What writes: all that is asked of the rescue system but what looks and what opens the data's way. */
+function writing({ asked: all }: Recovery): string[] {
+  const quiet = [...READING, 'grant.key', 'grant.add', 'grant.close', 'restore.check', 'job.forget', 'lease.release'];
+  return all.filter((each) => !quiet.includes(each));
+}
+
+test('a machine is made again, in this order, and seen to run', async () => {
+  const made = recovery({ group: { rto: '1h' } });
+  let planned: PlannedRecovery | undefined;
+  const report = await playing(made, async (handle) => {
+    const { approve: hash, failure: said } = await asked(handle, 'approve');
+    expect(writing(made)).toEqual([]);
+    expect(said.message).toMatch(/^all that is on vda \(serial NEW-1\) will be lost, and app-1 made there/);
+    planned = await handle.query<PlannedRecovery | undefined>('plan');
+    await answer(handle, { decision: 'approve', step: 'approve', hash });
+    return handle.result();
+  });
+  const jobs = writing(made);
+  const order = [
+    ...STEPS,
+    'dial',
+    'restore-verify',
+    'new-initramfs',
+    'new-bootloader',
+    'new-verify',
+    'new-unmount',
+    'new-reboot',
+  ];
+  expect(jobs.filter((each, i) => each !== jobs[i - 1] && each !== 'new-fix' && each !== 'job.stop')).toEqual(order);
+  expect(report).toMatchObject({ state: 'Completed', host: 'app-1', backup: made.input.id, hash: planned?.hash });
+  expect(report.oldMachine).toMatch(/^nothing answers at 10\.0\.0\.1:22/);
+  expect(report.recovered).toMatchObject({ kernel: '6.1.0-fake', running: 'fake', rto: { allowedS: 3600 } });
+  expect(report.phases.map(({ phase }) => phase)).toEqual([
+    ...['read backup', 'old machine', 'rescue system', 'plan', 'approval', 'look again'],
+    ...['wipe disks', 'partition', 'make file systems', 'mount', 'restore data', 'fix configuration', 'initramfs'],
+    ...['boot loader', 'verify', 'unmount', 'reboot', 'first boot', 'health'],
+  ]);
+});
+
+describe('S24 while the old machine is there', () => {
+  test.each(['itself', 'auth-refused', 'hostkit-missing'] as const)(
+    '%s: refused, whatever anybody says',
+    async (how) => {
+      const made = recovery({ input: { oldMachineIsGone: true } });
+      made.now.oldMachine = how;
+      const message = await playing(made, failure);
+      expect(message).toMatch(
+        /the old machine is still there: at 10\.0\.0\.1:22.*shut the old one down.*Nothing was written/,
+      );
+      expect(writing(made)).toEqual([]);
+    },
+  );
+
+  test('it comes back while the plan waits for its approval: refused', async () => {
+    const made = recovery();
+    const message = await playing(made, async (handle) => {
+      const { approve: hash } = await asked(handle, 'approve');
+      made.now.oldMachine = 'itself';
+      await answer(handle, { decision: 'approve', step: 'approve', hash });
+      return failure(handle);
+    });
+    expect(message).toMatch(/still there/);
+    expect(writing(made)).toEqual([]);
+  });
+
+  test('another machine at its address is told, and no hindrance', async () => {
+    const made = recovery({ input: { planOnly: true } });
+    made.now.oldMachine = 'host-key-changed';
+    const { oldMachine } = await playing(made, (handle) => handle.result());
+    expect(oldMachine).toMatch(/^at 10\.0\.0\.1:22 another machine answers/);
+  });
+
+  test('one that can not be asked wants a word', async () => {
+    const refused = recovery();
+    refused.now.oldMachine = 'host-key-unknown';
+    expect(await playing(refused, failure)).toMatch(/is not known.*--old-machine-is-gone/);
+    const said = recovery({ input: { oldMachineIsGone: true, planOnly: true } });
+    said.now.oldMachine = 'host-key-unknown';
+    const { oldMachine } = await playing(said, (handle) => handle.result());
+    expect(oldMachine).toMatch(/^by the operator's word/);
+  });
+});
+
+test('a plan alone opens nothing and writes nothing, and says what stands against it', async () => {
+  const made = recovery({ input: { planOnly: true } });
+  made.now.oldMachine = 'itself';
+  const report = await playing(made, (handle) => handle.result());
+  expect(report).toMatchObject({ state: 'Planned', recovered: null });
+  expect(report.warnings.join('\n')).toMatch(/the old machine is still there/);
+  expect(made.asked.filter((each) => !READING.includes(each))).toEqual(['job.forget', 'lease.release']);
+});
+
+test('a disk that was changed between plan and approval: nothing is written', async () => {
+  const made = recovery();
+  const message = await playing(made, async (handle) => {
+    const { approve: hash } = await asked(handle, 'approve');
+    made.now.disks = made.now.disks.map((disk) => ({ ...disk, serial: 'OTHER-1' }));
+    await answer(handle, { decision: 'approve', step: 'approve', hash });
+    return failure(handle);
+  });
+  expect(message).toMatch(/not what the plan was made for.*Nothing was written/);
+  expect(writing(made)).toEqual([]);
+});
+
+describe('an approval beforehand', () => {
+  async function hashOf(): Promise<string> {
+    const { hash } = await playing(recovery({ input: { planOnly: true } }), (handle) => handle.result());
+    return hash;
+  }
+
+  test('of this very plan lets it run', async () => {
+    const made = recovery({ input: { approve: (await hashOf()).slice(0, 12) } });
+    const { state } = await playing(made, (handle) => handle.result());
+    expect(state).toBe('Completed');
+  });
+
+  test('of another one ends it', async () => {
+    const made = recovery({ input: { approve: '0'.repeat(12) } });
+    expect(await playing(made, failure)).toMatch(/another one now than the one you approved.*Nothing was written/);
+    expect(writing(made)).toEqual([]);
+  });
+});
+
+test('with identical-disks a blank disk needs no word, and that is told', async () => {
+  const made = recovery({ group: { recover: { approve: 'identical-disks' } } });
+  const report = await playing(made, (handle) => handle.result());
+  expect(report.state).toBe('Completed');
+  expect(report.warnings).toContain('approved by the runbook (recover.approve: identical-disks), by no person');
+});
+
+test('a target that does not know the rescue system is told of before any disk is written to', async () => {
+  let known = false;
+  const made = recovery({
+    more: ({ host, verb }) => {
+      if (host !== 'target' || verb !== 'grant.add' || known) return undefined;
+      throw new HostError({ host, verb, code: 'not-allowed', message: 'said the test' });
+    },
+  });
+  const report = await playing(made, async (handle) => {
+    const { failure: said } = await asked(handle, 'way of the data');
+    expect(said.message).toMatch(/resurgo recover app-1 --at 10\.0\.0\.77:22 --arm-only/);
+    expect(writing(made)).toEqual([]);
+    known = true;
+    await answer(handle, { decision: 'retry' });
+    await approve(handle);
+    return handle.result();
+  });
+  expect(report.state).toBe('Completed');
+});
+
+test('what would not boot stops at the gate with its problems; a retry looks again', async () => {
+  let problems = ['/etc/fstab names UUID=1234, which is nowhere'];
+  const made = recovery({
+    more: ({ host, verb, args }) =>
+      host === RESCUE && verb === 'job.poll' && /new-verify/.test(String(args['job']))
+        ? { state: 'exited', exit: 0, result: { problems, kernel: '6.1' } }
+        : undefined,
+  });
+  const report = await playing(made, async (handle) => {
+    await approve(handle);
+    const { failure: said, allowed } = await asked(handle, 'verify');
+    expect(said.message).toMatch(/would not boot as it is: \/etc\/fstab names UUID=1234/);
+    expect(allowed).toEqual(['retry', 'abort']);
+    problems = [];
+    await answer(handle, { decision: 'retry' });
+    return handle.result();
+  });
+  expect(report.state).toBe('Completed');
+  expect(made.asked.filter((each) => each === 'new-verify')).toHaveLength(2);
+});
+
+test('whoever aborts in the middle is told what the machine is', async () => {
+  const made = recovery({
+    more: ({ host, verb, args }) => {
+      if (host !== RESCUE || verb !== 'job.start' || args['kind'] !== 'mkfs-ext') return undefined;
+      throw new HostError({ host, verb, code: 'identity-changed', message: 'the serial is another one' });
+    },
+  });
+  const message = await playing(made, async (handle) => {
+    await approve(handle);
+    await until('it asks', async () =>
+      (await handle.query<OpenQuestion[]>('questions')).some(({ step }) => step.startsWith('mkfs:')),
+    );
+    await answer(handle, { decision: 'abort' });
+    return failure(handle);
+  });
+  expect(message).toMatch(
+    /aborted by anna.*app-1 is half recovered: vda \(serial NEW-1\) overwritten, and it does not boot/,
+  );
+});
+
+test('a rescue system that was booted anew in the middle: asked about, then all begins anew', async () => {
+  let boots = 0;
+  const made = recovery({
+    more: ({ host, verb, args }) => {
+      if (host !== RESCUE || verb !== 'job.start' || args['kind'] !== 'mkfs-ext' || boots > 0) return undefined;
+      boots += 1;
+      made.now.rescueBoot = 'rescue-2';
+      return undefined;
+    },
+  });
+  const report = await playing(made, async (handle) => {
+    await approve(handle);
+    const { failure: said } = await asked(handle, 'begin anew');
+    expect(said.message).toMatch(/booted anew.*--arm-only/);
+    await answer(handle, { decision: 'retry' });
+    await approve(handle);
+    return handle.result();
+  });
+  expect(report.state).toBe('Completed');
+  expect(made.asked.filter((each) => each === 'disk-wipe')).toHaveLength(2);
+});
+
+describe('a backup that can not make the machine again', () => {
+  test.each<[string, Parameters<typeof recovery>[0], RegExp]>([
+    ['without a layout', { layouts: [] }, /no layout of its disks/],
+    [
+      'whose layout has limits',
+      { layouts: [{ recoverable: false, reasons: ['sda is multipath'] }] },
+      /sda is multipath/,
+    ],
+  ])('%s', async (_name, options, why) => {
+    const made = recovery(options);
+    expect(await playing(made, failure)).toMatch(why);
+    expect(made.asked).not.toContain('layout');
+  });
+
+  test('a plan that can not be carried out is refused with its reasons', async () => {
+    const made = recovery();
+    made.now.disks = [{ name: 'vda', bytes: 2 ** 20, serial: 'SMALL' }];
+    expect(await playing(made, failure)).toMatch(/this recovery is not possible: .*Nothing was written/);
+    expect(writing(made)).toEqual([]);
+  });
+});
+
+test('a machine that does not come up stops at the gate, and is waited for again', async () => {
+  const made = recovery({
+    more: ({ host, verb }) => {
+      if (host !== 'app-1' || verb !== 'probe' || !made.now.rebooted || made.now.oldMachine === 'itself')
+        return undefined;
+      throw new HostError({ host, verb, code: 'host-key-unknown', message: 'no key is pinned' });
+    },
+  });
+  const report: RecoverReport = await playing(made, async (handle) => {
+    await approve(handle);
+    await asked(handle, 'first boot');
+    made.now.oldMachine = 'itself';
+    await answer(handle, { decision: 'retry' });
+    return handle.result();
+  });
+  expect(report.state).toBe('Completed');
+});

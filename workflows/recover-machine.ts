@@ -1,0 +1,163 @@
+/**
+ * The machine that is recovered, from the first disk that is written over to the first boot: the plan's steps in their order, then what
+ * makes the new system boot. In what state it is is kept at every moment: whoever aborts half-way is told what it is good for.
+ */
+import { ApplicationFailure } from '@temporalio/workflow';
+import type { FixedConfig, NewSystem, RescueRef } from '../activities/recover';
+import type { PlannedMachine } from '../activities/recover-look';
+import type { RestoredItem } from '../activities/restore';
+import type { RunFence } from '../activities/context';
+import type { DiskIdentity, RecoveryPlan, RecoveryStep } from '../planning/recover-plan';
+import { byPhase, isLast } from '../planning/recover-phases';
+import { diskInWords, list } from '../planning/recover-words';
+import type { FleetHost } from '../planning/run-input';
+import type { OperatorGate } from './gate';
+import { bulk, recovering } from './options';
+import type { RecoverySource } from './recover-source';
+import type { Timeline } from './timeline';
+
+/** Until a machine that boots is asked about, in ms: firmware of large machines alone takes minutes. */
+const BOOT_MS = 20 * 60_000;
+
+/** What has become of the machine so far. */
+export type MachineState = 'untouched' | 'half recovered' | 'whole, not booted' | 'rebooted' | 'running';
+
+export interface Recovered {
+  data: RestoredItem;
+  fixed: FixedConfig;
+  kernel: string | null;
+  /** Of the jobs on the new system. */
+  notes: string[];
+}
+
+interface Options {
+  host: FleetHost;
+  gate: OperatorGate;
+  timeline: Timeline;
+  fence: (round: number) => RunFence;
+}
+
+export class RecoveredMachine {
+  state: MachineState = 'untouched';
+  private overwritten: string[] = [];
+
+  constructor(private readonly options: Options) {}
+
+  /** Makes, fills and checks the new system, and unmounts it. */
+  async make(made: { planned: PlannedMachine; source: RecoverySource; rescue: RescueRef }): Promise<Recovered> {
+    const { planned, source, rescue } = made;
+    const { steps } = planned.plan;
+    this.overwritten = overwritten(planned.plan);
+    let data: RestoredItem | undefined;
+    for (const each of byPhase(steps.filter((step) => !isLast(step))))
+      await this.options.timeline.phase(each.phase, async () => {
+        for (const step of each.steps) {
+          if (step.kind === 'restore') data = await this.restore(source);
+          else await this.carryOut({ step, source, rescue });
+        }
+      });
+    if (data === undefined) throw ApplicationFailure.nonRetryable('the plan brings no data back', 'bad-plan');
+    const fixed = await this.phase('fix configuration', (fence) =>
+      recovering.recoverFix.executeWithOptions({ summary: 'what would mean other disks or cards now' }, [
+        { fence, rescue, layout: source.layout, tree: source.tree },
+      ]),
+    );
+    const { tree } = source;
+    const { firmware } = planned.plan;
+    const { disks, efiId } = planned.boot;
+    const initramfs = await this.newSystem({ phase: 'initramfs', kind: 'new-initramfs', args: { tree }, rescue });
+    const args = { tree, firmware, id: efiId ?? undefined };
+    const loader = await this.newSystem({ phase: 'boot loader', kind: 'new-bootloader', args, disks, rescue });
+    const seen = await this.newSystem({ phase: 'verify', kind: 'new-verify', args: { tree, firmware }, rescue });
+    for (const each of byPhase(steps.filter(isLast)))
+      await this.options.timeline.phase(each.phase, async () => {
+        for (const step of each.steps) if (step.kind !== 'restore') await this.carryOut({ step, source, rescue });
+      });
+    await this.newSystem({ phase: 'unmount', kind: 'new-unmount', args: { tree }, rescue });
+    this.state = 'whole, not booted';
+    return { data, fixed, kernel: seen.kernel, notes: [...initramfs.warnings, ...loader.warnings, ...seen.warnings] };
+  }
+
+  /** Reboots it and waits until it answers as itself. */
+  async boot({ rescue }: { rescue: RescueRef }): Promise<{ kernel: string }> {
+    const sinceMs = Date.now();
+    this.state = 'rebooted';
+    await this.phase('reboot', (fence) =>
+      recovering.rebootRescue.executeWithOptions({ summary: 'reboot the machine' }, [{ fence, rescue }]),
+    );
+    const { host } = this.options;
+    const up = await this.phase('first boot', () =>
+      recovering.awaitMachine.executeWithOptions({ summary: `wait for ${host.name} itself` }, [
+        { host, rescue, sinceMs, forMs: BOOT_MS },
+      ]),
+    );
+    this.state = 'running';
+    return up;
+  }
+
+  /** A sentence on what the machine is now, and what to do about it. */
+  describe(): string {
+    const { name } = this.options.host;
+    const disks = list(this.overwritten);
+    switch (this.state) {
+      case 'untouched':
+        return 'Nothing was written';
+      case 'half recovered':
+        return `${name} is half recovered: ${disks} overwritten, and it does not boot. Run \`resurgo recover ${name}\` again; the backup is as it was`;
+      case 'whole, not booted':
+        return `The new system of ${name} is whole and verified on ${disks}, and was not booted: restart the machine without the rescue medium`;
+      case 'rebooted':
+        return `The new system of ${name} is whole and verified on ${disks}, and was rebooted, but was not seen to answer: look at its console`;
+      case 'running':
+        return `${name} is recovered and runs`;
+    }
+  }
+
+  private carryOut(options: { step: RecoveryStep; source: RecoverySource; rescue: RescueRef }): Promise<void> {
+    const { step, source, rescue } = options;
+    if (step.kind === 'restore') throw new Error('data is no job');
+    // Noted before it is done: an answer that was lost may have done it.
+    if (step.destroys.length > 0) this.state = 'half recovered';
+    return this.must(step.key, (fence) =>
+      recovering.recoverStep.executeWithOptions({ summary: step.says }, [{ fence, rescue, step, tree: source.tree }]),
+    );
+  }
+
+  private restore({ item }: RecoverySource): Promise<RestoredItem> {
+    const summary = `restore ${item.backup.tree} from ${item.store.host.name}`;
+    return this.must('restore', (fence) =>
+      bulk.restoreSource.executeWithOptions({ summary }, [{ fence, item, fsUuid: '' }]),
+    );
+  }
+
+  private newSystem(options: {
+    phase: string;
+    kind: Parameters<typeof recovering.newSystem>[0]['kind'];
+    args: Record<string, string | undefined>;
+    disks?: DiskIdentity[];
+    rescue: RescueRef;
+  }): Promise<NewSystem> {
+    const { phase, ...input } = options;
+    return this.phase(phase, (fence) =>
+      recovering.newSystem.executeWithOptions({ summary: phase }, [{ fence, ...input }]),
+    );
+  }
+
+  private phase<T>(phase: string, attempt: (fence: RunFence) => Promise<T>): Promise<T> {
+    return this.options.timeline.phase(phase, () => this.must(phase, attempt));
+  }
+
+  /** A step that nothing lets out. One of a rescue system that has lost all is not asked about: the run begins anew. */
+  private must<T>(step: string, attempt: (fence: RunFence) => Promise<T>): Promise<T> {
+    const { gate, fence } = this.options;
+    return gate.must(
+      step,
+      (round) => attempt(fence(round)),
+      ({ code }) => code !== 'rebooted' && code !== 'still-there',
+    );
+  }
+}
+
+function overwritten({ disks }: RecoveryPlan): string[] {
+  return disks.filter(({ fate }) => fate === 'overwritten').map(diskInWords);
+}

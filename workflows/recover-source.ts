@@ -1,0 +1,55 @@
+/** What a recovery takes from the backup: the machine's whole system, its layout, and the place that the data goes to. Pure glue. */
+import { ApplicationFailure } from '@temporalio/workflow';
+import type { LayoutRef } from '../activities/recover-look';
+import type { RestoreItemRef } from '../activities/restore-item';
+import type { Manifest } from '../planning/manifest';
+import type { RecoverInput } from '../planning/run-input';
+
+/** Where the new system is put together on the rescue system; its tree's name is a folder below. */
+const PLACE = '/mnt/new';
+
+export interface RecoverySource {
+  layout: LayoutRef;
+  tree: string;
+  /** The data's way from the store to the rescue system. */
+  item: RestoreItemRef;
+  warnings: string[];
+}
+
+/** @throws a failure `not-recoverable` that says what the backup lacks */
+export function recoverySource({ input, manifest }: { input: RecoverInput; manifest: Manifest }): RecoverySource {
+  const { setup, host, rescue, id } = input;
+  const refuse = (why: string): never => {
+    throw ApplicationFailure.nonRetryable(
+      `backup ${id} of ${setup.group.name} can't make ${host.name} again from bare metal: ${why}. Take another backup (--backup ID); single data come back with \`resurgo restore\``,
+      'not-recoverable',
+    );
+  };
+  const source = manifest.sources.find((each) => each.host === host.short && each.path === '/');
+  if (source === undefined)
+    return refuse(
+      `it holds no whole system of it. Give the group a source \`{ host: ${host.name}, path: /, snapshot: system }\` and back it up`,
+    );
+  if (source.state === 'missing') return refuse(`the system of it is missing there: ${source.reason}`);
+  const layout = manifest.layouts.find((each) => each.host === host.short);
+  if (layout === undefined) return refuse('it holds no layout of its disks');
+  const { sha256, recoverable, reasons } = layout;
+  if (!recoverable || sha256 === null) return refuse(reasons.join('; '));
+  const store = { name: setup.store.name, group: setup.group.name, host: setup.storeHost };
+  return {
+    layout: { store, id, host: host.short, sha256 },
+    tree: source.tree,
+    item: {
+      backup: { id, tree: source.tree, subpath: null },
+      store,
+      destination: { host: rescue, source: null, folder: PLACE },
+      single: false,
+      // Who may connect to whom is a matter of firewalls, so it is the same for a backup and its recovery.
+      dial: setup.group.transfer.direction === 'push' ? 'in' : 'out',
+      protect: [],
+      // What the file systems themselves put there (lost+found) stays.
+      deletes: false,
+    },
+    warnings: reasons,
+  };
+}
