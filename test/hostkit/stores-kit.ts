@@ -91,7 +91,7 @@ export async function storeKit(options: StoreKitOptions): Promise<StoreKit> {
     mkdirSync(join(root, dir), { recursive: true });
   for (const dir of ['jobs', 'verbs', 'stores', 'snapshots']) symlinkSync(join(hostkit, dir), join(root, 'lib', dir));
   const replaced: Record<string, string> = {
-    'view.sh': `. ${hostkit}/lib/view.sh\nsnapshot_view() { mkdir -p "$4"; mount --bind "$src_path" "$4"; }\nview_intact() { :; }\n`,
+    'view.sh': `. ${hostkit}/lib/view.sh\nsnapshot_view() { mkdir -p "$4"; mount --bind "$src_path" "$4"; snap_record=/dev/null view_live=no; }\nview_intact() { view_told=; }\n`,
     'snapshots.sh': '',
     'grants.sh': `. ${hostkit}/lib/grants.sh\ngrants_close_run() { echo "$1" >>"$RESURGO_VAR/closed"; }\n`,
   };
