@@ -19,7 +19,7 @@ describeAsRoot('a whole machine', () => {
     });
     afterEach(() => {
       machine.conf(MACHINE_CONF);
-      for (const run of [RUN, 'run-00000002']) machine.ask('snapshot.drop', { ...fence({ run }), target_run: run });
+      machine.ask('snapshot.drop', { ...fence(), target_run: RUN });
       machine.sh('rm -rf /var/lib/resurgo/jobs/* /var/lib/resurgo/runs/run-* /var/lib/resurgo/fence');
     });
 
@@ -28,16 +28,17 @@ describeAsRoot('a whole machine', () => {
       if (source === undefined) throw new Error('no source');
       return source;
     };
-    const frozen = async (run = RUN) => {
-      const answers = await machine.freeze({ run });
+    const frozen = async (freeze = 1) => {
+      const answers = await machine.freeze({ run: RUN, freeze });
+      if (answers.length !== 4) throw new Error(JSON.stringify(answers));
       const taken = snapshotted.parse(answers[2]).snapshots[0];
       if (taken === undefined) throw new Error('no snapshot');
       return taken;
     };
-    const listed = (run = RUN) => {
-      const polled = machine.job({ kind: 'listing', run, source: 'root' });
+    const listed = () => {
+      const polled = machine.job({ kind: 'listing', run: RUN, source: 'root' });
       const files = new Set(
-        machine.sh(`cut -f 10 /var/lib/resurgo/runs/${run}/app-1@+.listing 2>/dev/null || :`).split('\n'),
+        machine.sh(`cut -f 10 /var/lib/resurgo/runs/${RUN}/app-1@+.listing 2>/dev/null || :`).split('\n'),
       );
       const result = polled['result'] as Record<string, unknown> | undefined;
       return { result, files };
@@ -140,7 +141,7 @@ describeAsRoot('a whole machine', () => {
       try {
         expect(await frozen()).toMatchObject({ live: ['/data/own'], watched: ['/boot', '/boot/efi'] });
         machine.conf([...MACHINE_CONF, 'exclude portal root /data/own']);
-        const without = await frozen('run-00000002');
+        const without = await frozen(2);
         expect(without).toMatchObject({ live: [] });
         expect(without.skipped).toContainEqual({ path: '/data/own', reason: 'excluded by the runbook' });
       } finally {
