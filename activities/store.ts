@@ -20,7 +20,7 @@ export interface StoreInput {
 export interface StoreState {
   /** Newest whole backup, or null when there is none. */
   last: { id: string; manifest: Manifest } | null;
-  /** Newest backup of any state, with the sum of each tree's listing; null for a tree that may differ from it (a live copy). */
+  /** Newest backup of any state, with the sum of each tree's listing; null for a tree that may differ from it (read in use). */
   newest: { id: string; listings: Record<string, string | null> } | null;
   ids: string[];
   /** The run that the store is open for, or was when it died; null for none. */
@@ -168,7 +168,7 @@ async function packed(bytes: Buffer): Promise<string> {
 function newestOf(entry: StoreEntry | undefined): StoreState['newest'] {
   if (entry?.manifest === undefined || entry.problem !== undefined) return null;
   const trees = entry.manifest.sources.flatMap((each) =>
-    each.state === 'ok' ? [[each.tree, each.kind === 'none' ? null : each.listingSha256] as const] : [],
+    each.state === 'ok' ? [[each.tree, each.label === 'none' ? null : each.listingSha256] as const] : [],
   );
   return { id: entry.id, listings: Object.fromEntries(trees) };
 }

@@ -2,7 +2,7 @@
 # keys: source:name? store:name? tree:tree? id:id?
 
 # Set or read elsewhere:
-: "${arg_group-}" "${arg_run-}" "${listing_error-}" "${src_tree-}" "${store_current-}" "${store_error-}" "${store_view-}"
+: "${arg_group-}" "${arg_run-}" "${listing_error-}" "${patterns-}" "${src_tree-}" "${store_current-}" "${store_error-}" "${store_view-}" "${view_told-}"
 
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/snapshots.sh"
@@ -16,6 +16,7 @@
 . "$RESURGO_LIB/lib/sources.sh"
 
 job_main() {
+  list_told=''
   list_out=$RESURGO_VAR/runs/$arg_run
   mkdir -p "$list_out"
   if [ -n "$arg_source" ]; then
@@ -23,6 +24,7 @@ job_main() {
     sources_filters "$arg_source" "$PWD/filters" "$PWD/view"
     list_tree "$PWD/view" "$list_out/$src_tree.listing" "$PWD/filters"
     view_intact "$arg_source"
+    list_told=",\"patterns\":$patterns$view_told"
   else
     [ -n "$arg_store" ] || job_fail bad-request 'a listing needs a source, or a store'
     [ -n "$arg_tree" ] || job_fail bad-request 'the listing of a store needs a tree'
@@ -33,7 +35,7 @@ job_main() {
     config_accepts "$arg_store" "$arg_group" "$list_asked" || job_fail not-allowed "store '$arg_store' holds no tree $arg_tree"
     if [ -n "$arg_id" ]; then list_sealed; else list_tree "$store_current/$arg_tree" "$list_out/$arg_tree.listing" ''; fi
   fi
-  job_result "$(listing_result)"
+  job_result "$(listing_result)$list_told"
 }
 
 list_sealed() {

@@ -54,6 +54,7 @@ client_rsync() {
   for client_private in $client_private_xattrs; do set -- "--filter=-x $client_private" "$@"; done
   client_code=0
   rsync "$@" >"$client_name.out" 2>"$client_name.err" </dev/null || client_code=$?
+  [ "${view_live-no}" = no ] || ! view_vanished "$client_code" "$client_name.err" || client_code=0
   printf '%s\n' "$client_code" >"$client_name.rc"
   return "$client_code"
 }

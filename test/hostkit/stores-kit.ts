@@ -94,7 +94,7 @@ export async function storeKit(options: StoreKitOptions): Promise<StoreKit> {
     // A snapshot of the kit is lost where there is a file `lost`.
     'view.sh': [
       `. ${hostkit}/lib/view.sh`,
-      'snapshot_view() { mkdir -p "$4"; mount --bind "$src_path" "$4"; snap_record=- view_shown=$2; }',
+      'snapshot_view() { mkdir -p "$4"; mount --bind "$src_path" "$4"; snap_record=/dev/null view_live=no view_shown=$2; }',
       `kit_intact() { [ ! -e "$RESURGO_VAR/lost" ] || { snap_problem='it has overflowed'; return 1; }; }`,
       ...['none', 'btrfs', 'zfs'].map((kind) => `snapshot_${kind}_intact() { kit_intact; }\n`),
     ].join('\n'),
