@@ -3,7 +3,7 @@
 # keys: tree:tree
 
 # Set or read elsewhere:
-: "${arg_tree-}" "${line-}" "${new_place-}"
+: "${arg_run-}" "${arg_tree-}" "${line-}" "${new_place-}"
 
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/new.sh"
@@ -23,6 +23,7 @@ job_main() {
     unmount_count=$((unmount_count + 1))
   done <points
   swapoff -a 2>/dev/null || job_fail busy "swap of this rescue system can not be switched off: $(tail -n +2 /proc/swaps | cut -d ' ' -f 1 | tr '\n' ' ')"
+  unmount_close
   # From the top down; what lies on what is not known here, so it is gone through until nothing more goes.
   unmount_left=$(unmount_devices)
   while :; do
@@ -39,6 +40,20 @@ job_main() {
   sync
   for unmount_path in /sys/block/*; do [ ! -e "$unmount_path/device" ] || blockdev --flushbufs "/dev/${unmount_path##*/}" 2>/dev/null || :; done
   job_result "\"unmounted\":$unmount_count"
+}
+
+# unmount_close: physical volumes that nothing more shall be put on (lvm-vg).
+unmount_close() {
+  for _uc_file in "$RESURGO_VAR/runs/$arg_run/made"/closed.*; do
+    read_line "$_uc_file" || continue
+    for _uc_uuid in $line; do
+      _uc_device=$(pvs --noheadings --options pv_name --select "pv_uuid=$_uc_uuid" 2>/dev/null | tr -d ' ')
+      # Closed already by an attempt whose answer was lost, or its disk is not open any more.
+      [ -n "$_uc_device" ] || continue
+      [ "$(pvs --noheadings --options pv_allocatable "$_uc_device" 2>/dev/null | tr -d ' ')" = allocatable ] || continue
+      pvchange --allocatable n "$_uc_device" >closed.out 2>&1 || job_fail failed "physical volume $_uc_device can not be closed to further volumes: $(tail -n 2 closed.out | tr '\n' ' ')"
+    done
+  done
 }
 
 # unmount_devices: prints what device mapper and md still hold.
