@@ -101,8 +101,6 @@ export function recovery(
     }
     const over = options.more?.(call);
     if (over !== undefined) return over;
-    if (call.host === 'target' && verb === 'store.layout')
-      return { layout: gzipSync(Buffer.from(text)).toString('base64') };
     if (call.host === RESCUE && verb === 'layout') return { facts: rescueFacts(now.disks) };
     if (call.host === RESCUE && verb === 'probe') return { host: 'app-1', bootId: now.rescueBoot };
     if (call.host === RESCUE && verb === 'job.start' && args['kind'] === 'new-reboot') now.rebooted = true;
@@ -129,6 +127,7 @@ export function recovery(
         layouts,
       };
       const bytes = Buffer.from(canonicalJson(manifest));
+      fleet.host('target').layouts.set(`${manifest.run} app-1`, gzipSync(Buffer.from(text)).toString('base64'));
       fleet.host('target').backups.push({
         ...{ group: 'portal', id: ID, run: manifest.run, state: 'sealed' },
         ...{ manifest: bytes.toString('base64'), manifestSig: own.sign(bytes) },
