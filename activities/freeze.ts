@@ -10,6 +10,7 @@ import { z } from 'zod';
 import type { FreezeSession, Snapshotted, Thawed } from '../hosts/freeze-session';
 import { HostError, isAway } from '../hosts/errors';
 import type { HostRef } from '../hosts/hosts';
+import type { MachineMoment } from '../planning/consistency';
 import type { FreezeEvent, FreezeReport, TornReason } from '../planning/torn';
 import { judgeFreeze, pauseWindow } from '../planning/torn';
 import type { ActivityDeps, RunFence } from './context';
@@ -32,6 +33,8 @@ export interface TakenSnapshot {
   source: string;
   kind: string;
   name: string;
+  /** Of a whole machine; missing from older hostkits. */
+  machine?: MachineMoment;
 }
 
 export interface FreezeResult {
@@ -256,7 +259,12 @@ function byFreezing(unit: object): boolean {
 const leftAlone = z.array(z.looseObject({ name: z.string(), why: z.string() })).default([]);
 
 function namedSnapshots({ host, answer }: { host: string; answer: Snapshotted }): TakenSnapshot[] {
-  return answer.snapshots.map((each) => ({ host, source: each.source, kind: each.kind ?? '', name: each.name ?? '' }));
+  return answer.snapshots.map(({ source, kind = '', name = '', held, live, watched, skipped }) => ({
+    ...{ host, source, kind, name },
+    ...(held === undefined || live === undefined || watched === undefined || skipped === undefined
+      ? {}
+      : { machine: { held, live, watched, skipped } }),
+  }));
 }
 
 function readThaw({ report, thawed }: { report: FreezeReport; thawed: Thawed }): void {

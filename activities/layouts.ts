@@ -34,17 +34,26 @@ export function layoutActivities({ hosts }: ActivityDeps) {
     const signal = jobSignal();
     const step = 'layouts';
     const warnings: string[] = [];
-    let tooOld = false;
+    const target = { name: input.store.host.name, keeps: true };
     const lost = ({ host, why }: { host: FleetHost; why: string }): LayoutEntry => {
       warnings.push(`the layout of ${host.name} is not in this backup: ${why}`);
       return unkept({ host: host.short, why: `its layout is not in the backup: ${why}` });
+    };
+
+    /** What broke in the middle is asked once more: an sshd may have restarted. */
+    const asked = (host: FleetHost) => {
+      const on = { hosts, host, step, signal };
+      return layoutFacts(on).catch((error: unknown) => {
+        if (error instanceof HostError && error.code === 'connection-lost') return layoutFacts(on);
+        throw error;
+      });
     };
 
     const one = async (host: FleetHost): Promise<LayoutEntry> => {
       let bytes: Buffer;
       let verdict: ReturnType<typeof recoverability>;
       try {
-        const facts = await layoutFacts({ hosts, host, step, signal });
+        const facts = await asked(host);
         const layout = readLayout({ facts, host: host.short, capturedAt: new Date() });
         verdict = recoverability(layout);
         bytes = Buffer.from(canonicalJson(layout));
@@ -56,8 +65,8 @@ export function layoutActivities({ hosts }: ActivityDeps) {
       const packed = await promisify(gzip)(bytes, { level: 9 });
       if (packed.length * (4 / 3) > MOST_CHARS)
         return lost({ host, why: `it is too large to be kept (${packed.length} bytes, compressed)` });
-      if (!tooOld) tooOld = !(await put(host, packed));
-      if (tooOld)
+      if (target.keeps) target.keeps = await put(host, packed);
+      if (!target.keeps)
         return unkept({ host: host.short, why: 'layouts are not kept: the hostkit of the target is too old' });
       return { host: host.short, sha256: createHash('sha256').update(bytes).digest('hex'), ...verdict };
     };
@@ -77,10 +86,8 @@ export function layoutActivities({ hosts }: ActivityDeps) {
     };
 
     const layouts = await forEachLimited({ items: input.hosts, limit: AT_ONCE, each: one });
-    if (tooOld) {
-      const target = input.store.host.name;
-      warnings.push(`layouts are not kept: update the target's hostkit (resurgo enroll ${target} --update)`);
-    }
+    if (!target.keeps)
+      warnings.push(`layouts are not kept: update the target's hostkit (resurgo enroll ${target.name} --update)`);
     return { layouts, warnings: warnings.sort() };
   }
 

@@ -20,7 +20,7 @@ export interface StoreInput {
 export interface StoreState {
   /** Newest whole backup, or null when there is none. */
   last: { id: string; manifest: Manifest } | null;
-  /** Newest backup of any state, with the sum of each tree's listing; null for a tree that may differ from it (a live copy). */
+  /** Newest backup of any state, with the sum of each tree's listing; null for a tree that may differ from it (read in use). */
   newest: { id: string; listings: Record<string, string | null> } | null;
   ids: string[];
   /** The run that the store is open for, or was when it died; null for none. */
@@ -90,10 +90,12 @@ export function storeActivities({ hosts, openSigner }: ActivityDeps) {
     const bytes = Buffer.from(
       canonicalJson({ ...input.manifest, director: { ...input.manifest.director, publicKeyHex: signer.publicKeyHex } }),
     );
+    const manifest = await packed(bytes);
     const args = {
       store: input.store.name,
       id: input.manifest.id,
-      manifest: await packed(bytes),
+      manifest: manifest.slice(0, PART_CHARS),
+      manifestRest: manifest.length > PART_CHARS ? manifest.slice(PART_CHARS) : undefined,
       manifestSig: signer.sign(bytes),
       runbook: await packed(Buffer.from(input.runbookText)),
       trees: await packed(
@@ -156,6 +158,8 @@ export function storeActivities({ hosts, openSigner }: ActivityDeps) {
 
 /** Longer texts are sent compressed: the hostkit takes 256 KiB a line. Shorter ones as they are, which older hostkits take too. */
 const PLAIN_BYTES = 128 * 1024;
+/** A manifest of more than a thousand sources is sent in two parts; whole groups of base64 in each. */
+const PART_CHARS = 240 * 1024;
 
 async function packed(bytes: Buffer): Promise<string> {
   return (bytes.length <= PLAIN_BYTES ? bytes : await promisify(gzip)(bytes, { level: 9 })).toString('base64');
@@ -164,7 +168,7 @@ async function packed(bytes: Buffer): Promise<string> {
 function newestOf(entry: StoreEntry | undefined): StoreState['newest'] {
   if (entry?.manifest === undefined || entry.problem !== undefined) return null;
   const trees = entry.manifest.sources.flatMap((each) =>
-    each.state === 'ok' ? [[each.tree, each.kind === 'none' ? null : each.listingSha256] as const] : [],
+    each.state === 'ok' ? [[each.tree, each.label === 'none' ? null : each.listingSha256] as const] : [],
   );
   return { id: entry.id, listings: Object.fromEntries(trees) };
 }

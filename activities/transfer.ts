@@ -49,6 +49,10 @@ export interface CopyResult {
   endedAtMs: number;
   /** What the comparison at the seal took, ms. */
   compareMs: number;
+  /** rsync patterns of all that was left out, by the runbook or by the source's kind; missing from older hostkits. */
+  excluded?: string[];
+  /** What was read live and has changed since the instant, of a source that otherwise is of one. */
+  changed?: string[];
 }
 
 /** What the activity shows of itself while it runs: read by the CLI from the pending activity (S32). */
@@ -67,6 +71,8 @@ const listedResult = z.looseObject({
   files: z.number(),
   bytes: z.number(),
   sha256: z.string(),
+  patterns: z.array(z.string()).optional(),
+  changed: z.array(z.string()).default([]),
 });
 const sentResult = z.looseObject({ ...listedResult.shape, sentBytes: z.number() });
 const compared = z.looseObject({ entries: z.number(), differences: z.array(z.string()).default([]) });
@@ -99,12 +105,12 @@ export function transferActivities({ hosts }: ActivityDeps) {
     // An operator who retries wants it gone over once more; what earlier rounds did is found done, and goes by at once.
     for (let round = 1; round <= input.fence.round; round += 1) more.push(`-all-${round}`);
     for (const name of more) {
-      if (differences.length === 0 || input.source.live) break;
+      if (differences.length === 0 || isLive({ input, sent })) break;
       ({ sent, differences, copiedAtMs } = await pass({ copy, name }));
       sentBytes += sent.sentBytes;
     }
-    if (differences.length > 0 && !input.source.live) throw different(input, differences);
-    const { bytes, files, entries, sha256 } = sent;
+    if (differences.length > 0 && !isLive({ input, sent })) throw different(input, differences);
+    const { bytes, files, entries, sha256, patterns, changed } = sent;
     return {
       tree: input.source.tree,
       ...{ bytes, files, entries, sentBytes },
@@ -112,6 +118,8 @@ export function transferActivities({ hosts }: ActivityDeps) {
       startedAtMs,
       endedAtMs: copiedAtMs,
       compareMs: Date.now() - copiedAtMs,
+      ...(patterns === undefined ? {} : { excluded: patterns }),
+      ...(changed.length === 0 ? {} : { changed }),
     };
   }
 
@@ -201,7 +209,7 @@ export function transferActivities({ hosts }: ActivityDeps) {
     const { result } = await runJob({
       ...jobOf({ copy, step: `compare${sent.pass}`, host: store.host }),
       kind: 'store-compare',
-      args: { store: store.name, tree: source.tree, sha256: sent.sha256, live: source.live },
+      args: { store: store.name, tree: source.tree, sha256: sent.sha256, live: isLive({ input: copy.input, sent }) },
     });
     return compared.parse(result).differences;
   }
@@ -225,6 +233,11 @@ export function transferActivities({ hosts }: ActivityDeps) {
       return asActivity(() => heartbeating({ details: () => progress, body: () => copySource(input, progress) }));
     },
   };
+}
+
+/** Whether the copy may differ from its source: it was read in use, or a part of it has changed while it was read. */
+function isLive({ input, sent }: { input: CopyInput; sent: Pick<Listed, 'changed'> }): boolean {
+  return input.source.live || sent.changed.length > 0;
 }
 
 function stepOf({ source }: CopyInput): string {

@@ -87,6 +87,8 @@ export interface JobArgs extends Record<RescueJob, Loose> {
     id: string;
     /** The manifest's bytes, base64. */
     manifest: string;
+    /** What of it does not fit one line. */
+    manifestRest?: string;
     /** 64 raw bytes, base64. */
     manifestSig: string;
     /** The runbook's text, base64. */

@@ -26,7 +26,8 @@ export function parseReply<S extends z.ZodType>({ line, schema, ...at }: ReplyLi
     const detail = Object.fromEntries(
       Object.entries(answer.data).filter(([key]) => !['ok', 'code', 'message'].includes(key)),
     );
-    const unknownVerb = code === 'bad-request' && /no verb '|version 1 of the protocol/.test(message);
+    const unknownVerb =
+      code === 'bad-request' && /there is no '[a-z.]+' in verbs here|version 1 of the protocol/.test(message);
     const known = isHostkitCode(code) ? code : 'failed';
     throw new HostError({ ...at, code: unknownVerb ? 'hostkit-old' : known, message, detail });
   }

@@ -20,6 +20,7 @@ export const HOSTKIT_CODES = [
   'torn',
   'deadman-fired',
   'too-many-deletions',
+  'snapshot-lost',
   'failed',
   'internal',
 ] as const;
@@ -97,6 +98,10 @@ const ADVICE: Record<HostErrorCode, Advice> = {
   'deadman-fired': { next: 'the pause took longer than allowed; it is repeated', retryable: true },
   'too-many-deletions': {
     next: 'look at what lies there before you retry: a retry deletes as many again',
+    retryable: false,
+  },
+  'snapshot-lost': {
+    next: 'end this run (`resurgo abort RUN`), make the room that the message asks for, and back up again: this instant is lost',
     retryable: false,
   },
   failed: { next: 'read the message and the log on the host, then retry the step', retryable: true },

@@ -185,8 +185,8 @@ function resultOf({ host, job }: { host: FakeHost; job: FakeJob }): Record<strin
 function seal(host: FakeHost, args: Readonly<Record<string, unknown>>): void {
   const id = text(args['id']);
   if (host.backups.some((backup) => backup.id === id && backup.group === args['group'])) return;
-  const { group, run, manifest, manifestSig } = args;
-  const sent = Buffer.from(text(manifest), 'base64');
+  const { group, run, manifest, manifestRest, manifestSig } = args;
+  const sent = Buffer.from(text(manifest) + text(manifestRest), 'base64');
   const plain = sent[0] === 0x1f && sent[1] === 0x8b ? gunzipSync(sent) : sent;
   const signed = { manifest: plain.toString('base64'), manifestSig: text(manifestSig) };
   const texts = { group: text(group), run: text(run), ...signed };

@@ -40,6 +40,7 @@ export function sourceFindings(at: { host: string; sources: Group['sources']; ch
     if (first !== undefined)
       return { ...at, level: 'fail', message: source.problems.join('; '), mend: 'mend what it says on the host' };
     const message = `${source.path} (${source.kind} on ${source.fsType}), ${gib(source.usedBytes)} used, ${gib(source.freeBytes)} free`;
+    if (source.kind === 'system') return { ...at, ...machineFinding({ source, message }) };
     if (source.kind === 'none') {
       const mend = 'use btrfs or zfs there for a frozen copy';
       return { ...at, level: 'warn', message: `${message}; copied live, without a snapshot`, mend };
@@ -73,6 +74,20 @@ export function sourceFindings(at: { host: string; sources: Group['sources']; ch
     })),
   ];
 }
+
+/** Of a whole machine: which file systems it is, and which of them no snapshot holds. What a boot reads is watched instead. */
+function machineFinding({ source, message }: { source: Check['sources'][number]; message: string }) {
+  const { parts = [], skipped = [] } = source;
+  const live = parts.filter(({ kind, path }) => kind === 'none' && !BOOT_PLACES.has(path)).map(({ path }) => path);
+  const shown = parts.map(({ path, kind }) => `${path} (${kind === 'none' ? 'live' : kind.replaceAll('_', '-')})`);
+  const all = `${message}: ${shown.join(', ')}; ${skipped.length} mounts are no part of it`;
+  if (live.length === 0) return { level: 'ok' as const, message: all, mend: '' };
+  const mend = `use btrfs, zfs or LVM at ${live.join(', ')} for a frozen copy`;
+  return { level: 'warn' as const, message: `${all}; ${live.join(', ')} without a snapshot`, mend };
+}
+
+/** Where the hostkit reads live and looks before and after (`hostkit/lib/mount-parts.sh`). */
+const BOOT_PLACES: ReadonlySet<string> = new Set(['/boot', '/boot/efi', '/efi', '/boot/firmware']);
 
 function versions({
   host,

@@ -45,7 +45,7 @@ export function wireKey(key: string): string {
  * @throws RangeError when it is too long, a value is no text, integer or boolean, or a key or verb has other characters than letters, `_` and `.`
  */
 export function encodeRequest({ verb, args }: { verb: string; args: object }): string {
-  if (!/^[a-z]+(?:\.[a-z]+)?$/.test(verb)) throw new RangeError(`not a verb: ${verb}`);
+  if (!/^[a-z]+(?:\.[a-z]+)*$/.test(verb)) throw new RangeError(`not a verb: ${verb}`);
   const lines = [`resurgo 1 ${verb}`];
   for (const [key, value] of new Map<string, unknown>(Object.entries(args))) {
     if (value === undefined) continue;
@@ -70,7 +70,7 @@ function textOf(key: string, value: unknown): string {
 /** Reads one request, as strictly as the hostkit does; throws a RangeError. */
 export function decodeRequest(text: string): Request {
   const lines = text.split('\n');
-  const head = /^resurgo 1 ([a-z]+(?:\.[a-z]+)?)$/.exec(lines[0] ?? '');
+  const head = /^resurgo 1 ([a-z]+(?:\.[a-z]+)*)$/.exec(lines[0] ?? '');
   const end = lines.indexOf('.');
   if (head?.[1] === undefined || end < 1) throw new RangeError('not a request');
   const args: Record<string, string> = {};

@@ -16,6 +16,18 @@ export interface HookOutcome {
   ok: boolean;
 }
 
+/** How the file systems of a whole machine were held. */
+export interface MachineMoment {
+  /** By a snapshot: the place, with its kind. */
+  held: readonly string[];
+  /** Not at all: they were read while they were in use. */
+  live: readonly string[];
+  /** Read live too, and looked at before and after: what a boot reads hardly ever changes. */
+  watched: readonly string[];
+  /** What is mounted there and not in the backup. */
+  skipped: readonly { path: string; reason: string }[];
+}
+
 /** What is known about the moment in which one source was snapshotted. */
 export interface SourceMoment {
   /** Snapshot kind of the runbook; `none` is a live copy. */
@@ -33,6 +45,10 @@ export interface SourceMoment {
   hooks: readonly HookOutcome[];
   /** Why the instant is torn; empty when it is whole. */
   torn: readonly string[];
+  /** Of a whole machine. */
+  machine?: MachineMoment;
+  /** What of a whole machine was read live and has changed meanwhile. */
+  changed?: readonly string[];
 }
 
 /** The label of one source. */
@@ -46,12 +62,32 @@ export function sourceConsistency(moment: SourceMoment): Consistency {
   if (moment.torn.length > 0) {
     return { label: 'none', evidence: moment.torn.map((reason) => `torn instant: ${reason}`) };
   }
+  if (moment.kind === 'system') return machineConsistency(moment);
   const evidence = [`${moment.kind} snapshot, atomic`];
   const calm = quiet(moment, evidence);
   const synced = flushed(moment, evidence);
   const prepared = hooked(moment, evidence);
   if (!calm || !synced) return { label: 'crash', evidence };
   return { label: prepared ? 'application' : 'filesystem', evidence };
+}
+
+/** A whole machine is never held still: its own services run on. So it is crash consistent at best, and only if nothing of it was read live. */
+function machineConsistency(moment: SourceMoment): Consistency {
+  const { machine, changed = [] } = moment;
+  if (machine === undefined) return { label: 'none', evidence: ['its host did not say what of it a snapshot holds'] };
+  const { held, live, watched } = machine;
+  const still = watched.filter((path) => !changed.includes(path));
+  const evidence = held.length === 0 ? [] : [`held by snapshots, each atomic, one after another: ${list(held)}`];
+  if (still.length > 0) evidence.push(`read live, and unchanged since the instant: ${list(still)}`);
+  if (changed.length > 0) evidence.push(`read live, and changed while it was read: ${list(changed)}`);
+  if (live.length > 0)
+    evidence.push(`read live while it was in use, so its files are from different moments: ${list(live)}`);
+  if (live.length > 0 || changed.length > 0) return { label: 'none', evidence };
+  quiet(moment, evidence);
+  flushed(moment, evidence);
+  hooked(moment, evidence);
+  evidence.push("the machine's own services ran on");
+  return { label: 'crash', evidence };
 }
 
 /** The label of a group is its weakest source's; without sources it promises nothing. */

@@ -25,6 +25,7 @@ export interface PresentSource {
   fsUuid: string;
   subvolume?: string;
   dataset?: string;
+  parts?: readonly { path: string; fsType: string; fsUuid: string }[];
   mounted: boolean;
   /** Bytes in use below the source, where the host knows. */
   usedBytes?: number;
@@ -90,6 +91,17 @@ function compare(pin: PinnedSource, now: PresentSource): IdentityProblem[] {
   changed('subvolume', 'its subvolume', was.subvolume ?? '', now.subvolume ?? '');
   changed('dataset', 'its dataset', was.dataset ?? '', now.dataset ?? '');
   changed('kind', 'its snapshot kind', pin.kind, now.kind);
+  for (const part of was.parts ?? []) {
+    const here = now.parts?.find((each) => each.path === part.path);
+    if (here === undefined) problems.push(problem(pin, 'unmounted', `its file system at ${part.path} is not mounted`));
+    else
+      changed(
+        'filesystem',
+        `its file system at ${part.path}`,
+        `${part.fsType} ${part.fsUuid}`,
+        `${here.fsType} ${here.fsUuid}`,
+      );
+  }
   return [...problems, ...sizeProblems(pin, now)];
 }
 

@@ -28,6 +28,7 @@ const backedUp = z.object({
     fsUuid: z.string(),
     subvolume: z.string().optional(),
     dataset: z.string().optional(),
+    parts: z.array(z.object({ path, fsType: z.string(), fsUuid: z.string() })).optional(),
   }),
   label,
   evidence: z.array(z.string()),

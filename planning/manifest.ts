@@ -21,6 +21,8 @@ export interface SourceIdentity {
   subvolume?: string;
   /** zfs: the dataset's name. */
   dataset?: string;
+  /** A whole machine: each of its file systems. */
+  parts?: { path: string; fsType: string; fsUuid: string }[];
 }
 
 interface SourceName {

@@ -39,6 +39,7 @@ export function foundMachine({ facts }: { facts: Facts }): FoundMachine {
     });
   const uses = usesOf({ reading, devices });
   const words = kernelWords(reading);
+  const closed = new Set(mediaOf(reading).flatMap(([name, what]) => (what === 'unknown' ? [name] : [])));
   return {
     firmware: reading.fact('efi')?.exit === 0 ? 'uefi' : 'bios',
     memoryBytes: readSystem(reading).memoryBytes,
@@ -48,7 +49,11 @@ export function foundMachine({ facts }: { facts: Facts }): FoundMachine {
       const said = words === undefined ? {} : { serial: null, wwn: null, ...words.get(disk.name) };
       return {
         ...diskFacts({ ...disk, ...said, bytes: disk.bytes }),
-        contents: own.flatMap((device) => contentsOf({ reading, device, isDisk: device.id === disk.id })),
+        contents: own.flatMap((device) => [
+          ...contentsOf({ reading, device, isDisk: device.id === disk.id }),
+          // It may hold a store of backups.
+          ...(closed.has(device.row.kname) ? [`nobody could look into ${device.row.kname}`] : []),
+        ]),
         inUse: [...new Set(own.flatMap((device) => usesOfOne({ device, uses, isDisk: device.id === disk.id })))],
       };
     }),
@@ -79,8 +84,7 @@ function usesOf({ reading, devices }: { reading: Reading; devices: Devices }): U
   }
   for (const [, path = ''] of reading.text('zpool-status').matchAll(/^\t\s*(\/dev\/\S+)/gm))
     note(devices.find(path), `${path} is part of an imported ZFS pool`);
-  for (const line of reading.lines('media')) {
-    const [name = '', what = ''] = line.split(' ');
+  for (const [name, what] of mediaOf(reading)) {
     const why = MEDIA[what];
     if (why !== undefined) note(devices.get(name), why);
   }
@@ -96,6 +100,14 @@ const MEDIA: Readonly<Record<string, string>> = {
   rescue: 'it holds the rescue system',
   store: 'it holds a store of backups',
 };
+
+/** `KNAME rescue|store|unknown` of each file system that was looked into. */
+function mediaOf(reading: Reading): (readonly [string, string])[] {
+  return reading.lines('media').map((line) => {
+    const [name = '', what = ''] = line.split(' ');
+    return [name, what] as const;
+  });
+}
 
 /** A device that is made of the disk: what uses it uses the disk, and what is running on top holds it. */
 function usesOfOne({ device, uses, isDisk }: { device: Device; uses: Uses; isDisk: boolean }): string[] {

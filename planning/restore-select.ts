@@ -75,6 +75,21 @@ export function selectSources({
   return { selected, missing, whole };
 }
 
+/**
+ * A whole machine is not written over while it runs.
+ * @throws PlanningError `bad-plan` for a restore over the data's own place that has chosen one
+ */
+export function refuseMachines({ selected }: Pick<Selection, 'selected'>): void {
+  const machines = selected.filter(({ source }) => source.kind === 'system');
+  if (machines.length === 0) return;
+  const names = machines.map(({ source }) => `${source.hostName}:${source.name}`);
+  throw new PlanningError({
+    code: 'bad-plan',
+    message: `${names.join(', ')} ${names.length === 1 ? 'is a whole machine, which is' : 'are whole machines, which are'} not written over in place`,
+    next: 'Whole machines come back with `resurgo recover`; single files with `--path PATH --to FOLDER`; other sources of this backup with `--source NAME`',
+  });
+}
+
 /** A source of the fleet that data is restored into: fits the runbook's. */
 export interface TargetSource {
   /** The runbook's name of the host. */

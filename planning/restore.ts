@@ -169,7 +169,8 @@ function planItem({ item, input, blockers, warnings }: Gathering & { item: Resto
   const { protect, unclear } = protections({
     excluded: source.excluded,
     excludedNow: inPlace ? (item.target?.exclude ?? []) : [],
-    skipped: source.skipped,
+    // A whole machine's mount points are empty folders in the backup, and go where its tree goes.
+    skipped: source.kind === 'system' ? [] : source.skipped,
     nestedNow: inPlace ? foreignMounts({ item }) : [],
     subpath,
   });

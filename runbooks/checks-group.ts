@@ -35,6 +35,10 @@ function checkSources({ name, group, written, known }: GroupCheck): Finding[] {
   return group.sources.flatMap((source, index) => {
     const path = ['groups', name, 'sources', index];
     const findings = unknownName({ path: [...path, 'host'], word: source.host, what: 'host', known: known.hosts });
+    if (source.snapshot === 'system' && cleanPath(source.path) !== '/') {
+      const message = `a source of kind ${quote('system')} is the whole machine: its path is ${quote('/')}. For this folder alone choose another kind`;
+      findings.push({ path: [...path, 'path'], message, expected: quote('/') });
+    }
     const tree = treeOf({ source, written });
     if (Buffer.byteLength(tree) > MAX_TREE) {
       const message = `gives a folder name of more than ${MAX_TREE} bytes in the backup: choose a folder with a shorter path`;
@@ -55,7 +59,8 @@ function checkSources({ name, group, written, known }: GroupCheck): Finding[] {
           message: `${quote(mine)} is already sources[${before}] (${quote(sourceName(other))})`,
         });
       } else if (overlaps(mine, theirs)) {
-        const message = `${quote(mine)} and ${quote(theirs)} (sources[${before}]) lie one inside the other: keep one of them`;
+        const whole = source.snapshot === 'system' || other.snapshot === 'system' ? ' (one is the whole machine)' : '';
+        const message = `${quote(mine)} and ${quote(theirs)} (sources[${before}]) lie one inside the other${whole}: keep one of them`;
         findings.push({ path: [...path, 'path'], message });
       }
     }
@@ -84,7 +89,9 @@ function checkTarget({ name, group, written, known }: GroupCheck): Finding[] {
   if (!store) return findings;
   const folder = storeFolder(store);
   for (const [index, source] of group.sources.entries()) {
-    if (source.host !== store.host || !overlaps(cleanPath(source.path), folder)) continue;
+    // A whole machine leaves out what stores lie on it.
+    if (source.snapshot === 'system' || source.host !== store.host || !overlaps(cleanPath(source.path), folder))
+      continue;
     const message = `is on the target host and overlaps its own store (${quote(folder)}): a backup would copy itself`;
     findings.push({ path: [...path, 'sources', index, 'path'], message });
   }

@@ -44,6 +44,10 @@ groups:
         # btrfs or zfs: the instant is held by a snapshot. none: a live copy, labelled so.
         snapshot: btrfs
         exclude: [cache/]
+      # The whole machine, all its own file systems; in place of its folders, not beside them:
+      # - host: prod-app-1
+      #   path: /
+      #   snapshot: system
       - host: prod-app-2
         path: /srv/data
         snapshot: btrfs

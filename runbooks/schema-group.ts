@@ -13,6 +13,7 @@ export const source = z
       .describe(
         'How the instant is held: `btrfs` (the path lies in a subvolume), `zfs` (in a dataset), or `none`: a live copy, labelled ' +
           'so, that is not of one instant. `lvm` and `lvm-thin`: the path lies in an ext or XFS file system on a logical volume. ' +
+          '`system`: the whole machine, all its own file systems, each held by the kind that fits it; the path is `/`. ' +
           '`gluster` arrives with later work.',
       ),
     exclude: z
@@ -22,7 +23,7 @@ export const source = z
     snapshot_room: v.percent
       .default('10%')
       .describe(
-        'With `lvm`: how much of the volume may be overwritten while its snapshot stands, as room in the volume group. It grows when it fills.',
+        'With `lvm` and `system`: how much of a volume may be overwritten while its snapshot stands, as room in the volume group. It grows when it fills. `0%` with `system`: no such snapshots, these file systems are read live.',
       ),
     shrink_limit: v.percent
       .default('50%')

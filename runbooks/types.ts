@@ -7,7 +7,7 @@
 /** Containers that carry this label are never paused or stopped: they are our own engine (Temporal, its database, a worker). */
 export const ENGINE_LABEL = 'resurgo.engine=true';
 
-export const SNAPSHOT_KINDS = ['btrfs', 'zfs', 'lvm', 'lvm-thin', 'none'] as const;
+export const SNAPSHOT_KINDS = ['btrfs', 'zfs', 'lvm', 'lvm-thin', 'none', 'system'] as const;
 /** Kinds that a runbook may already name, and that validation refuses until they are built. */
 export const LATER_SNAPSHOT_KINDS = ['gluster'] as const;
 export const STORE_KINDS = ['btrfs', 'zfs', 'hardlink'] as const;
@@ -92,7 +92,7 @@ export interface Source {
   /** Folder of this source in a backup: `app-1@+srv+data`. */
   tree: string;
   snapshot: SnapshotKind;
-  /** `lvm`: the share of its volume that the snapshot gets as room of its own at the start. */
+  /** `lvm` and `system`: the share of its volume that a classic LVM snapshot gets as room of its own at the start. */
   snapshotRoomPercent: number;
   /** rsync patterns, relative to the source. */
   exclude: string[];

@@ -15,6 +15,8 @@ export function layoutReference(): string {
     'All that a recovery of a machine onto blank disks needs besides its data: disks up to mount points, how it boots, its network. `resurgo layout show HOST` asks a host and',
     'shows it as a tree, `--json` prints it as this page describes it. The host’s own tools say what there is (verb `layout` of [the hostkit](hostkit.md)); nothing on the host is changed.',
     'What was met and can’t be made again stands in `limits` with the reason: `fatal` where the system itself lies on it (exit 3), `part` where the machine comes back without.',
+    'Each backup holds the layouts of its hosts, as they were just before the freeze, in `resurgo/layouts/HOST.json`: `resurgo layout show HOST --backup ID`. `resurgo layout diff HOST` tells what has changed since, and',
+    '`resurgo layout check` exits 1 when anything has.',
     'What may be a secret (keys of wireless networks, passwords of mounts) stays on the host.',
     '',
     'Sizes and places are bytes. A device is named by an id, `disk:sda`, `part:sda2`, `md:root`, `luks:NAME`, `lv:GROUP/NAME`, `zvol:POOL/NAME`, that holds within one layout only.',

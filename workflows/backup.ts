@@ -12,6 +12,7 @@ import type { CopyInput } from '../activities/transfer';
 import { notRecoverable, notRecoverableText } from '../planning/recoverable';
 import type { LayoutEntry, NotRecoverable } from '../planning/recoverable';
 import type { BackupInput } from '../planning/run-input';
+import type { Source } from '../runbooks/types';
 import { freezeMs } from '../planning/time-limits';
 import { copyAll } from './copies';
 import type { SourceOutcome } from './copy-window';
@@ -110,7 +111,7 @@ class BackupRun extends RunParts {
     const layouts = await this.layouts();
     const frozen = await this.freeze();
     for (const host of frozen.missing) this.missing.set(host.host, host.message);
-    const outcomes = await this.copy({ checks, store, opened });
+    const outcomes = await this.copy({ checks, store, opened, frozen });
     await compareSizes({
       gate: this.gate,
       input: this.input,
@@ -260,8 +261,13 @@ class BackupRun extends RunParts {
     );
   }
 
-  private copy(options: { checks: ChecksResult; store: StoreState; opened: OpenedStore }): Promise<SourceOutcome[]> {
-    const { checks, store, opened } = options;
+  private copy(options: {
+    checks: ChecksResult;
+    store: StoreState;
+    opened: OpenedStore;
+    frozen: FreezeResult;
+  }): Promise<SourceOutcome[]> {
+    const { checks, store, opened, frozen } = options;
     const { input, missing, lease, gate, board } = this;
     return copyAll({
       input,
@@ -271,6 +277,7 @@ class BackupRun extends RunParts {
       board,
       bytesOf: (source) => usedBytes({ checks, host: source.host, name: source.name }),
       baseOf: ({ tree }) => baseOf({ store, opened, tree }),
+      isLive: (source) => isLive({ source, frozen }),
     });
   }
 
@@ -354,6 +361,13 @@ function baseOf(options: { store: StoreState; opened: OpenedStore; tree: string 
   // A tree that the backup lacks was not kept in `current` either.
   if (listing === undefined) return 'nothing';
   return listing === null ? undefined : { listing };
+}
+
+/** A whole machine is, unless its host has shown a snapshot for every part that changes. */
+function isLive({ source, frozen }: { source: Source; frozen: FreezeResult }): boolean {
+  if (source.snapshot !== 'system') return source.snapshot === 'none';
+  const taken = frozen.snapshots.find((each) => each.host === source.host && each.source === source.name);
+  return taken?.machine?.live.length !== 0;
 }
 
 function usedBytes({ checks, host, name }: { checks: ChecksResult; host: string; name: string }): number | undefined {

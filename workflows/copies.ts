@@ -27,6 +27,8 @@ interface Options {
   bytesOf: (source: Source) => number | undefined;
   /** What of the source lies at the target, where that is certain. */
   baseOf: (source: Source) => CopyInput['base'];
+  /** Whether (a part of) the source is read while it is in use. */
+  isLive: (source: Source) => boolean;
   missing: ReadonlyMap<string, string>;
   lease: LeaseKeeper;
   gate: OperatorGate;
@@ -51,7 +53,10 @@ export async function copyAll(options: Options): Promise<SourceOutcome[]> {
     if (reason !== undefined) outcomes.push({ source, state: 'missing', reason });
     else if (host === undefined)
       outcomes.push({ source, state: 'missing', reason: `the runbook has no host ${source.host}` });
-    else items.push({ source, host, bytes: options.bytesOf(source), base: options.baseOf(source) });
+    else {
+      const live = options.isLive(source);
+      items.push({ source, host, live, bytes: options.bytesOf(source), base: options.baseOf(source) });
+    }
   }
   const task = taskOf({ ...options, items });
   const copied = items.length <= BATCH ? await copyWindow({ task, gate, board }) : await copyInBatches(options, task);

@@ -27,6 +27,8 @@ export interface CopyTask {
 export interface CopyTaskItem {
   source: Source;
   host: FleetHost;
+  /** Whether it is read while it is in use; missing in runs of former versions, which knew that of `none` alone. */
+  live?: boolean;
   /** Bytes in use, where the host knows. */
   bytes?: number;
   /** What of the source lies at the target, where that is certain. */
@@ -136,7 +138,7 @@ async function copyOne(
       return bulk.copySource.executeWithOptions({ summary: step }, [
         {
           fence: { ...task.fence, round },
-          source: { host, name: source.name, tree: source.tree, live: source.snapshot === 'none' },
+          source: { host, name: source.name, tree: source.tree, live: item.live ?? source.snapshot === 'none' },
           store: task.store,
           transfer: task.transfer,
           checksum: task.checksum,

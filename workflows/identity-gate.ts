@@ -112,6 +112,7 @@ function problemsOf(
           fsUuid: shown.fsUuid,
           ...(shown.subvolume === undefined ? {} : { subvolume: shown.subvolume }),
           ...(shown.dataset === undefined ? {} : { dataset: shown.dataset }),
+          ...(shown.parts === undefined ? {} : { parts: shown.parts }),
           mounted: shown.mounted,
           ...(bytes === undefined ? {} : { usedBytes: bytes }),
           ...(files === undefined ? {} : { files }),

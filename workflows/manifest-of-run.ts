@@ -5,7 +5,7 @@ import type { StoreState } from '../activities/store';
 import { buildManifest } from '../planning/build-manifest';
 import type { BackedUpInput, HostFreezeInput } from '../planning/build-manifest';
 import { sourceConsistency } from '../planning/consistency';
-import type { SourceMoment } from '../planning/consistency';
+import type { MachineMoment, SourceMoment } from '../planning/consistency';
 import type { Manifest } from '../planning/manifest';
 import type { LayoutEntry } from '../planning/recoverable';
 import type { BackupInput } from '../planning/run-input';
@@ -74,6 +74,7 @@ function nameOf({ source }: SourceOutcome) {
 
 function backedUp(options: Options, outcome: SourceOutcome & { state: 'ok' }): BackedUpInput {
   const { source, result } = outcome;
+  const machine = machineOf(options, outcome);
   const shown = options.checks.hosts
     .find((each) => each.host === source.host)
     ?.sources.find((each) => each.name === source.name);
@@ -85,6 +86,7 @@ function backedUp(options: Options, outcome: SourceOutcome & { state: 'ok' }): B
       fsUuid: shown?.fsUuid ?? '',
       ...(shown?.subvolume === undefined ? {} : { subvolume: shown.subvolume }),
       ...(shown?.dataset === undefined ? {} : { dataset: shown.dataset }),
+      ...(shown?.parts === undefined ? {} : { parts: shown.parts.map(pinOf) }),
     },
     consistency: sourceConsistency(momentOf(options, outcome)),
     bytes: result.bytes,
@@ -92,18 +94,32 @@ function backedUp(options: Options, outcome: SourceOutcome & { state: 'ok' }): B
     entries: result.entries,
     listingSha256: result.listingSha256,
     sentBytes: result.sentBytes,
-    excluded: source.exclude,
+    excluded: result.excluded ?? source.exclude,
     nested: (shown?.nested ?? []).map((each) => (typeof each === 'string' ? each : JSON.stringify(each))),
-    skipped: (shown?.mountsBelow ?? []).map((each) => ({
-      path: typeof each === 'string' ? each : JSON.stringify(each),
-      reason: 'another file system is mounted there, and the runbook excludes it',
-    })),
+    skipped:
+      machine !== undefined
+        ? [...machine.skipped]
+        : (shown?.mountsBelow ?? []).map((each) => ({
+            path: typeof each === 'string' ? each : JSON.stringify(each),
+            reason: 'another file system is mounted there, and the runbook excludes it',
+          })),
     startedAtMs: result.startedAtMs,
     endedAtMs: result.endedAtMs,
   };
 }
 
-function momentOf(options: Options, { source }: SourceOutcome): SourceMoment {
+/** What pins a part of a whole machine. */
+function pinOf({ path, fsType, fsUuid }: { path: string; fsType: string; fsUuid: string }) {
+  return { path, fsType, fsUuid };
+}
+
+/** How a whole machine was held, by its host's own words. */
+function machineOf({ frozen }: Options, { source }: SourceOutcome): MachineMoment | undefined {
+  return frozen.snapshots.find((each) => each.host === source.host && each.source === source.name)?.machine;
+}
+
+function momentOf(options: Options, outcome: SourceOutcome & { state: 'ok' }): SourceMoment {
+  const { source, result } = outcome;
   const report = options.frozen.hosts.find((each) => each.host === source.host);
   return {
     kind: source.snapshot,
@@ -116,6 +132,7 @@ function momentOf(options: Options, { source }: SourceOutcome): SourceMoment {
     syncfs: report !== undefined && source.snapshot !== 'none',
     hooks: (options.hooksBefore.get(source.host) ?? []).map((name) => ({ name, phase: 'before', ok: true })),
     torn: report === undefined ? ['this host took no part in the freeze'] : [],
+    ...(source.snapshot === 'system' ? { machine: machineOf(options, outcome), changed: result.changed ?? [] } : {}),
   };
 }
 

@@ -2,7 +2,7 @@
 import { ApplicationFailure } from '@temporalio/workflow';
 import type { RestoreItemRef } from '../activities/restore-item';
 import type { Manifest } from '../planning/manifest';
-import { mapInto, restorePlan } from '../planning/restore';
+import { mapInto, refuseMachines, restorePlan } from '../planning/restore';
 import type {
   DestinationCheck,
   DryRun,
@@ -81,6 +81,7 @@ export function destinations({ input, selection }: { input: RestoreInput; select
     });
     return { places, unplaced: [] };
   }
+  refuseMachines(selection);
   const { mapped, unmatched } = mapInto({ selected: selection.selected, runbook: input.into.group });
   const places = mapped.map(({ source, subpath, target }) => {
     const selected = { source, subpath };

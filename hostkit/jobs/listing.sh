@@ -2,7 +2,7 @@
 # keys: source:name? store:name? tree:tree? id:id?
 
 # Set or read elsewhere:
-: "${arg_group-}" "${arg_run-}" "${listing_error-}" "${src_tree-}" "${store_current-}" "${store_error-}" "${store_view-}"
+: "${arg_group-}" "${arg_run-}" "${listing_error-}" "${patterns-}" "${src_tree-}" "${store_current-}" "${store_error-}" "${store_view-}" "${view_told-}"
 
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/snapshots.sh"
@@ -16,6 +16,7 @@
 . "$RESURGO_LIB/lib/sources.sh"
 
 job_main() {
+  list_told=''
   list_out=$RESURGO_VAR/runs/$arg_run
   mkdir -p "$list_out"
   if [ -n "$arg_source" ]; then
@@ -23,6 +24,7 @@ job_main() {
     sources_filters "$arg_source" "$PWD/filters" "$PWD/view"
     list_tree "$PWD/view" "$list_out/$src_tree.listing" "$PWD/filters"
     view_intact "$arg_source"
+    list_told=",\"patterns\":$patterns$view_told"
   else
     [ -n "$arg_store" ] || job_fail bad-request 'a listing needs a source, or a store'
     [ -n "$arg_tree" ] || job_fail bad-request 'the listing of a store needs a tree'
@@ -33,7 +35,7 @@ job_main() {
     config_accepts "$arg_store" "$arg_group" "$list_asked" || job_fail not-allowed "store '$arg_store' holds no tree $arg_tree"
     if [ -n "$arg_id" ]; then list_sealed; else list_tree "$store_current/$arg_tree" "$list_out/$arg_tree.listing" ''; fi
   fi
-  job_result "$(listing_result)"
+  job_result "$(listing_result)$list_told"
 }
 
 list_sealed() {
@@ -47,7 +49,7 @@ list_sealed() {
 
 list_tree() {
   [ -d "$1" ] || job_fail not-found "there is no tree at $1"
-  listing_make "$1" "$PWD/work" "$PWD/listing" "$3" || job_fail failed "$listing_error"
+  listing_make "$1" "$PWD/work" "$PWD/listing" "$3" || { view_blame; job_fail failed "$listing_error"; }
   listing_keep listing "$2" || job_fail failed "cannot write $2"
   rm -rf work
 }

@@ -10,7 +10,7 @@
 # Set or read elsewhere:
 : "${arg_base-}" "${arg_checksum-}" "${arg_fresh-}" "${arg_group-}" "${arg_listing-}" "${arg_run-}" "${arg_source-}" "${arg_streams-}" "${client_base-}" "${client_inplace-}" \
   "${listing_count-}" "${listing_error-}" "${listing_sparse-}" "${patterns-}" "${plan_beside-}" \
-  "${plan_big-}" "${plan_bytes-}" "${plan_cut-}" "${plan_files-}" "${plan_rest-}" "${plan_streams-}" "${src_kind-}" "${src_tree-}" "${stat-}" "${streams_bad-}"
+  "${plan_big-}" "${plan_bytes-}" "${plan_cut-}" "${plan_files-}" "${plan_rest-}" "${plan_streams-}" "${src_tree-}" "${stat-}" "${streams_bad-}" "${view_live-}" "${view_told-}"
 
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/snapshots.sh"
@@ -36,7 +36,7 @@ job_main() {
     cp "$send_kept" listing || job_fail failed 'cannot write the listing'
   else
     job_progress '"step":"listing"'
-    listing_make "$PWD/view" "$PWD/work" "$PWD/listing" "$PWD/filters" || job_fail failed "source $arg_source: $listing_error"
+    listing_make "$PWD/view" "$PWD/work" "$PWD/listing" "$PWD/filters" || { view_blame; job_fail failed "source $arg_source: $listing_error"; }
   fi
   [ "$listing_count" -gt 0 ] || job_fail failed "source $arg_source is empty and has no root; look at its snapshot"
   send_meta_begin
@@ -49,7 +49,7 @@ job_main() {
   rm -f "$send_filters"
   mv -f listing "$send_hint" && mv -f filters "$send_filters"
   rm -rf work lists
-  job_result "$(listing_result),\"sentBytes\":$sent_bytes,\"sentFiles\":$sent_files,\"deleted\":$deleted,\"patterns\":$patterns"
+  job_result "$(listing_result),\"sentBytes\":$sent_bytes,\"sentFiles\":$sent_files,\"deleted\":$deleted,\"patterns\":$patterns$view_told"
 }
 
 send_data() {
@@ -61,7 +61,7 @@ send_data() {
   [ "$listing_sparse" -gt 0 ] || client_sparse=--no-S
   # A live tree may cut a link between two attempts; only a frozen one is safe to write in place.
   client_inplace=1
-  [ "$src_kind" != none ] || client_inplace=0
+  [ "$view_live" = no ] || client_inplace=0
   listing_has listing security.selinux || client_private_xattrs="$client_private_xattrs security.selinux"
   plan_rest=whole
   # What is to be sent, as far as the listings tell; 0: unknown.
@@ -100,7 +100,7 @@ send_base() {
   send_hint=$RESURGO_VAR/sent/$arg_group/$arg_source
   send_filters=$RESURGO_VAR/sent/$arg_group/.filters.$arg_source
   send_known=no
-  [ "$src_kind" != none ] || return 0
+  [ "$view_live" = no ] || return 0
   if [ "$arg_fresh" = 1 ]; then
     send_hint=/dev/null
     send_known=yes

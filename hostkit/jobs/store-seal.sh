@@ -1,10 +1,11 @@
 # Seals what was received (S17): clock → grants closed → receivers gone → flushed → all trees compared → published in one step.
 # `trees` (base64, one a line) names what this backup holds; anything else in `current` goes. Without it, every tree in
 # `current` must have been compared. Manifest, runbook and trees may be compressed (gzip): those of a large fleet don't fit otherwise.
-# keys: store:name id:id manifest:b64 manifest_sig:b64 runbook:b64? trees:b64?
+# What of a manifest does not fit one line of a request comes as `manifest_rest`.
+# keys: store:name id:id manifest:b64 manifest_rest:b64? manifest_sig:b64 runbook:b64? trees:b64?
 
 # Set or read elsewhere:
-: "${arg_group-}" "${arg_id-}" "${arg_manifest-}" "${arg_manifest_sig-}" "${arg_run-}" "${arg_runbook-}" "${arg_store-}" \
+: "${arg_group-}" "${arg_id-}" "${arg_manifest-}" "${arg_manifest_rest-}" "${arg_manifest_sig-}" "${arg_run-}" "${arg_runbook-}" "${arg_store-}" \
   "${listing_find-}" "${listing_missing-}" "${signature_error-}" "${store_current-}" "${store_error-}" "${store_kind-}" \
   "${store_open_run-}" "${store_root-}" "${store_view-}"
 
@@ -62,7 +63,7 @@ job_main() {
 
 # seal_inputs: the manifest and its signature as files, checked before anything is touched.
 seal_inputs() {
-  seal_text manifest.json "$arg_manifest" || job_fail bad-request 'the manifest is not base64'
+  seal_text manifest.json "$arg_manifest$arg_manifest_rest" || job_fail bad-request 'the manifest is not base64'
   [ -s manifest.json ] || job_fail bad-request 'the manifest is empty'
   printf '%s' "$arg_manifest_sig" | base64 -d >manifest.sig 2>/dev/null || job_fail bad-request 'the signature is not base64'
   seal_text runbook.yaml "$arg_runbook" || job_fail bad-request 'the runbook is not base64'

@@ -1,7 +1,7 @@
 # The place that a restore writes to: a configured source's path or below, or a folder below a configured `restore-to` (S23).
 
 # Set or read elsewhere:
-: "${arg_group-}" "${arg_subpath-}" "${arg_tree-}" "${destination_kind-}" "${src_kind-}" "${src_path-}" "${unescaped-}"
+: "${arg_group-}" "${arg_subpath-}" "${arg_tree-}" "${destination_kind-}" "${src_kind-}" "${src_name-}" "${src_path-}" "${unescaped-}"
 
 # System folders: who may write there is root, so only the host's own root allows it (`arm-system PATH` in host.conf).
 destination_system='/ /bin /boot /dev /etc /lib /lib32 /lib64 /libx32 /proc /root /run /sbin /sys /usr /var/lib/resurgo /var/spool/cron'
@@ -12,6 +12,7 @@ destination_find() {
   destination_kind=none
   if [ -n "$arg_source" ]; then
     config_source "$arg_group" "$arg_source" || fail not-allowed "this host has no source '$arg_source' in group $arg_group; enrol it with the runbook that names it"
+    destination_writable
     destination_root=$src_path
     destination_kind=$src_kind
     destination_rest=$arg_subpath
@@ -40,6 +41,11 @@ destination_find() {
 }
 destination_take() {
   case $destination_wanted/ in "${1%/}"/*) destination_root=${1%/} ;; esac
+}
+
+# destination_writable: fails where the source that config_source has found is a whole machine.
+destination_writable() {
+  [ "$src_kind" != system ] || fail not-allowed "source $src_name is this whole machine, which is not written over while it runs: it comes back with \`resurgo recover\`, single files of it with \`resurgo restore --path PATH --to FOLDER\`"
 }
 
 # destination_armed PATH: fails when PATH is a system path, holds one, or lies in one, and root has not armed it here.

@@ -52,7 +52,10 @@ listing_tools() {
 # sorted, into WORK/names. Asking rsync itself is the only way to agree with it on every pattern.
 listing_names() {
   mkdir -p "$2/empty" || return 1
-  LC_ALL=C rsync -aH -n --out-format='%n' --filter="merge $3" "$1/" "$2/empty/" >"$2/names.raw" 2>"$2/names.err" || return 1
+  LC_ALL=C rsync -aH -n --out-format='%n' --filter="merge $3" "$1/" "$2/empty/" >"$2/names.raw" 2>"$2/names.err" || {
+    listing_code=$?
+    [ "${view_live-no}" = yes ] && view_vanished "$listing_code" "$2/names.err" || return 1
+  }
   LC_ALL=C awk "$listing_awk_lib"'
     BEGIN { listing_table(); for (i = 0; i < 256; i++) octal[sprintf("%03o", i)] = sprintf("%%%02X", i) }
     {
@@ -90,7 +93,13 @@ listing_entries() {
       }
       { print (path == "" ? "." : listing_escape(path)), meta, (type == "l" ? listing_escape($0) : "-"), inode, blocks }
     ' | LC_ALL=C sort >"$2/entries"
-  [ ! -s "$2/find.err" ] && [ -s "$2/entries" ]
+  # A live tree loses files while it is read.
+  if [ "${view_live-no}" = yes ]; then
+    ! grep -v ': No such file or directory$' "$2/find.err" >"$2/find.rest" || return 1
+  elif [ -s "$2/find.err" ]; then
+    return 1
+  fi
+  [ -s "$2/entries" ]
 }
 
 # listing_devices TREE WORK: WORK/devices, `path TAB maj:min`, when the tree holds device nodes.

@@ -54,6 +54,7 @@ client_rsync() {
   for client_private in $client_private_xattrs; do set -- "--filter=-x $client_private" "$@"; done
   client_code=0
   rsync "$@" >"$client_name.out" 2>"$client_name.err" </dev/null || client_code=$?
+  [ "${view_live-no}" = no ] || ! view_vanished "$client_code" "$client_name.err" || client_code=0
   printf '%s\n' "$client_code" >"$client_name.rc"
   return "$client_code"
 }
@@ -77,6 +78,7 @@ client_verdict() {
     10 | 12 | 30 | 35 | 255)
       job_fail interrupted "the connection to $client_peer broke (rsync exit $client_code); repeat the step, what was sent stays: $client_said" ;;
     23 | 24)
+      [ -z "${view_shown-}" ] || view_blame
       job_fail failed "rsync could not copy everything (exit $client_code), so nothing of this is sealed: $client_said" ;;
     25) job_fail too-many-deletions "more would be deleted there than the plan's approval covers: something has written there since. $arg_max_delete entries were deleted, the rest still lies there: $client_said" ;;
     *) job_fail failed "rsync ended with exit $client_code: $client_said" ;;

@@ -24,7 +24,7 @@ scope_check() {
       config_source "$arg_group" "$arg_source" ||
         fail not-allowed "this host has no source $arg_source in group $arg_group; enrol it again with the runbook that names it"
       # Sending from a system path is the configuration's affair; writing there needs more (S23).
-      [ "$1" = send ] || destination_armed "$src_path"
+      [ "$1" = send ] || { destination_writable && destination_armed "$src_path"; }
       ;;
     receive/folder)
       scope_need path "$arg_path" tree "$arg_tree"
@@ -66,6 +66,7 @@ scope_path() {
     restore)
       config_source "$grant_group" "$grant_source" || fail not-allowed "this host has no source $grant_source in group $grant_group any more"
       [ -d "$src_path" ] || fail not-mounted "$src_path is not there; mount it"
+      destination_writable
       scope_descend "$src_path" "$grant_subpath" restored
       destination_armed "$scope_path"
       scope_tree=$src_tree

@@ -11,25 +11,32 @@
 #                                  $snap_record; sets snap_name; on failure returns 1 with the reason in snap_problem
 #   snapshot_KIND_ready            after the thaw: what a view will need and only the host's own namespace can make
 #   snapshot_KIND_view RECORD DIR  composes the read-only tree at DIR, inside the caller's private mount namespace
+#   snapshot_KIND_live RECORD      0 when the view shows data that is in use
 #   snapshot_KIND_intact RECORD    after it was read: is it still all that was taken? 1 with snap_problem when it isn't
+#   snapshot_KIND_places COMMAND…  runs it (by snapshots_place) with each place open where snapshots of the source may lie
 #   snapshot_KIND_list GROUP       prints `RUN FREEZE NAME CREATED_MS USED_BYTES` for each of ours, with or without a record
 #   snapshot_KIND_reopen PLACE     makes `list` and `drop` look there, without a source; 1 if it isn't on this host
 #   snapshot_KIND_drop GROUP RUN FREEZE   destroys; idempotent; returns 1 with snap_problem when something is left
 #
 # A record lies in $RESURGO_VAR/snapshots/GROUP/RUN.FREEZE/SOURCE; it holds names only: nothing that it says is believed that can be
-# seen on the disk itself, and a lost record costs the view, never the removal. Beside the records of what a restore took of the data
+# seen on the disk itself, and a lost record costs the view, never the removal. Its lines `exclude PATTERN` are what the kind leaves out of
+# the source by itself. A source of kind `system` has a record for each of its parts, SOURCE:0, SOURCE:1… Beside the records of what a restore took of the data
 # that it was about to overwrite lies the mark `safety` with the time (ms since 1970): such a snapshot outlives its run.
 
 # Set or read elsewhere:
 : "${TAB-}" "${json-}" "${line-}" "${mount_device-}" "${mount_type-}" "${snap_failed-}" "${snap_name-}" "${snap_nested-}" \
   "${snap_parts-}" "${snap_place-}" "${snap_uuid-}" "${src_kind-}" "${src_path-}" "${time-}"
 
-SNAPSHOT_KINDS='btrfs zfs lvm lvm_thin none'
+SNAPSHOT_KINDS='btrfs zfs lvm lvm_thin none system'
+# Those that look at every mount by themselves, and tell what they leave out.
+SNAPSHOT_KINDS_WHOLE='system'
 # So long a safety snapshot is kept by all that removes what runs have left; only a drop that names its run takes it earlier.
 SAFETY_KEEP_MS=604800000
 TAB=$(printf '\t')
 LF='
 '
+# shellcheck source=/dev/null
+. "$RESURGO_LIB/lib/excludes.sh"
 for _sn_kind in $SNAPSHOT_KINDS; do
   # shellcheck source=/dev/null
   . "$RESURGO_LIB/snapshots/$_sn_kind.sh"
@@ -107,24 +114,10 @@ source_names() {
 }
 source_names_take() { source_names=$source_names$2$LF; }
 
-# source_excludes REL: is REL (relative to the source) excluded by name in the configuration? Only a literal, anchored pattern counts:
-# one with wildcards could stop matching unseen.
-source_excludes() {
-  exclude_rel=$1 exclude_found=1
-  config_each exclude "$src_group" source_excludes_take
-  return "$exclude_found"
-}
-source_excludes_take() {
-  [ "$2" = "$src_name" ] || return 0
-  case $3 in /*) exclude_pattern=${3#/} ;; *) return 0 ;; esac
-  exclude_pattern=${exclude_pattern%/\*\*\*} exclude_pattern=${exclude_pattern%/\*\*} exclude_pattern=${exclude_pattern%/}
-  case $exclude_pattern in '' | *'*'* | *'?'* | *'['*) return 0 ;; esac
-  case $exclude_rel/ in "$exclude_pattern"/*) exclude_found=0 ;; esac
-}
-
 # mounts_below: sets $mounts_below, the mounts under the source that its own snapshot kind doesn't cover, one relative path a line (S13).
 mounts_below() {
   mounts_below=''
+  case " $SNAPSHOT_KINDS_WHOLE " in *" $src_kind "*) return 0 ;; esac
   _mb_nested=$LF$snap_nested$LF
   while read -r _ _ _ _mb_root _mb_point _mb_rest; do
     unescape_mount "$_mb_point"
@@ -157,11 +150,16 @@ snapshots_prepare() {
     "snapshot_${src_kind}_nested" || fail failed "source $src_name: $snap_problem"
     mounts_below
     [ -z "$mounts_below" ] || fail failed "source $src_name: mounts below it would be missing from its snapshot: $(printf '%s' "$mounts_below" | tr '\n' ' '): make each a source of its own, or exclude it by name (/PATH) and enrol again"
-    case $LF$snapshot_syncs in
-      *" $snap_uuid$LF"*) ;;
-      *) snapshot_syncs=$snapshot_syncs$real_path" $snap_uuid"$LF ;;
-    esac
+    snapshots_sync_add
   done
+}
+
+# snapshots_sync_add: the file system of the source (or part) at work is among those that are flushed.
+snapshots_sync_add() {
+  case $LF$snapshot_syncs in
+    *" $snap_uuid$LF"*) ;;
+    *) snapshot_syncs=$snapshot_syncs$real_path" $snap_uuid"$LF ;;
+  esac
 }
 
 # snapshots_sync LIMIT: flush each source file system once; S6: never fsfreeze.
@@ -184,16 +182,20 @@ snapshots_take() {
     src_name=$_sk_name src_group=$1
     snapshot_resolve || return 1
     snapshot_record_path "$1" "$2" "$3" "$src_name"
-    "snapshot_${src_kind}_identity" || return 1
-    # Before it is taken: what is cut off is found again although the source may leave the configuration meanwhile.
-    printf 'kind %s\nplace %s\n' "$src_kind" "$snap_place" >"$snap_record" || return 1
-    "snapshot_${src_kind}_take" "$1" "$2" "$3" || return 1
+    snap_more=''
+    snapshot_begin && "snapshot_${src_kind}_take" "$1" "$2" "$3" || return 1
     json_quote "$src_name"
     taken="$taken${taken:+,}{\"source\":$json"
     json_quote "$snap_name"
-    taken="$taken,\"kind\":\"$src_kind\",\"name\":$json,\"parts\":$snap_parts}"
+    taken="$taken,\"kind\":\"$src_kind\",\"name\":$json,\"parts\":$snap_parts$snap_more}"
   done
   snap_failed=''
+}
+
+# snapshot_begin: the first lines of $snap_record, before the snapshot is taken: what is cut off is found again although the source may leave
+# the configuration meanwhile.
+snapshot_begin() {
+  "snapshot_${src_kind}_identity" && printf 'kind %s\nplace %s\n' "$src_kind" "$snap_place" >"$snap_record"
 }
 
 # snapshots_ready GROUP RUN FREEZE: after the thaw.
@@ -226,11 +228,7 @@ snapshots_drop_run() {
   for _sd_name in $source_names; do
     config_source "$1" "$_sd_name" || continue
     src_name=$_sd_name src_group=$1
-    snapshot_resolve || { _sd_left=1 _sd_problem=$snap_problem && continue; }
-    "snapshot_${src_kind}_identity" || { _sd_left=1 _sd_problem=$snap_problem && continue; }
-    snap_places=$snap_places$snap_place$LF
-    snapshots_drop_here "$@"
-    "snapshot_${src_kind}_close"
+    { snapshot_resolve && "snapshot_${src_kind}_places" snapshots_drop_here "$@"; } || { _sd_left=1 && _sd_problem=$snap_problem; }
   done
   snapshots_lost "$1" snapshots_drop_here "$@"
   if [ "$_sd_left" -eq 0 ]; then
@@ -244,6 +242,15 @@ snapshots_drop_run() {
   fi
   snap_problem=$_sd_problem
   return "$_sd_left"
+}
+
+# snapshots_place COMMAND…: runs it with the source (or part) at work open, and notes its place in $snap_places; 1 with snap_problem when it
+# can't be opened.
+snapshots_place() {
+  "snapshot_${src_kind}_identity" || return 1
+  snap_places=$snap_places$snap_place$LF
+  "$@"
+  "snapshot_${src_kind}_close"
 }
 
 # snapshots_drop_here GROUP RUN FREEZE: the same, of the source or place that its kind has open.

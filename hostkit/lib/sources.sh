@@ -1,7 +1,7 @@
 # Sources as a copy sees them: the read-only view of a snapshot, and the patterns that the runbook excludes.
 
 # Set or read elsewhere:
-: "${arg_group-}" "${arg_run-}" "${json-}"
+: "${arg_group-}" "${arg_run-}" "${json-}" "${snap_record-}"
 
 # sources_view NAME DIR: composes this run's snapshot of the source at DIR; sets the src_… variables.
 sources_view() {
@@ -10,8 +10,8 @@ sources_view() {
   snapshot_view "$arg_group" "$1" "$arg_run" "$2"
 }
 
-# sources_filters NAME FILE VIEW: the configured excludes as rsync's filter rules; sets $patterns, the same as a JSON array.
-# A pattern is data: it is written as one exclude rule with its prefix, whatever it holds. What is the hostkit's own is named only where
+# sources_filters NAME FILE VIEW: what the configuration and the source's kind exclude, as rsync's filter rules; sets $patterns, the same as a
+# JSON array. A pattern is data: it is written as one exclude rule with its prefix, whatever it holds. What is the hostkit's own is named only where
 # VIEW holds it: without a rule no listing has to ask rsync for the names.
 sources_filters() {
   patterns=
@@ -21,6 +21,9 @@ sources_filters() {
     [ ! -e "$3$sources_own" ] || printf -- '- %s\n' "$sources_own"
   done >"$2"
   config_each exclude "$arg_group" sources_filter
+  while read -r sources_word sources_pattern; do
+    [ "$sources_word" != exclude ] || sources_filter - "$1" "$sources_pattern"
+  done <"$snap_record"
   patterns="[$patterns]"
 }
 sources_filter() {

@@ -3,7 +3,7 @@
 #
 #   PLACE/.resurgo-store                  which store this is: a missing disk is told by it
 #   PLACE/GROUP/current/TREE/…            what is being received; between runs, a copy of the last sealed backup
-#   PLACE/GROUP/current/resurgo/…         manifest.json manifest.sig runbook.yaml listings/TREE.gz
+#   PLACE/GROUP/current/resurgo/…         manifest.json manifest.sig runbook.yaml listings/TREE.gz layouts/HOST.json
 #   PLACE/GROUP/INCOMPLETE                there while `current` is being written; names the run
 #   PLACE/GROUP/catalog/SEALING           stands for it while zfs publishes: what is published with `current` can't hold the mark
 #   PLACE/GROUP/catalog/manifests/ID.json a cache; `store.list` checks it against what is there

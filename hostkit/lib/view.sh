@@ -1,7 +1,7 @@
 # A snapshot's read-only tree, composed in the private mount namespace of the job that reads it (it ends with the job).
 
 # Set or read elsewhere:
-: "${src_group-}" "${src_name-}" "${src_path-}"
+: "${pattern-}" "${src_group-}" "${src_name-}" "${src_path-}" "${unescaped-}"
 
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/protect.sh"
@@ -23,7 +23,8 @@ view_latest() {
   [ -n "$snap_record" ]
 }
 
-# snapshot_view GROUP SOURCE RUN DIR: shows that run's snapshot of SOURCE at DIR; fails the request when it can't be shown whole.
+# snapshot_view GROUP SOURCE RUN DIR: shows that run's snapshot of SOURCE at DIR; fails the request when it can't be shown whole. Sets
+# $view_live to `yes` where (part of) it is data in use.
 snapshot_view() {
   view_latest "$1" "$3" "$2" || fail not-found "no snapshot of source $2 was taken by run $3 on this host: take the freeze again"
   src_name=$2 src_group=$1 snap_problem=''
@@ -37,14 +38,49 @@ snapshot_view() {
     snapshot_resolve || fail not-mounted "source $2: $snap_problem"
   fi
   mkdir -p "$4" || fail failed "can't make the folder $4"
-  "snapshot_${src_kind}_view" "$snap_record" "$4" || fail failed "the snapshot of source $2 can't be shown: ${snap_problem:-a part of it is gone}: take the freeze again"
+  "snapshot_${src_kind}_view" "$snap_record" "$4" || {
+    view_why=$snap_problem
+    view_intact "$2"
+    fail failed "the snapshot of source $2 can't be shown: ${view_why:-a part of it is gone}: take the freeze again"
+  }
+  view_shown=$2
+  view_live=no
+  ! "snapshot_${src_kind}_live" "$snap_record" || view_live=yes
+  : "$view_live"
 }
+view_shown=''
 
 # view_intact SOURCE: ends the job when the snapshot that was shown has lost something meanwhile: what was read of it is not the instant.
+# Trying again would read the same ruin, so it has a code of its own. Sets $view_told, a part of the job's result: what was read live and has
+# changed since the instant.
 view_intact() {
-  "snapshot_${src_kind}_intact" "$snap_record" || fail failed "source $1: $snap_problem"
+  view_changed=''
+  "snapshot_${src_kind}_intact" "$snap_record" || fail snapshot-lost "source $1: $snap_problem"
+  view_told=",\"changed\":[$view_changed]"
+  : "$view_told"
 }
 
+# view_blame: what can't be read may be a snapshot that was lost while it was read: then that is what the job says. For who reads no
+# snapshot, nothing.
+view_blame() { [ -z "$view_shown" ] || view_intact "$view_shown"; }
+
 # view_excludes SOURCE: prints paths (relative to the view's root) that are the hostkit's own and belong to no listing: the folder of
-# snapshots, when the source is a btrfs top level. Whatever has that name elsewhere is data.
-view_excludes() { ! protect_holds_ours "$src_path" || printf '/.resurgo\n'; }
+# snapshots, when the source (or a part of it) is a btrfs top level. Whatever has that name elsewhere is data.
+view_excludes() {
+  ! protect_holds_ours "$src_path" || printf '/.resurgo\n'
+  [ -f "${snap_record-}" ] || return 0
+  while read -r _ve_word _ _ve_kind _ve_point _; do
+    case $_ve_word:$_ve_kind in mount:btrfs) ;; *) continue ;; esac
+    unescape_mount "$_ve_point"
+    if [ "$unescaped" = / ] || ! protect_holds_ours "$unescaped"; then continue; fi
+    pattern_literal "$unescaped"
+    printf '%s/.resurgo\n' "$pattern"
+  done <"$snap_record"
+}
+
+# view_vanished CODE FILE: of data in use some is gone before it is read. 0 when rsync's exit CODE, and what it said (in FILE), mean no more than that.
+view_vanished() {
+  case $1 in 23 | 24) ;; *) return 1 ;; esac
+  ! grep -v -e '^$' -e '^file has vanished: ' -e 'failed: No such file or directory (2)$' -e '^rsync warning: some files vanished' \
+    -e '^rsync error: some files/attrs were not transferred' -e '^IO error encountered -- skipping file deletion' "$2" >/dev/null
+}

@@ -72,9 +72,12 @@ btrfs_own() {
   done
 }
 
-# btrfs_named RUN.FREEZE PART: 0 when these are names that we give.
+# btrfs_named RUN.FREEZE PART: 0 when these are names that we give: SOURCE, or SOURCE:N for a part of one, and +N for a nested subvolume.
 btrfs_named() {
-  check_type run "${1%.*}" && check_type int "${1##*.}" && check_type name "${2%%+*}" || return 1
+  check_type run "${1%.*}" && check_type int "${1##*.}" || return 1
+  _bm_source=${2%%+*}
+  case $_bm_source in *:*) check_type int "${_bm_source#*:}" || return 1 ;; esac
+  check_type name "${_bm_source%%:*}" || return 1
   case $2 in *+*) check_type int "${2#*+}" ;; esac
 }
 
@@ -200,6 +203,8 @@ snapshot_btrfs_view() {
 }
 
 snapshot_btrfs_intact() { :; }
+snapshot_btrfs_live() { return 1; }
+snapshot_btrfs_places() { snapshots_place "$@"; }
 snapshot_btrfs_reopen() {
   snap_uuid=$1 mount_device=''
   for _br_device in /sys/fs/btrfs/"$snap_uuid"/devices/*; do [ ! -e "$_br_device" ] || mount_device=/dev/${_br_device##*/}; done

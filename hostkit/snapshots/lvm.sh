@@ -44,5 +44,7 @@ snapshot_lvm_view() { lvm_view "$@"; }
 snapshot_lvm_intact() { lvm_intact "$@"; }
 snapshot_lvm_list() { lvm_list "$@"; }
 snapshot_lvm_drop() { lvm_drop "$@"; }
+snapshot_lvm_live() { return 1; }
+snapshot_lvm_places() { snapshots_place "$@"; }
 snapshot_lvm_reopen() { lvm_reopen "$@"; }
 snapshot_lvm_close() { :; }

@@ -41,5 +41,7 @@ snapshot_lvm_thin_view() { lvm_view "$@"; }
 snapshot_lvm_thin_intact() { lvm_intact "$@"; }
 snapshot_lvm_thin_list() { lvm_list "$@"; }
 snapshot_lvm_thin_drop() { lvm_drop "$@"; }
+snapshot_lvm_thin_live() { return 1; }
+snapshot_lvm_thin_places() { snapshots_place "$@"; }
 snapshot_lvm_thin_reopen() { lvm_reopen "$@"; }
 snapshot_lvm_thin_close() { :; }

@@ -28,6 +28,8 @@ snapshot_none_view() {
   return 1
 }
 snapshot_none_intact() { :; }
+snapshot_none_live() { :; }
+snapshot_none_places() { snapshots_place "$@"; }
 snapshot_none_reopen() { return 1; }
 snapshot_none_list() { :; }
 snapshot_none_drop() { :; }

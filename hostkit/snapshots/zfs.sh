@@ -138,6 +138,8 @@ zfs_place() {
 }
 
 snapshot_zfs_intact() { :; }
+snapshot_zfs_live() { return 1; }
+snapshot_zfs_places() { snapshots_place "$@"; }
 snapshot_zfs_reopen() {
   zfs_dataset=$1
   zfs list -H -o name "$zfs_dataset" >/dev/null 2>&1

@@ -2,15 +2,17 @@
 # What a freeze and a copy of this group would meet on this host, and what they would not cover. Changes nothing.
 
 # Set or read elsewhere:
-: "${arg_group-}" "${line-}" "${mount_point-}" "${mount_root-}" "${real_path-}" "${scope-}" "${snap_problem-}" "${source_names-}" \
+: "${arg_group-}" "${check_parts-}" "${covered_mounts-}" "${line-}" "${mount_point-}" "${mount_root-}" "${real_path-}" "${scope-}" "${snap_problem-}" "${source_names-}" \
   "${src_group-}" "${src_kind-}" "${src_path-}" "${tool_output-}" "${unescaped-}"
 
 # shellcheck source=lib/freeze.sh
 . "$RESURGO_LIB/lib/freeze.sh"
+# shellcheck source=lib/check-system.sh
+. "$RESURGO_LIB/lib/check-system.sh"
 
 verb_main() {
   set +e
-  sources='' covered='' units='' containers='' unprotected='' listed=$LF
+  sources='' covered='' covered_mounts='' units='' containers='' unprotected='' listed=$LF
   check_restore
   source_names "$arg_group"
   for name in $source_names; do check_source "$name"; done
@@ -38,17 +40,19 @@ check_restore() {
 }
 
 check_source() {
-  problems='' snap_uuid='' snap_identity='' snap_nested='' mounts_below='' mount_device='' mount_type=''
+  problems='' snap_uuid='' snap_identity='' snap_nested='' mounts_below='' mount_device='' mount_type='' check_parts='' system_left='' system_parts=''
   btrfs_list=unknown used=0 least=0 free=0 mounted=false
   config_source "$arg_group" "$1"
   src_group=$arg_group
   if snapshot_resolve; then
     mounted=true
-    config_each store '' check_store_apart
+    # A whole machine leaves the store out.
+    [ "$src_kind" = system ] || config_each store '' check_store_apart
     if "snapshot_${src_kind}_identity" && "snapshot_${src_kind}_nested"; then
       mounts_below
       [ -z "$mounts_below" ] || problem_add "mounts below it would be missing from its snapshot: $(printf '%s' "$mounts_below" | tr '\n' ' '): make each a source of its own, or exclude it by name (/PATH) and enrol again"
       "snapshot_${src_kind}_close"
+      [ "$src_kind" != system ] || check_system
     else
       problem_add "$snap_problem"
     fi
@@ -66,6 +70,7 @@ check_source() {
   case $src_kind in
     btrfs) sources="$sources,\"subvolume\":$json" ;;
     zfs) sources="$sources,\"dataset\":$json" ;;
+    system) sources="$sources,\"parts\":[$check_parts],\"skipped\":[$system_left]" ;;
   esac
   json_quote "$mount_device"
   sources="$sources,\"device\":$json,\"mounted\":$mounted"
@@ -106,6 +111,10 @@ json_lines() {
 
 # Cheap: the file system's own counts, so an upper bound where several sources share one. zfs counts by dataset.
 check_space() {
+  if [ "$src_kind" = system ]; then
+    check_system_space
+    return
+  fi
   if [ "$src_kind" = zfs ] && snapshot_tool 20 zfs get -H -p -o value used,available "$snap_identity"; then
     used=${tool_output%%"$LF"*}
     free=$(zfs get -H -p -o value available "$snap_identity" 2>/dev/null)
@@ -128,22 +137,6 @@ is_whole_mount() {
     none:ext[234] | none:xfs) [ "$mount_root" = / ] ;;
     *) return 1 ;;
   esac
-}
-
-check_covered() {
-  _cc_path=$(readlink -f -- "$4" 2>/dev/null)
-  [ -z "$_cc_path" ] || covered=$covered$_cc_path$LF
-}
-
-# is_covered PATH: does it lie in a source, or hold one?
-is_covered() {
-  _ic_rest=$covered
-  while [ -n "$_ic_rest" ]; do
-    _ic_one=${_ic_rest%%"$LF"*}
-    _ic_rest=${_ic_rest#*"$LF"}
-    case $1/ in "${_ic_one%/}"/*) return 0 ;; esac
-  done
-  return 1
 }
 
 unprotected_add() {
@@ -266,7 +259,8 @@ check_mount() {
 }
 
 check_container_end() {
-  [ -z "$container_database" ] || [ "$container_volumes" -gt 0 ] || unprotected_add "container $_kk_name$container_stopped: database $container_database keeps its data in the container itself"
+  # A container's own files lie below the engine's folder, which a whole machine holds.
+  [ -z "$container_database" ] || [ "$container_volumes" -gt 0 ] || is_covered /var/lib/docker || unprotected_add "container $_kk_name$container_stopped: database $container_database keeps its data in the container itself"
   [ -n "$container_open" ] || return 0
   containers="$containers${containers:+,}$container_open,\"database\":\"$container_database\",\"mounts\":[$container_mounts]}"
   container_open=''

@@ -3,7 +3,7 @@
 # say until when they are kept.
 
 # Set or read elsewhere:
-: "${arg_group-}" "${json-}" "${safety_until-}" "${snap_place-}" "${source_names-}" "${src_group-}" "${src_kind-}" "${src_name-}"
+: "${arg_group-}" "${json-}" "${safety_until-}" "${source_names-}" "${src_group-}" "${src_kind-}" "${src_name-}"
 
 # shellcheck source=lib/freeze.sh
 . "$RESURGO_LIB/lib/freeze.sh"
@@ -15,10 +15,7 @@ verb_main() {
   for name in $source_names; do
     config_source "$arg_group" "$name" || continue
     src_group=$arg_group
-    if ! snapshot_resolve || ! "snapshot_${src_kind}_identity"; then continue; fi
-    snap_places=$snap_places$snap_place$LF
-    snapshots_tell
-    "snapshot_${src_kind}_close"
+    if snapshot_resolve; then "snapshot_${src_kind}_places" snapshots_tell || :; fi
   done
   snapshots_lost "$arg_group" snapshots_tell
   reply "\"snapshots\":[$found]"
@@ -32,6 +29,7 @@ snapshots_tell() {
     # Sources of one file system see each other's snapshots, and a nested subvolume has one of its own: a line for each source.
     s_source=$src_name
     [ "$src_kind" != btrfs ] || { s_source=${s_name##*/} && s_source=${s_source%%+*}; }
+    s_source=${s_source%%:*}
     case $seen in *" $s_source/$s_run/$s_freeze "*) continue ;; esac
     seen="$seen$s_source/$s_run/$s_freeze "
     s_size=''

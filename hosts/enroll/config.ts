@@ -54,7 +54,7 @@ function groupLines(group: Group, host: string): string[] {
 
 /** A kind's word there is a part of shell functions' names. */
 function sourceLine(group: string, { name, snapshot, path, tree, snapshotRoomPercent }: Source): string {
-  const room = snapshot === 'lvm' ? [snapshotRoomPercent] : [];
+  const room = snapshot === 'lvm' || snapshot === 'system' ? [snapshotRoomPercent] : [];
   return line('source', group, name, snapshot.replaceAll('-', '_'), path, tree, ...room);
 }
 

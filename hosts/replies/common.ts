@@ -19,6 +19,9 @@ export const container = z.object({
   state: z.string().optional(),
 });
 
+/** What is mounted on a host and left out of a whole machine. */
+export const leftOut = z.object({ path: z.string(), reason: z.string() });
+
 /** One snapshot on a source's host. */
 export const snapshot = z.object({
   source: z.string(),
@@ -28,6 +31,14 @@ export const snapshot = z.object({
   name: z.string().optional(),
   createdMs: count.optional(),
   usedBytes: count.optional(),
+  /** Of a whole machine: its file systems that a snapshot holds, each with its kind, … */
+  held: z.array(z.string()).optional(),
+  /** … those that are read live, … */
+  live: z.array(z.string()).optional(),
+  /** … those too that hardly ever change, and are looked at before and after, … */
+  watched: z.array(z.string()).optional(),
+  /** … and what is mounted there and is no part of it. */
+  skipped: z.array(leftOut).optional(),
   /** Taken by a restore of what it overwrote: it outlives its run. */
   safety: z.boolean().optional(),
   /** Until when a safety snapshot is kept, ms since 1970. */

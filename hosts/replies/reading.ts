@@ -1,7 +1,7 @@
 /** Replies of the verbs that only read: `probe`, `check`, `layout`, `status`, `snapshots`, `store.*`. */
 import { z } from 'zod';
 import { factsSchema } from '../../planning/layout-facts';
-import { container, count, deadman, evidence, snapshot } from './common';
+import { container, count, deadman, evidence, leftOut, snapshot } from './common';
 
 export const probe = z.object({
   version: z.string(),
@@ -47,6 +47,10 @@ export const checkedSource = z.object({
   /** Subvolumes or child datasets below the source (S13). */
   nested: z.array(z.union([z.string(), evidence])).default([]),
   mountsBelow: z.array(z.union([z.string(), evidence])).default([]),
+  /** The file systems of a whole machine. */
+  parts: z.array(z.object({ path: z.string(), kind: z.string(), fsType: z.string(), fsUuid: z.string() })).optional(),
+  /** What is mounted on a whole machine and left out. */
+  skipped: z.array(leftOut).optional(),
   usedBytes: count.default(0),
   /** What a copy of all of it holds at least, before compression; 0 where the host can't say. */
   leastBytes: count.default(0),

@@ -1,6 +1,8 @@
 /** What a backup looks at before it touches anything: the store's host as well as those that the data come from. */
 import { HostError } from '../../hosts/errors';
 import type { FakeCall } from '../../hosts/fake';
+import { sourceFindings } from '../../hosts/host-findings';
+import { check } from '../../hosts/replies/reading';
 import { bench, host, run } from './support/run';
 
 const hosts = ['app-1', 'app-2'].map(host);
@@ -76,4 +78,31 @@ test('S28 source and target that know another identity of each other fail; who t
     ['target', 'fail', 'knows another identity of app-2 than it has now', 'run `resurgo enroll target --update`'],
     ['app-2', 'fail', 'knows no identity of target', 'run `resurgo enroll app-2 --update`'],
   ]);
+});
+
+describe('a whole machine', () => {
+  const parts = [
+    { path: '/', kind: 'lvm', fsType: 'ext4', fsUuid: 'a' },
+    { path: '/boot', kind: 'none', fsType: 'ext4', fsUuid: 'b' },
+  ];
+  const shown = (more: typeof parts) =>
+    check.parse({
+      sources: [{ name: 'data', path: '/', kind: 'system', fsType: 'ext4', parts: [...parts, ...more], skipped: [] }],
+    });
+
+  test('whose file systems are held is well; what a boot reads is watched instead', () => {
+    expect(sourceFindings({ host: 'app-1', sources, checked: shown([]) })).toMatchObject([
+      {
+        level: 'ok',
+        message: expect.stringContaining(': / (lvm), /boot (live); 0 mounts are no part of it') as string,
+      },
+    ]);
+  });
+
+  test('of which one is read live is told, with its place', () => {
+    const checked = shown([{ path: '/srv', kind: 'none', fsType: 'ext4', fsUuid: 'c' }]);
+    expect(sourceFindings({ host: 'app-1', sources, checked })).toMatchObject([
+      { level: 'warn', message: expect.stringMatching(/; \/srv without a snapshot$/) as string },
+    ]);
+  });
 });

@@ -31,6 +31,8 @@ const cases: Case[] = [
   { name: 'reading the store', activity: 'readStore', host: 'target', point: 'store.list' },
   { name: 'opening the store', activity: 'openStore', host: 'target', point: 'job.store-open' },
   { name: 'the store open, not told', activity: 'openStore', host: 'target', point: 'job.store-open.end' },
+  { name: 'looking at the layouts', activity: 'captureLayouts', host: 'app-1', point: 'layout' },
+  { name: 'a layout put, not answered', activity: 'captureLayouts', host: 'target', point: 'store.layout.put.reply' },
   { name: 'a hook asked for, not begun', activity: 'runHooks', host: 'app-1', point: 'hook', hooks: AGAIN },
   { name: 'a hook done, not answered', activity: 'runHooks', host: 'app-1', point: 'hook.reply', hooks: AGAIN },
   { name: 'S2 armed, before the pause', activity: 'freeze', host: 'app-1', point: 'freeze.armed' },

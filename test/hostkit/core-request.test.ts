@@ -1,4 +1,6 @@
 import fs from 'node:fs';
+import { z } from 'zod';
+import { parseReply } from '../../hosts/envelope';
 import { Box, SHELLS, describeAsRoot, fence, request } from './support';
 import type { Shell } from './support';
 
@@ -171,6 +173,13 @@ describeAsRoot('the request', () => {
       );
       expect(other.status).not.toBe(0);
       expect(other.stdout).not.toContain('"ok":true');
+    });
+
+    it('a verb that it does not know tells the director that it is too old', () => {
+      const { stdout } = box.raw('resurgo 1 store.layout.burn\n.\n');
+      const read = () =>
+        parseReply({ line: stdout.trim(), schema: z.unknown(), host: 'app-1', verb: 'store.layout.burn' });
+      expect(read).toThrow(expect.objectContaining({ code: 'hostkit-old' }) as Error);
     });
 
     it("S26 runs no verb that is not root's, and no link", () => {

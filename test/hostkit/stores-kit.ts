@@ -91,7 +91,13 @@ export async function storeKit(options: StoreKitOptions): Promise<StoreKit> {
     mkdirSync(join(root, dir), { recursive: true });
   for (const dir of ['jobs', 'verbs', 'stores', 'snapshots']) symlinkSync(join(hostkit, dir), join(root, 'lib', dir));
   const replaced: Record<string, string> = {
-    'view.sh': `. ${hostkit}/lib/view.sh\nsnapshot_view() { mkdir -p "$4"; mount --bind "$src_path" "$4"; }\nview_intact() { :; }\n`,
+    // A snapshot of the kit is lost where there is a file `lost`.
+    'view.sh': [
+      `. ${hostkit}/lib/view.sh`,
+      'snapshot_view() { mkdir -p "$4"; mount --bind "$src_path" "$4"; snap_record=/dev/null view_live=no view_shown=$2; }',
+      `kit_intact() { [ ! -e "$RESURGO_VAR/lost" ] || { snap_problem='it has overflowed'; return 1; }; }`,
+      ...['none', 'btrfs', 'zfs'].map((kind) => `snapshot_${kind}_intact() { kit_intact; }\n`),
+    ].join('\n'),
     'snapshots.sh': '',
     'grants.sh': `. ${hostkit}/lib/grants.sh\ngrants_close_run() { echo "$1" >>"$RESURGO_VAR/closed"; }\n`,
   };
@@ -213,8 +219,10 @@ export async function storeKit(options: StoreKitOptions): Promise<StoreKit> {
     },
     seal: (run, id, { compressed = false, manifest: more = {} } = {}) => {
       const bytes = Buffer.from(JSON.stringify({ id, run, ...more }));
-      const manifest = (compressed ? gzipSync(bytes) : bytes).toString('base64');
-      return kit.job('store-seal', { store: 'main', id, manifest, manifest_sig: 'c2ln' }, run);
+      const text = (compressed ? gzipSync(bytes) : bytes).toString('base64');
+      // One that is long comes in two parts.
+      const parts = compressed ? { manifest: text.slice(0, 8), manifest_rest: text.slice(8) } : { manifest: text };
+      return kit.job('store-seal', { store: 'main', id, ...parts, manifest_sig: 'c2ln' }, run);
     },
     close: () => {
       sshd.kill('SIGKILL');

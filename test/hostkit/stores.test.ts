@@ -23,6 +23,13 @@ for (const options of kinds)
       kit.close();
     });
 
+    it('S9 what was read of a snapshot that is lost by then is never taken for its content', async () => {
+      writeFileSync(join(kit.root, 'var/lost'), '');
+      const { send } = await kit.copy('run-0001');
+      rmSync(join(kit.root, 'var/lost'));
+      expect(send).toMatchObject({ ok: false, code: 'snapshot-lost', message: expect.stringContaining('overflowed') });
+    });
+
     it('S9 the awkward tree arrives whole, is sealed, listed and restored whole', async () => {
       const { open, send, compare } = await kit.copy('run-0001', { streams: '2' });
       expect(open).toMatchObject({ ok: true, last: '' });

@@ -228,7 +228,7 @@ export function encode(value: string): string {
     .join('');
 }
 
-function parseReply({ status, stdout, stderr }: Ran): Reply {
+export function parseReply({ status, stdout, stderr }: Ran): Reply {
   const lines = stdout.split('\n').filter((line) => line !== '');
   if (lines.length !== 1) throw new Error(`not one line of reply (exit ${status}): ${stdout}${stderr}`);
   const parsed: unknown = JSON.parse(lines[0] ?? '');

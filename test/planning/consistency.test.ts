@@ -45,6 +45,44 @@ describe('sourceConsistency', () => {
     expect(result.evidence.join('\n')).toContain(evidence);
   });
 
+  describe('a whole machine', () => {
+    const machine = { held: ['/ (lvm)', '/home (btrfs)'], live: [], watched: ['/boot'], skipped: [] };
+    const whole = (change: Partial<SourceMoment>) => sourceConsistency({ ...calm, kind: 'system', machine, ...change });
+
+    it('S7 is crash consistent at best, as its own services run on, and what a boot reads counts as held while it is unchanged', () => {
+      expect(whole({ hooks: [hook] })).toEqual({
+        label: 'crash',
+        evidence: [
+          'held by snapshots, each atomic, one after another: / (lvm), /home (btrfs)',
+          'read live, and unchanged since the instant: /boot',
+          '2 containers seen paused: web, db',
+          'file system synced while paused',
+          'hooks ran well before the freeze: pg-dump',
+          "the machine's own services ran on",
+        ],
+      });
+    });
+
+    it.each<[string, Partial<SourceMoment>, string]>([
+      ['one file system read live', { machine: { ...machine, live: ['/srv'] } }, 'different moments: /srv'],
+      ['/boot changed meanwhile', { changed: ['/boot'] }, 'changed while it was read: /boot'],
+      ['a host that did not say', { machine: undefined }, 'did not say what of it a snapshot holds'],
+      ['a torn instant', { torn: ['the dead-man fired'] }, 'torn instant: the dead-man fired'],
+    ])('S7 %s makes all of it a live copy', (_, change, evidence) => {
+      const result = whole(change);
+      expect(result.label).toBe('none');
+      expect(result.evidence.join('\n')).toContain(evidence);
+    });
+  });
+
+  it('S7 what has changed is not among what was unchanged', () => {
+    const machine = { held: [], live: [], watched: ['/boot', '/boot/efi'], skipped: [] };
+    expect(sourceConsistency({ ...calm, kind: 'system', machine, changed: ['/boot'] }).evidence).toEqual([
+      'read live, and unchanged since the instant: /boot/efi',
+      'read live, and changed while it was read: /boot',
+    ]);
+  });
+
   it('S7 taking evidence away never strengthens a label', () => {
     const moment = fc.record({
       kind: fc.constantFrom('btrfs', 'zfs', 'none'),

@@ -46,6 +46,21 @@ describe('identityProblems', () => {
     expect(kinds(change)).toEqual(expected);
   });
 
+  it.each([
+    ['nothing changed', ['root-a', 'home-b'], []],
+    ['a disk that is not mounted', ['root-a'], ['unmounted']],
+    ['another disk at its place', ['root-a', 'home-c'], ['filesystem']],
+    ['one more', ['root-a', 'home-b', 'data-d'], []],
+  ])('S14 of a whole machine each file system is pinned: %s', (_, uuids, expected) => {
+    const parts = (all: readonly string[]) =>
+      all.map((fsUuid) => ({ path: `/${fsUuid.split('-')[0] ?? ''}`, fsType: 'ext4', fsUuid }));
+    const identity = { realPath: '/', fsType: 'ext4', fsUuid: 'root-a', parts: parts(['root-a', 'home-b']) };
+    const pins = pinsOf({ manifests: [sampleManifest({ backedUp: [backedUp({ kind: 'system', identity })] })] });
+    const shown = { ...now, kind: 'system', realPath: '/', fsType: 'ext4', fsUuid: 'root-a', subvolume: undefined };
+    const found = identityProblems({ pinned: pins, present: [{ ...shown, parts: parts(uuids) }] });
+    expect(found.map(({ kind }) => kind)).toEqual(expected);
+  });
+
   it('S14 a source that is gone is named, with the backup it is compared with', () => {
     const problems = identityProblems({ pinned, present: [], expected: ['app-1:data'] });
     expect(problems).toHaveLength(1);

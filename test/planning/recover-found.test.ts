@@ -152,6 +152,11 @@ describe('the machine that a rescue system finds', () => {
     expect(diskOf(btrfs, 'sdb').inUse).toEqual(['sdb is mounted at /mnt']);
   });
 
+  it('what nobody could look into is told', () => {
+    const facts = rescue([{ kname: 'sda' }], { 'blkid:/dev/sda': ofFormat('xfs'), media: 'sda unknown\n' });
+    expect(diskOf(facts)).toMatchObject({ contents: ['xfs', 'nobody could look into sda'], inUse: [] });
+  });
+
   it('another CD image is content, and no reason', () => {
     const facts = rescue([{ kname: 'sda' }], { 'blkid:/dev/sda': ofFormat('iso9660', 'DEBIAN') });
     expect(diskOf(facts)).toMatchObject({ contents: ['a CD image “DEBIAN”'], inUse: [] });

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import type { BackedUpSource } from '../../planning/manifest';
 import type { DestinationCheck, RestoreItemInput, RestorePlanInput, TargetGroup } from '../../planning/restore';
-import { mapInto, restorePlan, sameStore, selectSources } from '../../planning/restore';
+import { mapInto, refuseMachines, restorePlan, sameStore, selectSources } from '../../planning/restore';
 import { approves, deletionLimit, planHash } from '../../planning/restore-approval';
 import { literalPattern, protections, rebasePattern } from '../../planning/restore-protect';
 import { APP_2, backedUp, sampleManifest } from './samples';
@@ -105,6 +105,17 @@ describe('selectSources', () => {
   it('knows the whole from a part', () => {
     expect(selectSources({ manifest }).whole).toBe(true);
     expect(selectSources({ manifest, host: 'app-1' }).whole).toBe(false);
+  });
+});
+
+describe('refuseMachines', () => {
+  it('S23 a whole machine is not written over in place, and the way out is said', () => {
+    const machine = backedUp({ kind: 'system', name: 'root', path: '/', tree: 'app-1@+' });
+    const { selected } = selectSources({ manifest: sampleManifest({ backedUp: [machine, backedUp(APP_2)] }) });
+    expect(() => {
+      refuseMachines({ selected });
+    }).toThrow(/prod-app-1:root is a whole machine, which is not written over in place.*resurgo recover.*--to FOLDER/);
+    refuseMachines({ selected: selected.filter(({ source }) => source.kind !== 'system') });
   });
 });
 

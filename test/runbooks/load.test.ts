@@ -191,12 +191,12 @@ describe('bad input', () => {
     [
       'unknown snapshot kind',
       GOOD.replace('snapshot: btrfs', 'snapshot: btfs'),
-      'r.yaml:12:56: groups.portal.sources[0].snapshot: expected one of `btrfs`, `zfs`, `lvm`, `lvm-thin`, `none`, found the text "btfs"; did you mean `btrfs`?',
+      'r.yaml:12:56: groups.portal.sources[0].snapshot: expected one of `btrfs`, `zfs`, `lvm`, `lvm-thin`, `none`, `system`, found the text "btfs"; did you mean `btrfs`?',
     ],
     [
       'a kind of later work',
       GOOD.replace('snapshot: btrfs', 'snapshot: gluster'),
-      'r.yaml:12:56: groups.portal.sources[0].snapshot: the snapshot kind `gluster` arrives with later work; this version takes `btrfs`, `zfs`, `lvm`, `lvm-thin`, `none`',
+      'r.yaml:12:56: groups.portal.sources[0].snapshot: the snapshot kind `gluster` arrives with later work; this version takes `btrfs`, `zfs`, `lvm`, `lvm-thin`, `none`, `system`',
     ],
     [
       'newer version',
@@ -208,6 +208,27 @@ describe('bad input', () => {
       'target that is its own source',
       GOOD.replace('host: prod-app-1, path: /srv/data', 'host: prod-target, path: /backup/x'),
       'r.yaml:12:36: groups.portal.sources[0].path: is on the target host and overlaps its own store ("/backup"): a backup would copy itself',
+    ],
+    [
+      'a whole machine that is a folder',
+      GOOD.replace('snapshot: btrfs', 'snapshot: system'),
+      'r.yaml:12:35: groups.portal.sources[0].path: a source of kind "system" is the whole machine: its path is "/". For this folder alone choose another kind',
+    ],
+    [
+      'a whole machine twice',
+      GOOD.replace(
+        '- { host: prod-app-1, path: /srv/data, snapshot: btrfs }',
+        '- { host: prod-app-1, path: /, snapshot: system }\n      - { host: prod-app-1, path: /, name: again, snapshot: system }',
+      ),
+      'r.yaml:13:35: groups.portal.sources[1].path: "/" is already sources[0] ("root")',
+    ],
+    [
+      'a folder of a whole machine',
+      GOOD.replace(
+        '- { host: prod-app-1, path: /srv/data, snapshot: btrfs }',
+        '- { host: prod-app-1, path: /, snapshot: system }\n      - { host: prod-app-1, path: /srv, snapshot: btrfs }',
+      ),
+      'r.yaml:13:35: groups.portal.sources[1].path: "/srv" and "/" (sources[0]) lie one inside the other (one is the whole machine): keep one of them',
     ],
     [
       'unknown store',

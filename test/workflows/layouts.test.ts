@@ -92,7 +92,7 @@ test('a layout that can not be read is a warning, and forbids the recovery of a 
     const report = await (await start(inputOf(3, { systems: ['app-1', 'app-2'] }))).result();
     expect(report.state).toBe('Completed');
     expect(report.warnings).toEqual(
-      ['app-2', 'app-3'].map((host) =>
+      ['app-2', 'app-3'].map<unknown>((host) =>
         expect.stringMatching(
           new RegExp(`^the layout of ${host} is not in this backup: said the test.*resurgo enroll ${host} --update`),
         ),
@@ -104,6 +104,16 @@ test('a layout that can not be read is a warning, and forbids the recovery of a 
       ['app-2', true],
       ['app-3', true],
     ]);
+  });
+});
+
+test('a connection that breaks while a layout is read is no loss', async () => {
+  let breaks = 1;
+  const intercept = (call: FakeCall) =>
+    call.verb === 'layout' && (breaks -= 1) >= 0 ? refuse(call, 'connection-lost') : well(call);
+  await withFleet({ engine, fake: { intercept } }, async (fleet) => {
+    expect(await (await start(inputOf(1))).result()).toMatchObject({ state: 'Completed', warnings: [] });
+    expect(manifestOf(fleet).layouts).toMatchObject([{ host: 'app-1', recoverable: true }]);
   });
 });
 

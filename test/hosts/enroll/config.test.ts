@@ -36,6 +36,13 @@ test('S26 a value can’t become another field or line', () => {
   for (const line of config.trim().split('\n').slice(1)) expect(line).toMatch(/^[a-z-]+( [A-Za-z0-9._/@:=,+%-]+)+$/);
 });
 
+test('a whole machine, with the room of its LVM snapshots; it may be the target too', () => {
+  const machine = '{ host: prod-target, path: /, snapshot: system, snapshot_room: 5%, exclude: [/srv/scratch] }';
+  const text = GOLDEN.replace('    quiesce:', `      - ${machine}\n    quiesce:`);
+  const config = hostConfig({ runbook: parseRunbook({ file: 'golden.yaml', text }), host: 'prod-target', signerHex });
+  expect(config).toContain('source portal root system / target@+ 5\nexclude portal root /srv/scratch\n');
+});
+
 test('source and target know each other, and nobody else; the target itself where a restore may go into a folder of its own', () => {
   const text = (more: string) => GOLDEN.replace('10.0.0.3', `10.0.0.3${more}`);
   const closed = parseRunbook({ file: 'golden.yaml', text: text(', restore_to: []') });

@@ -23,6 +23,11 @@ export type Holds = 'full' | 'plain';
 
 /** Makes the tree in an existing folder of the host. */
 export async function makeAwkward(fleet: Fleet, host: string, dir: string, holds: Holds): Promise<void> {
+  await fleet.exec(host, awkwardScript({ dir, holds }));
+}
+
+/** The same as a shell script, for root. */
+export function awkwardScript({ dir, holds }: { dir: string; holds: Holds }): string {
   const names = NAMES.map(
     (name) => `n=$(printf -- '${name.replaceAll("'", "'\\''")}.'); n=\${n%.}; printf 'text of %s' "$n" >"./$n"`,
   );
@@ -46,7 +51,7 @@ export async function makeAwkward(fleet: Fleet, host: string, dir: string, holds
     ...(holds === 'full' ? ['setcap cap_net_raw+ep suid'] : []),
     `find . -depth -not -path './live*' -exec touch -h -d '2020-09-13 12:26:40${holds === 'full' ? '.123456789' : ''}' {} +`,
   ];
-  await fleet.exec(host, script.join('\n'));
+  return script.join('\n');
 }
 
 const ATTRIBUTES = [
@@ -60,7 +65,12 @@ const ATTRIBUTES = [
  * holes, attributes with ACLs and capabilities. Without `./live`, which containers write, `./cache` and `./mount`. Bytes beyond ASCII are shown as escapes.
  */
 export async function facts(fleet: Fleet, host: string, dir: string): Promise<string> {
-  return (await fleet.exec(host, `python3 -c '${FACTS}' ${dir}`, { timeoutMs: 90_000 })).stdout;
+  return (await fleet.exec(host, factsCommand(dir), { timeoutMs: 90_000 })).stdout;
+}
+
+/** The same as a shell command. */
+export function factsCommand(dir: string): string {
+  return `python3 -c '${FACTS}' ${dir}`;
 }
 
 const FACTS = `

@@ -9,6 +9,7 @@ import type { BackupInput, RecoverInput, RestoreInput } from '../../../planning/
 import type { BackupReport } from '../../../workflows/backup';
 import type { CopyBatchInput } from '../../../workflows/copy-batch';
 import type { DecideInput, OpenQuestion } from '../../../workflows/gate';
+import { machine } from '../../planning/layout-machines';
 import { until } from '../../workers/fixtures/engine';
 import { Ear } from './ear';
 import type { Engine } from './engine';
@@ -46,6 +47,20 @@ export const SCENARIOS: readonly Scenario[] = [
     name: 'backup-completed',
     expected: { state: 'Completed' },
     run: (stage) => started(stage, 'backup', backupInput(fleetRunbook(2, HOOKS))),
+  },
+  {
+    // One host's system could not be made again, and one that can tells its layout.
+    name: 'backup-with-layouts',
+    expected: { state: 'Completed' },
+    fake: {
+      intercept: ({ verb, host }) =>
+        verb === 'layout' && host === 'app-1' ? { facts: machine('uefi-ext4') } : undefined,
+    },
+    run: (stage) => {
+      const input = backupInput(fleetRunbook(2));
+      for (const source of input.group.sources) Object.assign(source, { snapshot: 'system' });
+      return started(stage, 'backup', input);
+    },
   },
   {
     name: 'backup-partial',

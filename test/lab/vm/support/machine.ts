@@ -9,7 +9,7 @@ import { runProgram } from '../../support/program';
 import type { CommandOptions, Output } from '../../support/program';
 
 /** What a bootable machine is waited for at the most, in milliseconds: several times what a quiet one takes. */
-const BOOT_MS = 240_000;
+const BOOT_MS = 600_000;
 
 export interface VirtualDisk {
   /** Raw image, sparse. */

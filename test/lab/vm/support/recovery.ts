@@ -1,0 +1,171 @@
+/** A server with awkward data, backed up by the product, and its recovery onto other disks: the whole way that an operator goes. */
+import { appendFileSync } from 'node:fs';
+import * as path from 'node:path';
+import { z } from 'zod';
+import { awkwardScript, factsCommand } from '../../support/awkward';
+import type { Fleet } from '../../support/fleet';
+import { hostLines, raiseProduct } from '../../support/product';
+import type { Product } from '../../support/product';
+import { blankDisk, installServer } from './install';
+import { Machine, machineAddress } from './machine';
+import type { MachineSpec, VirtualDisk } from './machine';
+import type { Layout } from './layouts';
+
+const HOST = 'web-1';
+/** Without hardware help, on a busy machine: several times what a quiet one takes. */
+const BACKUP_MS = 900_000;
+const BUILD_MS = 600_000;
+const RECOVERY_MS = 1_500_000;
+/** Folders whose files are all compared. What a booted system writes anew lies elsewhere (`/var/log`, `/boot/initrd`). */
+const COMPARED = ['/srv', '/etc', '/usr', '/root', '/opt', '/home', '/var/lib/dpkg'];
+
+const planned = z.looseObject({
+  type: z.literal('plan'),
+  hash: z.string(),
+  plan: z.looseObject({ blockers: z.array(z.string()), warnings: z.array(z.string()) }),
+});
+const outcome = z.looseObject({ type: z.literal('ended'), state: z.string() });
+export type Outcome = z.infer<typeof outcome>;
+
+export interface ServerCase {
+  /** Unique, for the fleet's name. */
+  name: string;
+  layout: Layout;
+  /** Of the server on the fleet's network. Its rescue system has the same. */
+  number: number;
+  /** The media that are built; the first that is not `pxe` boots. */
+  output?: 'iso' | 'usb';
+  /** Shell that is run in the server before it is backed up. */
+  fill?: string;
+}
+
+/** What is known of a server before its death, and compared after its recovery. */
+export interface Portrait {
+  files: string;
+  layout: unknown;
+}
+
+export class Recovery {
+  private constructor(
+    readonly product: Product,
+    readonly spec: ServerCase,
+    private machine: Machine,
+  ) {}
+
+  /** Installs the server, boots it by its firmware, fills it and enrols it. */
+  static async raise(spec: ServerCase): Promise<Recovery> {
+    const { name, layout, number } = spec;
+    let machine: Machine | undefined;
+    const product = await raiseProduct({
+      name,
+      hosts: [{ name: 'target', disk: 'btrfs', docker: false, store: 'btrfs' }],
+      runbook: (fleet) => runbookOf({ fleet, number }),
+      prepare: async (fleet) => {
+        ({ machine } = await installServer({ fleet, name: HOST, number, ...layout }));
+        await machine.start();
+        await machine.answers();
+        await machine.ssh(
+          `set -e; mkdir -p /srv/awkward; ${awkwardScript({ dir: '/srv/awkward', holds: 'full' })}\n${spec.fill ?? ''}`,
+          { timeoutMs: 300_000 },
+        );
+        const { stdout } = await machine.ssh('cat /etc/ssh/ssh_host_ed25519_key.pub');
+        appendFileSync(fleet.knownHosts, `${machine.address} ${stdout.split(' ').slice(0, 2).join(' ')}\n`);
+      },
+    });
+    if (machine === undefined) throw new Error('no machine was made');
+    return new Recovery(product, spec, machine);
+  }
+
+  get server(): Machine {
+    return this.machine;
+  }
+
+  async portrait(): Promise<Portrait> {
+    const files: string[] = [];
+    for (const folder of COMPARED) {
+      const { stdout } = await this.machine.ssh(`[ ! -d ${folder} ] || ${factsCommand(folder)}`, {
+        timeoutMs: 600_000,
+      });
+      files.push(`# ${folder}\n${stdout}`);
+    }
+    const { stdout } = await this.product.run(['layout', 'show', HOST, '--json'], { timeoutMs: 120_000 });
+    return { files: files.join(''), layout: JSON.parse(stdout) };
+  }
+
+  backup(): Promise<unknown> {
+    return this.product.backup([], { timeoutMs: BACKUP_MS });
+  }
+
+  /** Builds the rescue medium and fetches it; resolves with its path. */
+  async medium(): Promise<string> {
+    const { output = 'iso' } = this.spec;
+    await this.product.run(['rescue', 'build', HOST, '--no-boot-check'], { timeoutMs: BUILD_MS });
+    const file = path.join(path.dirname(this.product.runbookFile), `${HOST}.${output}`);
+    await this.product.run(['rescue', 'fetch', HOST, '--output', output, '--to', file], { timeoutMs: 120_000 });
+    return file;
+  }
+
+  /** The server's power fails for good; the replacement boots the medium. */
+  async replace(
+    options: { medium: string; disks: readonly (Omit<VirtualDisk, 'image'> & { sizeMb: number })[] } & Pick<
+      MachineSpec,
+      'mac'
+    >,
+  ): Promise<Machine> {
+    await this.machine.kill();
+    const { fleet } = this.product;
+    const { number, layout } = this.spec;
+    const disks = options.disks.map(({ sizeMb, ...disk }) => ({
+      ...disk,
+      image: blankDisk({ fleet, name: `new-${disk.serial}`, sizeMb }),
+    }));
+    const shared = {
+      fleet,
+      number,
+      firmware: layout.firmware,
+      disks,
+      ...(options.mac === undefined ? {} : { mac: options.mac }),
+    };
+    const rescue = new Machine({ ...shared, name: 'rescue', cdrom: options.medium });
+    await rescue.start();
+    await rescue.shows('RESURGO-RESCUE-READY');
+    this.machine = new Machine({ ...shared, name: `${HOST}-new` });
+    return rescue;
+  }
+
+  /** Plans, approves, and waits for the end; where the rescue system reboots, the recovered machine is powered on. */
+  async recover(rescue: Machine, args: readonly string[] = []): Promise<Outcome> {
+    const { product } = this;
+    const words = ['recover', HOST, '--at', rescue.address, '--key', product.fleet.adminKey, ...args];
+    const said = await product.run([...words, '--plan-only', '--json'], { timeoutMs: 300_000 });
+    const plan = planned.parse(said.events.find(({ type }) => type === 'plan'));
+    if (plan.plan.blockers.length > 0) throw new Error(`the plan is blocked: ${plan.plan.blockers.join('; ')}`);
+    const running = product.run([...words, '--approve', plan.hash, '--json'], {
+      timeoutMs: RECOVERY_MS,
+      allow: [0, 1, 3],
+    });
+    const rebooted = rescue.gone(RECOVERY_MS).then(() => this.machine.start());
+    const ended = await Promise.race([running, rebooted.then(() => running)]);
+    const report = ended.events.find(({ type }) => type === 'ended');
+    if (report === undefined)
+      throw new Error(
+        `no end: exit ${ended.code}\n${ended.stderr}\n${ended.stdout.slice(-4000)}\n${rescue.console.slice(-1500)}`,
+      );
+    return outcome.parse(report);
+  }
+}
+
+function runbookOf({ fleet, number }: { fleet: Fleet; number: number }): string {
+  return `version: 1
+${hostLines(fleet)}
+  ${HOST}: { address: ${machineAddress({ fleet, number })} }
+stores:
+  main: { host: target, kind: btrfs, place: /backup }
+groups:
+  portal:
+    sources:
+      - { host: ${HOST}, path: /, name: system, snapshot: system }
+    quiesce: { containers: none }
+    target: main
+`;
+}
