@@ -1,9 +1,16 @@
 /** What `recover` settles before a run begins: whose machine, which rescue system, and that the target lets it have the data. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { armRescue } from '../../hosts/enroll/arm-rescue';
 import { HostError } from '../../hosts/errors';
 import { confirmRescue } from '../../hosts/rescue-login';
+import type { Layout } from '../../planning/layout-schema';
+import { golden } from '../planning/layout-machines';
 import { fleetRunbook } from './support/fleet-runbook';
 import { useMemoryFleet } from './support/memory-fleet';
+import { entry } from './support/stored';
 
 jest.mock('../../hosts/rescue-login', () => ({ confirmRescue: jest.fn(() => Promise.resolve()) }));
 jest.mock('../../hosts/enroll/arm-rescue', () => ({ armRescue: jest.fn(() => Promise.resolve()) }));
@@ -12,6 +19,7 @@ jest.mock('../../hosts/enroll/arm-rescue', () => ({ armRescue: jest.fn(() => Pro
 jest.setTimeout(30_000);
 
 const fleet = useMemoryFleet();
+const ID = '20261121_013000';
 const KEY = `ssh-ed25519 AAAA${'B'.repeat(64)}`;
 const AT = ['--at', '10.0.0.77'];
 const armed = jest.mocked(armRescue);
@@ -19,16 +27,24 @@ const armed = jest.mocked(armRescue);
 function runbook(groups: Record<string, { host: string; path: string }[]>): string {
   const written = JSON.parse(fleetRunbook(2)) as { groups: object };
   const sources = (all: { host: string; path: string }[]) =>
-    all.map((each, i) => ({ ...each, name: `s${i}`, snapshot: 'none' }));
+    all.map((each, i) => ({ ...each, name: `s${i}`, snapshot: each.path === '/' ? 'system' : 'none' }));
   const made = Object.entries(groups).map(([name, all]) => [name, { sources: sources(all), target: 'main' }] as const);
   return JSON.stringify({ ...written, groups: Object.fromEntries(made) });
+}
+
+/** A backup that holds the layout of a machine with an encrypted volume. */
+function stored(layout: Layout): void {
+  const made = entry({ id: ID });
+  fleet.store(made);
+  const packed = gzipSync(JSON.stringify({ ...layout, host: 'app-1' })).toString('base64');
+  fleet.hosts.host('target').layouts.set(`${made.run} app-1`, packed);
 }
 
 beforeEach(() => {
   armed.mockClear();
   jest.mocked(confirmRescue).mockClear();
   process.env.SSH_AUTH_SOCK = '/run/agent';
-  fleet.runbook(runbook({ whole: [{ host: 'app-1', path: '/' }], part: [{ host: 'app-2', path: '/srv' }] }));
+  fleet.runbook(runbook({ portal: [{ host: 'app-1', path: '/' }], part: [{ host: 'app-2', path: '/srv' }] }));
   fleet.intercept = ({ host, verb }) => {
     if (verb !== 'probe') return undefined;
     if (host === 'app-1.rescue') return { host: 'app-1', identity: 'SHA256:now', identityKey: KEY };
@@ -107,12 +123,13 @@ describe('the target', () => {
   });
 
   test('is not told for a mere plan, and told again where a run waits for it', async () => {
+    stored(golden('gpt-bios-ext4'));
     await fleet.run('recover', 'app-1', ...AT, '--plan-only');
     expect(armed).not.toHaveBeenCalled();
     const { code, stdout } = await fleet.run('recover', 'app-1', ...AT, '--arm-only');
     expect({ code, stdout }).toEqual({
       code: 0,
-      stdout: expect.stringMatching(/the target knows app-1\.rescue now.*resurgo retry/) as string,
+      stdout: expect.stringMatching(/target knows app-1\.rescue now.*resurgo retry/) as string,
     });
     expect(armed).toHaveBeenCalledTimes(1);
   });
@@ -123,6 +140,42 @@ describe('the target', () => {
     );
     expect((await fleet.run('recover', 'app-1', ...AT)).code).toBe(1);
     expect(fleet.verbs('store.list')).toEqual([]);
+  });
+});
+
+describe('the passphrases of encrypted volumes', () => {
+  let dir: string;
+  beforeEach(() => {
+    dir = mkdtempSync(join(tmpdir(), 'resurgo-secrets-'));
+    writeFileSync(join(dir, 'root'), 'correct horse\n');
+    writeFileSync(join(dir, 'none'), '\n');
+    stored(golden('luks2-lvm'));
+  });
+  afterEach(() => {
+    rmSync(dir, { recursive: true });
+  });
+  const [volume] = golden('luks2-lvm').luks;
+  const give = (...words: string[]) => fleet.run('recover', 'app-1', ...AT, '--arm-only', ...words);
+
+  test('go to the rescue system and nowhere else', async () => {
+    const { code } = await give('--passphrase', `${volume?.name ?? ''}=${join(dir, 'root')}`);
+    expect(code).toBe(0);
+    const passphrase = Buffer.from('correct horse').toString('base64');
+    expect(fleet.verbs('luks.secret')).toMatchObject([
+      { host: 'app-1.rescue', args: { uuid: volume?.uuid, passphrase } },
+    ]);
+  });
+
+  test.each<[string, (dir: string) => string[], RegExp]>([
+    ['nobody is here to type one', () => [], /nobody is here to type its passphrase: --passphrase .*=FILE/],
+    ['of a volume that is none', (at) => ['--passphrase', `x=${join(at, 'root')}`], /has no encrypted volume "x"/],
+    ['an empty one', (at) => ['--passphrase', `${volume?.uuid ?? ''}=${join(at, 'none')}`], /is empty/],
+    ['no file', (at) => ['--passphrase', `${volume?.uuid ?? ''}=${join(at, 'away')}`], /can't read/],
+  ])('%s: refused', async (_name, words, why) => {
+    const { code, stderr } = await give(...words(dir));
+    expect(code).not.toBe(0);
+    expect(stderr).toMatch(why);
+    expect(fleet.verbs('luks.secret')).toEqual([]);
   });
 });
 

@@ -78,7 +78,7 @@ export function recovery(
 ): Recovery {
   const layout = { ...golden('gpt-bios-ext4'), host: 'app-1' };
   const text = canonicalJson(layout);
-  const source = { host: 'app-1', path: '/', name: 'system', snapshot: 'none' };
+  const source = { host: 'app-1', path: '/', name: 'system', snapshot: 'system' };
   const { run, ...setup } = backupInput(fleetRunbook(1, { sources: [source], ...options.group }));
   const [host] = setup.hosts;
   const [disk] = layout.disks;
@@ -119,7 +119,7 @@ export function recovery(
       const manifest = {
         ...buildManifest(
           manifestInput({
-            backedUp: [backedUp({ hostName: 'app-1', name: 'system', path: '/', tree: TREE, kind: 'none' })],
+            backedUp: [backedUp({ hostName: 'app-1', name: 'system', path: '/', tree: TREE, kind: 'system' })],
             director: { id: 'director-test', publicKeyHex: own.publicKeyHex },
             previous: null,
           }),
