@@ -35,7 +35,7 @@ export function targetOf(
     );
   const host = fleetHost({ runbook, name });
   const whole = Object.values(runbook.groups).filter(({ sources }) =>
-    sources.some((source) => source.host === name && source.path === '/'),
+    sources.some((source) => source.host === name && source.snapshot === 'system'),
   );
   const names = whole.map((each) => each.name);
   if (group !== undefined) {

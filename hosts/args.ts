@@ -132,7 +132,6 @@ export const RESCUE_JOBS = [
   'disk-table',
   'md-create',
   'luks-format',
-  'luks-restore',
   'lvm-pv',
   'lvm-vg',
   'lvm-lv',

@@ -25,7 +25,7 @@ export function recoverySource({ input, manifest }: { input: RecoverInput; manif
       'not-recoverable',
     );
   };
-  const source = manifest.sources.find((each) => each.host === host.short && each.path === '/');
+  const source = manifest.sources.find((each) => each.host === host.short && each.kind === 'system');
   if (source === undefined)
     return refuse(
       `it holds no whole system of it. Give the group a source \`{ host: ${host.name}, path: /, snapshot: system }\` and back it up`,

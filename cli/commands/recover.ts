@@ -16,6 +16,7 @@ import type { CliContext } from '../context';
 import { CliError, EXIT } from '../exit';
 import { followTo, followToEnd } from '../follow';
 import { bytes, duration, printable, table } from '../output';
+import { giveSecrets } from '../recover-secrets';
 import { armTarget, rescueOf, targetOf } from '../recover-target';
 import { startRun } from '../start-run';
 import { entriesOf } from './list';
@@ -32,6 +33,7 @@ interface Options extends AdminOptions {
   headroom?: number;
   pin: Record<string, string>;
   leaveOut: string[];
+  passphrase: Record<string, string>;
   oldMachineIsGone?: true;
 }
 
@@ -48,6 +50,7 @@ export function registerRecover(program: Command): void {
     .option('--approve <hash>', 'go on without asking if the plan is exactly this one')
     .option('--pin <disk=serial>', 'which disk takes the place of which; can be repeated', pinned, {})
     .option('--leave-out <disk>', 'a disk of the old machine that is not made again; can be repeated', listed, [])
+    .option('--passphrase <volume=file>', 'the passphrase that an encrypted volume gets; can be repeated', ofVolume, {})
     .option('--grow <who>', 'who gets the room of bigger disks: last, proportional or none', grown)
     .option('--headroom <percent>', 'free room that a file system keeps on a smaller disk', percent)
     .option(
@@ -78,20 +81,23 @@ async function recover(context: CliContext, name: string, options: Options): Pro
   const found = await rescueOf(context, { host, at: options.at, code: options.code });
   if (!planOnly || options.armOnly === true)
     await armTarget(context, { runbook, group, found, admin: options, again: options.armOnly === true });
-  if (options.armOnly === true) {
-    out.result({
-      json: { armed: found.rescue.name },
-      text: `the target knows ${found.rescue.name} now; the run that waits can go on: resurgo retry RUN`,
-    });
-    return EXIT.ok;
-  }
   const { pick, setup } = await entriesOf(context, group);
   const entry = pick(options.backup);
   if (entry.problem !== undefined) throw new CliError(`backup ${entry.id} can't be recovered from: ${entry.problem}`);
+  const { rescue } = found;
+  if (!planOnly || options.armOnly === true)
+    await giveSecrets(context, { setup, id: entry.id, host, rescue, files: options.passphrase });
+  if (options.armOnly === true) {
+    out.result({
+      json: { armed: rescue.name },
+      text: `${setup.storeHost.name} knows ${rescue.name} now; the run that waits can go on: resurgo retry RUN`,
+    });
+    return EXIT.ok;
+  }
   const { recover: policy } = setup.group;
   const input: Omit<RecoverInput, 'run'> = {
     requestedBy: operator(),
-    ...{ setup, host, rescue: found.rescue, id: entry.id },
+    ...{ setup, host, rescue, id: entry.id },
     policy: {
       grow: options.grow ?? policy.grow,
       headroomPercent: options.headroom ?? policy.headroomPercent,
@@ -164,10 +170,18 @@ function rtoText(rto: MeasuredRto): string {
 }
 
 function pinned(text: string, before: Record<string, string>): Record<string, string> {
-  const [, disk, serial] = /^([^=]+)=(.+)$/.exec(text) ?? [];
-  if (disk === undefined || serial === undefined)
-    throw new CliError(`--pin wants DISK=SERIAL, such as sda=WD-1234, not "${text}"`, EXIT.usage);
-  return { ...before, [disk]: serial };
+  return paired({ text, before, why: '--pin wants DISK=SERIAL, such as sda=WD-1234' });
+}
+
+function ofVolume(text: string, before: Record<string, string>): Record<string, string> {
+  return paired({ text, before, why: '--passphrase wants VOLUME=FILE, such as cryptroot=/run/secrets/root' });
+}
+
+function paired(options: { text: string; before: Record<string, string>; why: string }): Record<string, string> {
+  const { text, before, why } = options;
+  const [, key, value] = /^([^=]+)=(.+)$/.exec(text) ?? [];
+  if (key === undefined || value === undefined) throw new CliError(`${why}, not "${text}"`, EXIT.usage);
+  return { ...before, [key]: value };
 }
 
 function listed(text: string, before: string[]): string[] {

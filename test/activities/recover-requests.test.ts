@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import * as path from 'node:path';
 import { deviceWords, stepRequest } from '../../activities/recover-requests';
 import type { JobStep } from '../../activities/recover-requests';
+import { RESCUE_JOBS, rescueJob } from '../../hosts/args';
 import { wireKey } from '../../hosts/request';
 import { DEFAULT_RECOVERY_POLICY, planRecovery } from '../../planning/recover';
 import { LAYOUTS } from '../planning/layout-cases';
@@ -29,6 +30,12 @@ describe('what a step asks of the rescue system', () => {
     const machine = foundMachine(layout, sameDisks(layout));
     const plan = planRecovery({ layout, machine, policy: DEFAULT_RECOVERY_POLICY, backup: '20261121_013000' });
     return plan.steps.map((step) => ({ name, step }));
+  });
+
+  test('every job of a rescue system is known, and no other', () => {
+    const files = readdirSync(JOBS).map((file) => file.replace(/\.sh$/, ''));
+    expect([...RESCUE_JOBS].sort()).toEqual(files.sort());
+    expect(() => rescueJob('store-seal')).toThrow(RangeError);
   });
 
   test('the layouts hold every kind of job', () => {

@@ -17,6 +17,7 @@ describeAsRoot('S28 whom a host knows', () => {
       const { identity, peers } = probe.parse(box.ask('probe'));
       return { identity, peers };
     };
+    const ownKey = () => probe.parse(box.ask('probe')).identityKey;
     /** A key of that name and its fingerprint as ssh-keygen says it. */
     function key(name: string): { text: string; print: string } {
       const file = box.file(name);
@@ -35,6 +36,16 @@ describeAsRoot('S28 whom a host knows', () => {
       etc('host.key.pub', own.text);
       etc('peers', line('app-1', one.text) + line('target', other.text));
       expect(told()).toEqual({ identity: own.print, peers: { 'app-1': one.print, target: other.print } });
+    });
+
+    it('its own identity as the key that another host can be told of; none where there is none', () => {
+      etc('peers', '# no peers\n');
+      expect(ownKey()).toBeUndefined();
+      const own = key('own');
+      etc('host.key.pub', own.text);
+      expect(ownKey()).toBe(own.text.split(' ').slice(0, 2).join(' '));
+      etc('host.key.pub', 'ssh-ed25519 AAAA nothing\n');
+      expect(ownKey()).toBeUndefined();
     });
 
     it('nobody, and what is no key is left out', () => {

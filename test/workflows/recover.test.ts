@@ -33,14 +33,18 @@ function playing<T>(made: Recovery, body: (handle: Handle, fleet: FakeHosts) => 
 
 async function asked(handle: Handle, step: string): Promise<OpenQuestion> {
   let found: OpenQuestion | undefined;
-  await until(`a question about ${step}`, async () => {
-    if ((await handle.describe()).status.name !== 'RUNNING') throw new Error(await failure(handle));
-    const questions = await handle.query<OpenQuestion[]>('questions');
-    const [other] = questions;
-    if (other !== undefined && other.step !== step) throw new Error(`${other.step}: ${other.failure.message}`);
-    found = questions.find((each) => each.step === step);
-    return found !== undefined;
-  });
+  await until(
+    `a question about ${step}`,
+    async () => {
+      if ((await handle.describe()).status.name !== 'RUNNING') throw new Error(await failure(handle));
+      const questions = await handle.query<OpenQuestion[]>('questions');
+      const [other] = questions;
+      if (other !== undefined && other.step !== step) throw new Error(`${other.step}: ${other.failure.message}`);
+      found = questions.find((each) => each.step === step);
+      return found !== undefined;
+    },
+    90_000,
+  );
   if (found === undefined) throw new Error('no question');
   return found;
 }

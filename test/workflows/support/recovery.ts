@@ -78,7 +78,7 @@ export function recovery(
 ): Recovery {
   const layout = { ...golden('gpt-bios-ext4'), host: 'app-1' };
   const text = canonicalJson(layout);
-  const source = { host: 'app-1', path: '/', name: 'system', snapshot: 'none' };
+  const source = { host: 'app-1', path: '/', name: 'system', snapshot: 'system' };
   const { run, ...setup } = backupInput(fleetRunbook(1, { sources: [source], ...options.group }));
   const [host] = setup.hosts;
   const [disk] = layout.disks;
@@ -101,8 +101,6 @@ export function recovery(
     }
     const over = options.more?.(call);
     if (over !== undefined) return over;
-    if (call.host === 'target' && verb === 'store.layout')
-      return { layout: gzipSync(Buffer.from(text)).toString('base64') };
     if (call.host === RESCUE && verb === 'layout') return { facts: rescueFacts(now.disks) };
     if (call.host === RESCUE && verb === 'probe') return { host: 'app-1', bootId: now.rescueBoot };
     if (call.host === RESCUE && verb === 'job.start' && args['kind'] === 'new-reboot') now.rebooted = true;
@@ -121,7 +119,7 @@ export function recovery(
       const manifest = {
         ...buildManifest(
           manifestInput({
-            backedUp: [backedUp({ hostName: 'app-1', name: 'system', path: '/', tree: TREE, kind: 'none' })],
+            backedUp: [backedUp({ hostName: 'app-1', name: 'system', path: '/', tree: TREE, kind: 'system' })],
             director: { id: 'director-test', publicKeyHex: own.publicKeyHex },
             previous: null,
           }),
@@ -129,6 +127,7 @@ export function recovery(
         layouts,
       };
       const bytes = Buffer.from(canonicalJson(manifest));
+      fleet.host('target').layouts.set(`${manifest.run} app-1`, gzipSync(Buffer.from(text)).toString('base64'));
       fleet.host('target').backups.push({
         ...{ group: 'portal', id: ID, run: manifest.run, state: 'sealed' },
         ...{ manifest: bytes.toString('base64'), manifestSig: own.sign(bytes) },

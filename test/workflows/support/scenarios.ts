@@ -5,7 +5,7 @@ import { HostError } from '../../../hosts/errors';
 import type { FakeCall, FakeHosts, FakeOptions } from '../../../hosts/fake';
 import { CONTROL_QUEUE } from '../../../planning/queues';
 import type { PruneInput } from '../../../planning/prune';
-import type { BackupInput, RestoreInput } from '../../../planning/run-input';
+import type { BackupInput, RecoverInput, RestoreInput } from '../../../planning/run-input';
 import type { BackupReport } from '../../../workflows/backup';
 import type { CopyBatchInput } from '../../../workflows/copy-batch';
 import type { DecideInput, OpenQuestion } from '../../../workflows/gate';
@@ -14,6 +14,7 @@ import { until } from '../../workers/fixtures/engine';
 import { Ear } from './ear';
 import type { Engine } from './engine';
 import { backupInput, fleetRunbook, withFleet } from './engine';
+import { recovery } from './recovery';
 
 /** How a recorded run must end, today as then. */
 export interface Expected {
@@ -135,6 +136,8 @@ export const SCENARIOS: readonly Scenario[] = [
     run: async (stage) =>
       answered(await started(stage, 'restore', await restoreInput(stage)), { decision: 'abort', by: BY }),
   },
+  recoverScenario('recover-completed', { state: 'Completed' }, 'approve'),
+  recoverScenario('recover-aborted', { failure: 'AbortedByOperator' }, 'abort'),
   {
     name: 'prune-completed',
     expected: { state: 'Completed' },
@@ -150,6 +153,20 @@ export const SCENARIOS: readonly Scenario[] = [
     run: (stage) => started(stage, 'scheduledBackup', backupInput(fleetRunbook(1))),
   },
 ];
+
+/** A recovery whose plan is answered so. */
+function recoverScenario(name: string, expected: Expected, decision: 'approve' | 'abort'): Scenario {
+  const made = recovery();
+  return {
+    ...{ name, expected, fake: made.fake },
+    run: async (stage) => {
+      made.seal(stage.fleet);
+      const handle = await started(stage, 'recover', made.input);
+      const [question] = await asked(handle);
+      return answered(handle, { decision, step: 'approve', hash: question?.approve, by: BY });
+    },
+  };
+}
 
 const HOOKS = {
   quiesce: {
@@ -175,7 +192,7 @@ export async function play({ engine, scenario }: { engine: Engine; scenario: Sce
 async function started(
   { engine }: Stage,
   type: string,
-  input: BackupInput | PruneInput | RestoreInput | CopyBatchInput,
+  input: BackupInput | PruneInput | RecoverInput | RestoreInput | CopyBatchInput,
 ): Promise<WorkflowHandle> {
   const run = 'run' in input ? input.run : input.task.fence.run;
   return engine.env.client.workflow.start<Workflow>(type, {

@@ -1,0 +1,186 @@
+/** What `recover` settles before a run begins: whose machine, which rescue system, and that the target lets it have the data. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { armRescue } from '../../hosts/enroll/arm-rescue';
+import { HostError } from '../../hosts/errors';
+import { confirmRescue } from '../../hosts/rescue-login';
+import type { Layout } from '../../planning/layout-schema';
+import { golden } from '../planning/layout-machines';
+import { fleetRunbook } from './support/fleet-runbook';
+import { useMemoryFleet } from './support/memory-fleet';
+import { entry } from './support/stored';
+
+jest.mock('../../hosts/rescue-login', () => ({ confirmRescue: jest.fn(() => Promise.resolve()) }));
+jest.mock('../../hosts/enroll/arm-rescue', () => ({ armRescue: jest.fn(() => Promise.resolve()) }));
+
+// Each command is a whole program.
+jest.setTimeout(30_000);
+
+const fleet = useMemoryFleet();
+const ID = '20261121_013000';
+const KEY = `ssh-ed25519 AAAA${'B'.repeat(64)}`;
+const AT = ['--at', '10.0.0.77'];
+const armed = jest.mocked(armRescue);
+
+function runbook(groups: Record<string, { host: string; path: string }[]>): string {
+  const written = JSON.parse(fleetRunbook(2)) as { groups: object };
+  const sources = (all: { host: string; path: string }[]) =>
+    all.map((each, i) => ({ ...each, name: `s${i}`, snapshot: each.path === '/' ? 'system' : 'none' }));
+  const made = Object.entries(groups).map(([name, all]) => [name, { sources: sources(all), target: 'main' }] as const);
+  return JSON.stringify({ ...written, groups: Object.fromEntries(made) });
+}
+
+/** A backup that holds the layout of a machine with an encrypted volume. */
+function stored(layout: Layout): void {
+  const made = entry({ id: ID });
+  fleet.store(made);
+  const packed = gzipSync(JSON.stringify({ ...layout, host: 'app-1' })).toString('base64');
+  fleet.hosts.host('target').layouts.set(`${made.run} app-1`, packed);
+}
+
+beforeEach(() => {
+  armed.mockClear();
+  jest.mocked(confirmRescue).mockClear();
+  process.env.SSH_AUTH_SOCK = '/run/agent';
+  fleet.runbook(runbook({ portal: [{ host: 'app-1', path: '/' }], part: [{ host: 'app-2', path: '/srv' }] }));
+  fleet.intercept = ({ host, verb }) => {
+    if (verb !== 'probe') return undefined;
+    if (host === 'app-1.rescue') return { host: 'app-1', identity: 'SHA256:now', identityKey: KEY };
+    return { peers: { 'app-1.rescue': 'SHA256:before' } };
+  };
+});
+
+describe('what is asked for', () => {
+  test.each<[string, string[], RegExp]>([
+    ['a host that is none', ['app-9', ...AT], /no host "app-9"/],
+    ['no address', ['app-1'], /--at/],
+    ['a bad address', ['app-1', '--at', 'a b'], /"a b" is no address/],
+    ['a host that no group holds whole', ['app-2', ...AT], /no group of the runbook backs up all of app-2.*path: \//],
+    ['a group that is none', ['app-1', ...AT, '--group', 'x'], /no group "x"/],
+    ['a hash that is none', ['app-1', ...AT, '--approve', 'yes'], /--approve wants the hash/],
+    ['a pin without a disk', ['app-1', ...AT, '--pin', 'WD-1'], /--pin wants DISK=SERIAL/],
+    ['a growth that is none', ['app-1', ...AT, '--grow', 'all'], /--grow is last, proportional or none/],
+    ['a headroom that is none', ['app-1', ...AT, '--headroom', 'some'], /--headroom is a share/],
+  ])('%s: refused before anybody is asked', async (_name, words, why) => {
+    const { code, stderr } = await fleet.run('recover', ...words);
+    expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringMatching(why) as string });
+    expect(confirmRescue).not.toHaveBeenCalled();
+  });
+
+  test('several groups hold all of it: one has to be named', async () => {
+    fleet.runbook(runbook({ one: [{ host: 'app-1', path: '/' }], two: [{ host: 'app-1', path: '/' }] }));
+    expect(await fleet.run('recover', 'app-1', ...AT)).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/--group: one, two/) as string,
+    });
+  });
+});
+
+test('another host’s rescue system is refused', async () => {
+  fleet.intercept = () => ({ host: 'app-2', identity: 'SHA256:now', identityKey: KEY });
+  const { code, stderr } = await fleet.run('recover', 'app-1', ...AT, '--arm-only');
+  expect({ code, stderr }).toEqual({
+    code: 1,
+    stderr: expect.stringMatching(/the rescue system of app-2, not of app-1/) as string,
+  });
+  expect(armed).not.toHaveBeenCalled();
+});
+
+describe('the target', () => {
+  test('is told of the rescue system that it does not know, for a week, by its administrator', async () => {
+    const before = Date.now();
+    // There is no engine: that is the end, after the arming and the choice of the backup.
+    await fleet.run('recover', 'app-1', ...AT, '--code', '1234-5678-9abc');
+    expect(jest.mocked(confirmRescue).mock.calls[0]?.[0]).toMatchObject({ code: '1234-5678-9abc' });
+    const [options] = armed.mock.calls[0] ?? [];
+    expect(options).toMatchObject({
+      target: 'target',
+      name: 'app-1.rescue',
+      identity: KEY,
+      admin: { login: { agent: '/run/agent' } },
+    });
+    const days = ((options?.until.getTime() ?? 0) - before) / 86_400_000;
+    expect(days).toBeGreaterThan(6.9);
+    expect(days).toBeLessThan(7.1);
+  });
+
+  test('that knows it needs no administrator', async () => {
+    fleet.intercept = ({ host, verb }) =>
+      verb === 'probe'
+        ? {
+            host: host === 'target' ? 'target' : 'app-1',
+            identity: 'SHA256:now',
+            identityKey: KEY,
+            peers: { 'app-1.rescue': 'SHA256:now' },
+          }
+        : undefined;
+    delete process.env.SSH_AUTH_SOCK;
+    const { stderr } = await fleet.run('recover', 'app-1', ...AT);
+    expect(stderr).toMatch(/no whole backup/);
+    expect(armed).not.toHaveBeenCalled();
+  });
+
+  test('is not told for a mere plan, and told again where a run waits for it', async () => {
+    stored(golden('gpt-bios-ext4'));
+    await fleet.run('recover', 'app-1', ...AT, '--plan-only');
+    expect(armed).not.toHaveBeenCalled();
+    const { code, stdout } = await fleet.run('recover', 'app-1', ...AT, '--arm-only');
+    expect({ code, stdout }).toEqual({
+      code: 0,
+      stdout: expect.stringMatching(/target knows app-1\.rescue now.*resurgo retry/) as string,
+    });
+    expect(armed).toHaveBeenCalledTimes(1);
+  });
+
+  test('that can not be armed ends it before a run begins', async () => {
+    armed.mockRejectedValueOnce(
+      new HostError({ host: 'target', verb: 'recover', code: 'sudo-refused', message: 'no' }),
+    );
+    expect((await fleet.run('recover', 'app-1', ...AT)).code).toBe(1);
+    expect(fleet.verbs('store.list')).toEqual([]);
+  });
+});
+
+describe('the passphrases of encrypted volumes', () => {
+  let dir: string;
+  beforeEach(() => {
+    dir = mkdtempSync(join(tmpdir(), 'resurgo-secrets-'));
+    writeFileSync(join(dir, 'root'), 'correct horse\n');
+    writeFileSync(join(dir, 'none'), '\n');
+    stored(golden('luks2-lvm'));
+  });
+  afterEach(() => {
+    rmSync(dir, { recursive: true });
+  });
+  const [volume] = golden('luks2-lvm').luks;
+  const give = (...words: string[]) => fleet.run('recover', 'app-1', ...AT, '--arm-only', ...words);
+
+  test('go to the rescue system and nowhere else', async () => {
+    const { code } = await give('--passphrase', `${volume?.name ?? ''}=${join(dir, 'root')}`);
+    expect(code).toBe(0);
+    const passphrase = Buffer.from('correct horse').toString('base64');
+    expect(fleet.verbs('luks.secret')).toMatchObject([
+      { host: 'app-1.rescue', args: { uuid: volume?.uuid, passphrase } },
+    ]);
+  });
+
+  test.each<[string, (dir: string) => string[], RegExp]>([
+    ['nobody is here to type one', () => [], /nobody is here to type its passphrase: --passphrase .*=FILE/],
+    ['of a volume that is none', (at) => ['--passphrase', `x=${join(at, 'root')}`], /has no encrypted volume "x"/],
+    ['an empty one', (at) => ['--passphrase', `${volume?.uuid ?? ''}=${join(at, 'none')}`], /is empty/],
+    ['no file', (at) => ['--passphrase', `${volume?.uuid ?? ''}=${join(at, 'away')}`], /can't read/],
+  ])('%s: refused', async (_name, words, why) => {
+    const { code, stderr } = await give(...words(dir));
+    expect(code).not.toBe(0);
+    expect(stderr).toMatch(why);
+    expect(fleet.verbs('luks.secret')).toEqual([]);
+  });
+});
+
+test('a rescue system that does not tell its identity gets no data', async () => {
+  fleet.intercept = () => ({ host: 'app-1', identity: undefined, identityKey: undefined });
+  const { code, stderr } = await fleet.run('recover', 'app-1', ...AT);
+  expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(/does not tell its identity/) as string });
+});
