@@ -171,6 +171,25 @@ describe.each(SHELLS)('the mounts of a machine under %s', (shell) => {
     });
   });
 
+  test('a store is left out where a part shows it too', () => {
+    const table = ['1 0 0:30 / / rw - btrfs /dev/vda2 rw', '2 1 0:30 /@backup /srv/backup rw - btrfs /dev/vda2 rw'];
+    const conf = ['store main btrfs /srv/backup zstd 5'];
+    // The folder of a store must be there to be found.
+    const found = 'readlink() { printf \'%s\\n\' "$3"; }';
+    const left = run(`${found}; mount_parts; printf '%s' "$mount_skipped"; system_excludes | grep backup`, {
+      table,
+      conf,
+    });
+    expect(left.split('\n')).toEqual(
+      expect.arrayContaining([
+        '/srv/backup the backup store main lies there',
+        '/@backup the backup store main lies there',
+        'exclude /srv/backup/*',
+        'exclude /@backup/*',
+      ]),
+    );
+  });
+
   test.each([
     ['overlay overlay', 'overlay, an overlay of a container'],
     ['tmpfs tmpfs', 'tmpfs, in memory'],
