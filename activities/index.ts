@@ -3,6 +3,8 @@ import type { Logger } from 'pino';
 import { genuineSigners } from '../hosts/adopted-signers';
 import { CurrentHosts } from '../hosts/current-hosts';
 import { loadDirectorKeys, signManifest } from '../hosts/director-keys';
+import { bootMedia } from '../hosts/rescue-boot';
+import { pinRescue } from '../hosts/rescue-ref';
 import { checkActivities } from './checks';
 import { cleanupActivities } from './cleanup';
 import type { ActivityDeps } from './context';
@@ -11,6 +13,7 @@ import { hookActivities } from './hooks';
 import { leaseActivities } from './lease';
 import { notifyActivities } from './notify';
 import { pruneActivities } from './prune';
+import { rescueActivities } from './rescue';
 import { restoreActivities } from './restore';
 import { workloadActivities } from './restore-workloads';
 import { storeActivities } from './store';
@@ -30,6 +33,7 @@ export function activitiesFrom(deps: ActivityDeps) {
     ...restoreActivities(deps),
     ...workloadActivities(deps),
     ...pruneActivities(deps),
+    ...rescueActivities(deps),
     ...cleanupActivities(deps),
     ...notifyActivities(deps),
   };
@@ -47,6 +51,10 @@ export function createActivities({ stateDir, logger }: { stateDir: string; logge
     openSigner: async () => {
       const keys = await loadDirectorKeys({ stateDir });
       return { publicKeyHex: keys.signing.publicHex, sign: (bytes) => signManifest({ keys, bytes }) };
+    },
+    rescue: {
+      pin: ({ host, hostKey }) => pinRescue({ stateDir, host, hostKey }),
+      boot: (media) => bootMedia({ stateDir, media }),
     },
   });
 }

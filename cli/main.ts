@@ -14,6 +14,7 @@ import { registerHelp } from './commands/help';
 import { registerLayout } from './commands/layout';
 import { registerList } from './commands/list';
 import { registerPrune } from './commands/prune';
+import { registerRescue } from './commands/rescue';
 import { registerRestore } from './commands/restore';
 import { registerRunbook } from './commands/runbook';
 import { registerRuns } from './commands/runs';
@@ -45,6 +46,7 @@ const COMMANDS = [
   registerHand,
   registerSnapshots,
   registerLayout,
+  registerRescue,
   registerEngine,
   registerCompletion,
   registerHelp,

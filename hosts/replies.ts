@@ -3,7 +3,18 @@ import type { z } from 'zod';
 import type { Verb } from './args';
 import { done } from './replies/common';
 import { armed, hook, snapshotDrop, thaw } from './replies/freezing';
-import { check, layout, probe, snapshots, status, storeList, storeListing, storeSpace } from './replies/reading';
+import {
+  check,
+  layout,
+  probe,
+  rescueFile,
+  rescueList,
+  snapshots,
+  status,
+  storeList,
+  storeListing,
+  storeSpace,
+} from './replies/reading';
 import {
   grantAdd,
   grantKey,
@@ -29,6 +40,10 @@ export const replySchemas = {
   'store.space': storeSpace,
   'store.hold': loose,
   'store.release': loose,
+  'rescue.list': rescueList,
+  'rescue.file': rescueFile,
+  'rescue.open': loose,
+  'rescue.drop': loose,
   'lease.take': leaseTake,
   'lease.renew': leaseRenew,
   'lease.release': loose,

@@ -27,6 +27,13 @@ const STEP_NAMES: Readonly<Record<string, string>> = {
   checkHealth: 'ask for health',
   listPrunable: 'read the store',
   removeBackup: 'remove a backup',
+  checkRescue: 'look at',
+  buildRescue: 'build rescue media of',
+  sendRescue: 'send rescue media of',
+  keepRescue: 'keep rescue media of',
+  dropRescue: 'drop what was sent of rescue media',
+  pinRescue: 'note the host key of the rescue system',
+  bootRescue: 'boot rescue media of',
   notify: 'tell people',
 };
 
@@ -35,7 +42,16 @@ export function stepName(activity: string): string {
   return STEP_NAMES[activity] ?? activity;
 }
 
-const PHASES: Readonly<Record<string, string>> = { grant: 'opening the way', copy: 'sending', compare: 'comparing' };
+const PHASES: Readonly<Record<string, string>> = {
+  grant: 'opening the way',
+  copy: 'sending',
+  compare: 'comparing',
+  collect: 'collecting its parts',
+  media: 'writing the media',
+  verify: 'comparing the sums',
+  fetch: 'fetching the image',
+  boot: 'starting it',
+};
 
 /** What a copy is at, in words. */
 export function phaseName(phase: string): string {

@@ -2,5 +2,6 @@
 export { backup } from './backup';
 export { copyBatch } from './copy-batch';
 export { prune } from './prune';
+export { rescue } from './rescue';
 export { restore } from './restore';
 export { scheduledBackup } from './scheduled-backup';

@@ -3,11 +3,13 @@ import { z } from 'zod';
 import type { WorkflowKind } from '../../planning/ids';
 import type { BackupReport } from '../../workflows/backup';
 import type { PruneReport } from '../../workflows/prune';
+import type { RescueReport } from '../../workflows/rescue';
 import type { RestoreReport } from '../../workflows/restore';
 import type { CliContext } from '../context';
 import { EXIT } from '../exit';
 import { showBackupReport } from './backup';
 import { showPruneReport } from './prune';
+import { showRescueReport } from './rescue-build';
 import { showRestoreReport } from './restore';
 
 /** Shows a report; its exit code is that of the command that started the run. */
@@ -18,6 +20,7 @@ export function showReport(
   if (kind === 'backup') return showBackupReport(context, report as BackupReport);
   if (kind === 'restore') return showRestoreReport(context, report as RestoreReport);
   if (kind === 'prune') return showPruneReport(context, report as PruneReport);
+  if (kind === 'rescue') return showRescueReport(context, report as RescueReport);
   return showAny(context, report);
 }
 

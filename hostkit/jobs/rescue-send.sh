@@ -13,8 +13,8 @@ job_main() {
   [ -d "$send_from" ] || job_fail not-found "run $arg_run has made no rescue media on this host; build them first (job rescue-build)"
   client_connect
   send_bytes=$(du -sb -- "$send_from" | awk '{ print $1 }')
-  # Images don't compress, and a part of one that was cut off is worth keeping.
-  client_run "$send_bytes" media --inplace --partial --delete "$send_from/" peer::data/
+  # A part of an image that was cut off is worth keeping; by content, so that sending again mends what lies there.
+  client_run "$send_bytes" media --inplace --partial --checksum --delete "$send_from/" peer::data/
   client_verdict media
   client_stat media.out 'Total bytes sent'
   job_result "\"bytes\":$send_bytes,\"sentBytes\":$stat"

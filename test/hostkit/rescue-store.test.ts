@@ -70,7 +70,14 @@ describeAsRoot('rescue media in a store, over a real sshd', () => {
 
   let keeps = 0;
   const keep = (id: string, files: ReturnType<typeof build>, over: Record<string, string | number> = {}) =>
-    ran(`${RUN}.keep.${++keeps}`, { kind: 'rescue-keep', store: 'main', host: 'app-1', id, ...words(id, files), ...over });
+    ran(`${RUN}.keep.${++keeps}`, {
+      kind: 'rescue-keep',
+      store: 'main',
+      host: 'app-1',
+      id,
+      ...words(id, files),
+      ...over,
+    });
 
   function whole(id: string, over: Record<string, string | number> = {}): Reply {
     const files = build();
@@ -88,7 +95,11 @@ describeAsRoot('rescue media in a store, over a real sshd', () => {
     expect(fs.readFileSync(kept('20260104_010000/rescue.iso')).equals(ISO)).toBe(true);
     expect(fs.statSync(kept('20260104_010000/rescue.iso')).mode & 0o777).toBe(0o600);
     const { builds } = at.box.ask('rescue.list', { store: 'main', group: 'portal', host: 'app-1' });
-    expect(builds).toMatchObject([{ id: '20260102_010000' }, { id: '20260103_010000' }, { host: 'app-1', sig: 'c2ln' }]);
+    expect(builds).toMatchObject([
+      { id: '20260102_010000' },
+      { id: '20260103_010000' },
+      { host: 'app-1', sig: 'c2ln' },
+    ]);
     const file = at.box.raw(
       'resurgo 1 rescue.file\nstore main\ngroup portal\nhost app-1\nid 20260104_010000\nname rescue.iso\n.\n',
     );
@@ -120,7 +131,9 @@ describeAsRoot('rescue media in a store, over a real sshd', () => {
       result: { code: 'not-found' },
     });
     fs.symlinkSync('/etc/passwd', kept(`${id}.part/more`));
-    expect(keep(id, [...files, { name: 'more', bytes: 1, sha256: sumOf(Buffer.from('m')) }])).toMatchObject({ exit: 1 });
+    expect(keep(id, [...files, { name: 'more', bytes: 1, sha256: sumOf(Buffer.from('m')) }])).toMatchObject({
+      exit: 1,
+    });
     expect(ids()).not.toContain(id);
     // Sent again, what lies there besides goes.
     expect(send(id)).toMatchObject({ exit: 0 });
@@ -160,9 +173,9 @@ describeAsRoot('rescue media in a store, over a real sshd', () => {
     const refused = { ok: false, code: 'not-allowed' };
     expect(granted('20260108_010000', { host: 'app-2' }).added).toMatchObject(refused);
     expect(granted('20260108_010000', { store: 'small', host: 'app-9' }).added).toMatchObject(refused);
-    expect(at.box.ask('rescue.open', { ...fenced(), store: 'main', host: 'app-2', id: '20260109_010000' })).toMatchObject(
-      refused,
-    );
+    expect(
+      at.box.ask('rescue.open', { ...fenced(), store: 'main', host: 'app-2', id: '20260109_010000' }),
+    ).toMatchObject(refused);
     const { grant } = granted('20260110_010000');
     const ranInto = at.rsync(at.keyOf(grant), [at.box.file('one'), '127.0.0.1::data/']);
     expect(ranInto.stderr).toContain('no rescue medium 20260110_010000 of app-1 open');
