@@ -1,12 +1,13 @@
 /**
  * The page to print out and keep beside a machine: what it was, who to call, what its ends are known by, and the commands that bring it
- * back. A document of plain blocks first, then Markdown or HTML. Pure.
+ * back. Pure.
  */
 import type { Layout } from '../planning/layout-schema';
 import type { RescueBuild } from '../planning/rescue-media';
 import type { Contact, Host } from '../runbooks/types';
 import { layoutText } from './layout-text';
-import { bytes, instant, printable } from './output';
+import { bytes, instant } from './output';
+import { htmlPage, markdownPage, type Block } from './page-blocks';
 
 export interface SheetFacts {
   printedAt: Date;
@@ -29,34 +30,14 @@ export interface SheetFacts {
   director: string;
 }
 
-type Block =
-  | { kind: 'title' | 'heading' | 'text'; text: string }
-  | { kind: 'list' | 'steps'; items: Item[] }
-  | { kind: 'table'; rows: string[][] }
-  | { kind: 'code'; text: string };
-/** A line, with the commands that belong to it. */
-interface Item {
-  text: string;
-  code?: string[];
-}
-
 /** The page as Markdown. */
 export function sheetMarkdown(facts: SheetFacts): string {
-  return `${blocksOf(facts).map(inMarkdown).join('\n\n')}\n`;
+  return markdownPage(blocksOf(facts));
 }
 
-/** The page as one HTML file that prints well and asks nothing of any network. */
+/** The page as one HTML file. */
 export function sheetHtml(facts: SheetFacts): string {
-  const style =
-    'body{font:11pt/1.4 serif;margin:2em;max-width:50em}code,pre{font:9pt/1.3 monospace}pre{white-space:pre-wrap;border:1px solid #999;padding:.5em}' +
-    'table{border-collapse:collapse}td,th{border:1px solid #999;padding:.2em .5em;text-align:left}h2{break-after:avoid}pre,table{break-inside:avoid}';
-  return [
-    '<!doctype html>',
-    `<html lang="en"><head><meta charset="utf-8"><title>${escaped(titleOf(facts))}</title><style>${style}</style></head><body>`,
-    ...blocksOf(facts).map(inHtml),
-    '</body></html>',
-    '',
-  ].join('\n');
+  return htmlPage({ title: titleOf(facts), blocks: blocksOf(facts) });
 }
 
 function titleOf({ host }: SheetFacts): string {
@@ -226,80 +207,4 @@ function withoutOf({ store, group, runbookFile }: SheetFacts): Block[] {
       text: 'Without Resurgo: the backups are plain files, and `docs/by-hand.md` says how to go about it.',
     },
   ];
-}
-
-function inMarkdown(block: Block): string {
-  switch (block.kind) {
-    case 'title':
-      return `# ${plain(block.text)}`;
-    case 'heading':
-      return `## ${plain(block.text)}`;
-    case 'text':
-      return plain(block.text);
-    case 'code':
-      return fenced(block.text);
-    case 'list':
-      return block.items.map(({ text }) => `- ${plain(text)}`).join('\n');
-    case 'steps':
-      return block.items.map(stepInMarkdown).join('\n');
-    case 'table': {
-      const [head = [], ...rows] = block.rows.map(
-        (row) => `| ${row.map((each) => plain(each).replaceAll('|', '\\|')).join(' | ')} |`,
-      );
-      return [head, `|${(block.rows[0] ?? []).map(() => '---|').join('')}`, ...rows].join('\n');
-    }
-  }
-}
-
-function stepInMarkdown({ text, code = [] }: Item, at: number): string {
-  const lines = [
-    `${at + 1}. ${plain(text)}`,
-    ...(code.length === 0 ? [] : ['', fenced(code.join('\n')).replace(/^/gm, '   '), '']),
-  ];
-  return lines.join('\n');
-}
-
-function fenced(text: string): string {
-  return ['```', ...text.split('\n').map(printable), '```'].join('\n').replace(/\n`{3,}(?=.)/g, "\n'''");
-}
-
-function inHtml(block: Block): string {
-  switch (block.kind) {
-    case 'title':
-      return `<h1>${escaped(block.text)}</h1>`;
-    case 'heading':
-      return `<h2>${escaped(block.text)}</h2>`;
-    case 'text':
-      return `<p>${worded(block.text)}</p>`;
-    case 'code':
-      return pre(block.text);
-    case 'list':
-      return `<ul>${block.items.map(({ text }) => `<li>${worded(text)}</li>`).join('')}</ul>`;
-    case 'steps':
-      return `<ol>${block.items.map(({ text, code }) => `<li>${worded(text)}${code === undefined ? '' : pre(code.join('\n'))}</li>`).join('')}</ol>`;
-    case 'table':
-      return `<table>${block.rows.map((row, at) => `<tr>${row.map((each) => (at === 0 ? `<th>${escaped(each)}</th>` : `<td>${escaped(each)}</td>`)).join('')}</tr>`).join('')}</table>`;
-  }
-}
-
-function pre(text: string): string {
-  return `<pre>${text.split('\n').map(escaped).join('\n')}</pre>`;
-}
-
-/** Words between backticks as code. */
-function worded(text: string): string {
-  return escaped(text).replace(/`([^`]+)`/g, '<code>$1</code>');
-}
-
-function escaped(text: string): string {
-  return printable(text)
-    .replaceAll('&', '&amp;')
-    .replaceAll('<', '&lt;')
-    .replaceAll('>', '&gt;')
-    .replaceAll('"', '&quot;');
-}
-
-/** One line; hosts and stores may be hostile (S29). */
-function plain(text: string): string {
-  return printable(text).replaceAll('<', '&lt;');
 }

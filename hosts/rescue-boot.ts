@@ -6,21 +6,22 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { access, constants, mkdir, mkdtemp, open, readdir, readFile, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Transform, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { RescueBuild } from '../planning/rescue-media';
 import { loadDirectorKeys, type DirectorKeys } from './director-keys';
 import { dial } from './dial';
-import { HostError } from './errors';
+import { HostError, isAway } from './errors';
 import { isMissing } from './files';
 import type { HostRef } from './hosts';
 import { fingerprint, KnownHosts, parsePublicKey, type PublicKey } from './known-hosts';
 import { SshPool } from './pool';
+import { freePort, hasQemu, machineOf, processors, QEMU, type Processor } from './rescue-machine';
 import { rescueName } from './rescue-ref';
 import { SerialConsole } from './serial-console';
+import { pause } from './slots';
 import { SshHosts } from './ssh-hosts';
 import { probe } from './verbs/reading';
 
@@ -45,14 +46,8 @@ export interface BootedMedia {
 
 /** In software a machine boots in half a minute where there is nothing else to do. */
 const BOOT_MS = 300_000;
-const QEMU = 'qemu-system-x86_64';
-/** UEFI firmware of the distributions, for media that no BIOS can boot. */
-const FIRMWARE = [
-  '/usr/share/ovmf/OVMF.fd',
-  '/usr/share/OVMF/OVMF.fd',
-  '/usr/share/qemu/OVMF.fd',
-  '/usr/share/edk2/ovmf/OVMF.fd',
-];
+/** How long its sshd may take once it says that it is ready, in ms. */
+const LOGIN_MS = 60_000;
 
 /** Starts the media; null where this machine has no QEMU. @throws HostError when they do not boot, or nobody can log in */
 export async function bootMedia({
@@ -62,7 +57,7 @@ export async function bootMedia({
   stateDir: string;
   media: MediaToBoot;
 }): Promise<BootedMedia | null> {
-  if (!(await isInPath(QEMU))) return null;
+  if (!(await hasQemu())) return null;
   const keys = await loadDirectorKeys({ stateDir });
   const scratch = join(stateDir, 'rescue-boot');
   await mkdir(scratch, { recursive: true, mode: 0o700 });
@@ -131,29 +126,55 @@ interface Machine {
   folder: string;
 }
 
-async function booted({ media, keys, folder }: Machine): Promise<BootedMedia> {
+/** With what is quickest here; a KVM that never came to say anything is none. */
+async function booted(machine: Machine): Promise<BootedMedia> {
+  const [first = 'software', ...others] = await processors();
+  let tried = await start({ ...machine, processor: first });
+  for (const processor of others) if (tried === 'dumb') tried = await start({ ...machine, processor });
+  if (tried === 'dumb') throw failed(machine.media, 'QEMU can not be started here');
+  return tried;
+}
+
+async function start(machine: Machine & { processor: Processor }): Promise<BootedMedia | 'dumb'> {
+  const { media, folder, processor } = machine;
   const port = await freePort();
-  const { args, how } = await machineOf({ media, folder, port });
+  const { args, how } = await machineOf({ files: media.files, folder, port, processor });
   const fromMs = Date.now();
   // Bounded also when nobody is left to end it.
   const limit = ['--kill-after=5', String(BOOT_MS / 1000), QEMU, ...args];
   const child = spawn('timeout', limit, { stdio: ['pipe', 'pipe', 'pipe'] });
   const console = new SerialConsole(child);
-  const signal = AbortSignal.any([console.ended, ...(media.signal === undefined ? [] : [media.signal])]);
+  const { signal, leave } = eitherOf(console.ended, media.signal);
   try {
-    const answer = await answers({ media, keys, folder, port, console, signal });
+    const { kernel } = await answers({ ...machine, port, console, signal });
     const seconds = Math.round((Date.now() - fromMs) / 100) / 10;
-    return { bootedAt: new Date().toISOString(), seconds, kernel: answer.kernel, how };
+    return { bootedAt: new Date().toISOString(), seconds, kernel, how };
   } catch (error) {
-    if (media.signal?.aborted === true) throw media.signal.reason;
+    media.signal?.throwIfAborted();
+    if (processor === 'kvm' && console.ended.aborted && console.said() === '') return 'dumb';
     const why = console.ended.aborted ? console.why() : error instanceof Error ? error.message : String(error);
-    throw failed(
-      media,
-      `it does not come up in a virtual machine (${how}): ${why}. Its console ends with: ${console.tail()}`,
-    );
+    const message = `it does not come up in a virtual machine (${how}): ${why}. Its console ends with: ${console.tail()}`;
+    throw failed(media, message);
   } finally {
+    leave();
     await console.end();
   }
+}
+
+/** Aborted with the first of them. Not by `AbortSignal.any`: in Node 20 its signal may be collected while it is waited for. */
+function eitherOf(...signals: (AbortSignal | undefined)[]): { signal: AbortSignal; leave: () => void } {
+  const either = new AbortController();
+  const end = () => {
+    either.abort();
+  };
+  for (const each of signals) {
+    if (each?.aborted === true) end();
+    each?.addEventListener('abort', end, { once: true });
+  }
+  const leave = () => {
+    for (const each of signals) each?.removeEventListener('abort', end);
+  };
+  return { signal: either.signal, leave };
 }
 
 /** Asks until its hostkit answers: that is a login with the director's key, past its sudo, into its verbs. */
@@ -166,7 +187,13 @@ async function answers(options: Machine & { port: number; console: SerialConsole
   await knownHosts.pin({ host, keys: [key] });
   const hosts = new SshHosts(new SshPool({ keys, knownHosts, limits: { connectTimeoutMs: 30_000 } }));
   try {
-    return await probe({ hosts, host, step: 'boot', timeoutMs: 60_000, signal });
+    // It is ready a moment before its sshd is.
+    for (const untilMs = Date.now() + LOGIN_MS; ; await pause({ ms: 500, signal }))
+      try {
+        return await probe({ hosts, host, step: 'boot', timeoutMs: LOGIN_MS, signal });
+      } catch (error) {
+        if (!isAway(error) || Date.now() > untilMs) throw error;
+      }
   } finally {
     await hosts.close();
   }
@@ -194,95 +221,7 @@ async function shownKey({
   return shown;
 }
 
-async function machineOf(at: {
-  media: MediaToBoot;
-  folder: string;
-  port: number;
-}): Promise<{ args: string[]; how: string }> {
-  const { media, folder, port } = at;
-  const kvm = await access('/dev/kvm', constants.R_OK | constants.W_OK).then(
-    () => true,
-    () => false,
-  );
-  const emulated = kvm ? ['-accel', 'kvm', '-cpu', 'host'] : ['-accel', 'tcg,thread=multi', '-cpu', 'qemu64'];
-  const { from, how } = await bootOf({ media, folder });
-  return {
-    args: [
-      ...['-M', 'q35', ...emulated, '-m', '1536', '-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none'],
-      ...['-serial', 'stdio', '-pidfile', join(folder, 'pid'), '-device', 'virtio-rng-pci'],
-      ...[
-        '-netdev',
-        `user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:${port}-:22`,
-        '-device',
-        'virtio-net-pci,netdev=net',
-      ],
-      ...from,
-    ],
-    how: `${how}, ${kvm ? 'by KVM' : 'in software'}`,
-  };
-}
-
-async function bootOf({
-  media,
-  folder,
-}: {
-  media: MediaToBoot;
-  folder: string;
-}): Promise<{ from: string[]; how: string }> {
-  const iso = join(folder, 'rescue.iso');
-  if (!media.files.some(({ name }) => name === 'rescue.iso')) {
-    const line = 'console=ttyS0,115200 resurgo.ip=dhcp';
-    const files = ['-kernel', join(folder, 'vmlinuz'), '-initrd', join(folder, 'initramfs.img'), '-append', line];
-    return { from: files, how: 'kernel and initramfs' };
-  }
-  const cd = ['-drive', `file=${iso},format=raw,if=none,id=cd,readonly=on,media=cdrom`, '-device', 'ide-cd,drive=cd'];
-  if (await hasBootSector(iso)) return { from: cd, how: 'by BIOS' };
-  for (const firmware of FIRMWARE)
-    if (await isReadable(firmware)) return { from: ['-bios', firmware, ...cd], how: 'by UEFI' };
-  throw failed(
-    media,
-    `its image boots by UEFI alone, and this machine has no UEFI for virtual machines: install the package ovmf`,
-  );
-}
-
-/** Whether a BIOS finds boot code at the image's beginning. */
-async function hasBootSector(iso: string): Promise<boolean> {
-  const file = await open(iso, 'r');
-  try {
-    const { buffer } = await file.read(Buffer.alloc(440), 0, 440, 0);
-    return buffer.some((byte) => byte !== 0);
-  } finally {
-    await file.close();
-  }
-}
-
 function failed({ host }: MediaToBoot, message: string): HostError {
   const next = 'look at the message; the media stay in the list as made, not as booted';
   return new HostError({ host, verb: 'boot', step: `boot ${host}`, code: 'failed', message, next, retryable: false });
-}
-
-async function isInPath(program: string): Promise<boolean> {
-  const folders = (process.env.PATH ?? '').split(':').filter((each) => each !== '');
-  const found = await Promise.all(folders.map((folder) => isReadable(join(folder, program))));
-  return found.includes(true);
-}
-
-function isReadable(file: string): Promise<boolean> {
-  return access(file, constants.R_OK).then(
-    () => true,
-    () => false,
-  );
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => {
-        resolve(typeof address === 'object' && address !== null ? address.port : 0);
-      });
-    });
-  });
 }

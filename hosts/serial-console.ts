@@ -51,18 +51,19 @@ export class SerialConsole {
   }
 
   async says(wanted: RegExp, signal: AbortSignal): Promise<void> {
-    while (!wanted.test(this.text)) {
-      signal.throwIfAborted();
-      await new Promise<void>((resolve) => {
-        this.heard = resolve;
-        signal.addEventListener(
-          'abort',
-          () => {
-            resolve();
-          },
-          { once: true },
-        );
-      });
+    const wake = () => {
+      this.heard();
+    };
+    signal.addEventListener('abort', wake, { once: true });
+    try {
+      while (!wanted.test(this.text)) {
+        signal.throwIfAborted();
+        await new Promise<void>((resolve) => {
+          this.heard = resolve;
+        });
+      }
+    } finally {
+      signal.removeEventListener('abort', wake);
     }
   }
 
