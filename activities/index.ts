@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import { genuineSigners } from '../hosts/adopted-signers';
 import { CurrentHosts } from '../hosts/current-hosts';
 import { loadDirectorKeys, signManifest } from '../hosts/director-keys';
-import { bootMedia } from '../hosts/rescue-boot';
+import { bootMedia, sweepBoots } from '../hosts/rescue-boot';
 import { pinRescue } from '../hosts/rescue-ref';
 import { checkActivities } from './checks';
 import { cleanupActivities } from './cleanup';
@@ -44,6 +44,10 @@ export type Activities = ReturnType<typeof activitiesFrom>;
 
 /** The activities of a real worker: the fleet over ssh, with the keys of this state folder. */
 export function createActivities({ stateDir, logger }: { stateDir: string; logger: Logger }): Activities {
+  // Media with a pinned host key are a secret: what a killed worker had fetched must not wait for the next build.
+  sweepBoots({ stateDir }).catch((error: unknown) => {
+    logger.warn({ err: error, step: 'sweep' }, 'what an earlier worker left of a virtual machine could not be removed');
+  });
   return activitiesFrom({
     hosts: new CurrentHosts({ stateDir }),
     logger,

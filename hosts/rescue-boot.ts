@@ -183,14 +183,17 @@ async function answers(options: Machine & { port: number; console: SerialConsole
   await console.says(/RESURGO-RESCUE-READY/, signal);
   const host: HostRef = { name: rescueName(media.host), address: '127.0.0.1', port };
   const knownHosts = await KnownHosts.open({ stateDir: folder });
-  const key = media.hostKey === null ? await shownKey({ host, keys, console }) : parsePublicKey(media.hostKey);
-  await knownHosts.pin({ host, keys: [key] });
   const hosts = new SshHosts(new SshPool({ keys, knownHosts, limits: { connectTimeoutMs: 30_000 } }));
+  const login = async () => {
+    const key = media.hostKey === null ? await shownKey({ host, keys, console }) : parsePublicKey(media.hostKey);
+    await knownHosts.pin({ host, keys: [key] });
+    return probe({ hosts, host, step: 'boot', timeoutMs: LOGIN_MS, signal });
+  };
   try {
     // It is ready a moment before its sshd is.
     for (const untilMs = Date.now() + LOGIN_MS; ; await pause({ ms: 500, signal }))
       try {
-        return await probe({ hosts, host, step: 'boot', timeoutMs: LOGIN_MS, signal });
+        return await login();
       } catch (error) {
         if (!isAway(error) || Date.now() > untilMs) throw error;
       }

@@ -5,7 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FAKE_MEDIUM } from '../../hosts/fake-replies';
 import { rescueKeys } from '../../hosts/rescue-ref';
+import { showRescueReport } from '../../cli/commands/rescue-build';
+import type { CliContext } from '../../cli/context';
 import { tools } from '../../cli/usb-disk';
+import type { RescueReport } from '../../workflows/rescue';
 import { canonicalJson } from '../../planning/canonical';
 import { RESCUE_VERSION, type RescueBuild } from '../../planning/rescue-media';
 import { useMemoryFleet } from './support/memory-fleet';
@@ -111,6 +114,43 @@ describe('rescue list and show', () => {
     expect((await fleet.run('rescue', 'build', 'app-1', '--output', 'iso,floppy')).stderr).toContain(
       '"floppy" is no kind',
     );
+  });
+});
+
+describe('the report of a build', () => {
+  const ok = {
+    state: 'ok' as const,
+    id: '20261121_013000',
+    bytes: 5_000_000,
+    pinned: true,
+    secureBoot: false,
+    removed: ['20261101_013000'],
+  };
+  const shown = (report: RescueReport) => {
+    const said: string[] = [];
+    const out = { result: ({ text }: { text: string }) => said.push(text) };
+    return { code: showRescueReport({ out } as unknown as CliContext, report), text: said.join('\n') };
+  };
+
+  it('says what is known to boot, what went, and what is a secret', () => {
+    const media = [{ host: 'app-1', ...ok, verdict: 'booted' as const }];
+    expect(shown({ state: 'Completed', media, warnings: [] })).toEqual({
+      code: 0,
+      text: [
+        'Completed: rescue media of 1 of 1 hosts',
+        'app-1  booted  20261121_013000, 4.8 MiB  no Secure Boot',
+        'removed as older: app-1 20261101_013000',
+        'Images with a pinned host key are secrets: who has one can pose as the rescue system.',
+      ].join('\n'),
+    });
+  });
+
+  it('a host that was left out is exit 3', () => {
+    const media = [{ host: 'app-1', state: 'missing' as const, reason: 'left out by anna: it is off' }];
+    const { code, text } = shown({ state: 'Partial', media, warnings: ['boot app-2: no'] });
+    expect(code).toBe(3);
+    expect(text).toContain('app-1  MISSING    left out by anna: it is off');
+    expect(text).toContain('warning: boot app-2: no');
   });
 });
 
