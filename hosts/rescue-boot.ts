@@ -44,8 +44,13 @@ export interface BootedMedia {
   how: string;
 }
 
-/** In software a machine boots in half a minute where there is nothing else to do. */
-const BOOT_MS = 300_000;
+/** In software a machine boots in half a minute where there is nothing else to do, and in some minutes where there is much. */
+const BOOT_MS = 600_000;
+const PANIC = /Kernel panic - not syncing: ([^\r\n]*)/;
+const READY = new RegExp(`RESURGO-RESCUE-READY|${PANIC.source}`);
+/** What a kernel finds whose processor is emulated too slowly for its timer to tick: it says nothing of the media. */
+const STARVED = /Kernel panic - not syncing: IO-APIC \+ timer doesn't work/;
+const STARVED_AGAIN: Processor[] = ['software', 'software'];
 /** How long its sshd may take once it says that it is ready, in ms. */
 const LOGIN_MS = 60_000;
 
@@ -126,16 +131,20 @@ interface Machine {
   folder: string;
 }
 
-/** With what is quickest here; a KVM that never came to say anything is none. */
+/** With what is quickest here. A machine that came to nothing by no fault of the media is started again, a few times at most. */
 async function booted(machine: Machine): Promise<BootedMedia> {
-  const [first = 'software', ...others] = await processors();
-  let tried = await start({ ...machine, processor: first });
-  for (const processor of others) if (tried === 'dumb') tried = await start({ ...machine, processor });
-  if (tried === 'dumb') throw failed(machine.media, 'QEMU can not be started here');
-  return tried;
+  const here = await processors();
+  for (const processor of [...here, ...STARVED_AGAIN]) {
+    const tried = await start({ ...machine, processor });
+    if (tried !== 'no fault of the media') return tried;
+  }
+  throw failed(
+    machine.media,
+    'QEMU can not be started here, or gets no processor time: try again when there is less to do',
+  );
 }
 
-async function start(machine: Machine & { processor: Processor }): Promise<BootedMedia | 'dumb'> {
+async function start(machine: Machine & { processor: Processor }): Promise<BootedMedia | 'no fault of the media'> {
   const { media, folder, processor } = machine;
   const port = await freePort();
   const { args, how } = await machineOf({ files: media.files, folder, port, processor });
@@ -151,7 +160,9 @@ async function start(machine: Machine & { processor: Processor }): Promise<Boote
     return { bootedAt: new Date().toISOString(), seconds, kernel, how };
   } catch (error) {
     media.signal?.throwIfAborted();
-    if (processor === 'kvm' && console.ended.aborted && console.said() === '') return 'dumb';
+    // A KVM that is there and does not work, as within another virtual machine, ends before anything is said.
+    if (processor === 'kvm' && console.ended.aborted && console.said() === '') return 'no fault of the media';
+    if (processor === 'software' && STARVED.test(console.said())) return 'no fault of the media';
     const why = console.ended.aborted ? console.why() : error instanceof Error ? error.message : String(error);
     const message = `it does not come up in a virtual machine (${how}): ${why}. Its console ends with: ${console.tail()}`;
     throw failed(media, message);
@@ -180,7 +191,9 @@ function eitherOf(...signals: (AbortSignal | undefined)[]): { signal: AbortSigna
 /** Asks until its hostkit answers: that is a login with the director's key, past its sudo, into its verbs. */
 async function answers(options: Machine & { port: number; console: SerialConsole; signal: AbortSignal }) {
   const { media, keys, folder, port, console, signal } = options;
-  await console.says(/RESURGO-RESCUE-READY/, signal);
+  await console.says(READY, signal);
+  const panic = PANIC.exec(console.said())?.[1];
+  if (panic !== undefined) throw new Error(`its kernel gives up: ${panic.trim()}`);
   const host: HostRef = { name: rescueName(media.host), address: '127.0.0.1', port };
   const knownHosts = await KnownHosts.open({ stateDir: folder });
   const hosts = new SshHosts(new SshPool({ keys, knownHosts, limits: { connectTimeoutMs: 30_000 } }));
@@ -191,12 +204,15 @@ async function answers(options: Machine & { port: number; console: SerialConsole
   };
   try {
     // It is ready a moment before its sshd is.
-    for (const untilMs = Date.now() + LOGIN_MS; ; await pause({ ms: 500, signal }))
+    const untilMs = Date.now() + LOGIN_MS;
+    for (;;) {
       try {
         return await login();
       } catch (error) {
         if (!isAway(error) || Date.now() > untilMs) throw error;
       }
+      await pause({ ms: 500, signal });
+    }
   } finally {
     await hosts.close();
   }
