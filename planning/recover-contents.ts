@@ -1,4 +1,4 @@
-/** What lies on a disk of the new machine, in words that tell its owner what would be lost. */
+/** What lies on a disk of the new machine, in words that tell its owner what would be lost. Not for workflow code (zod). */
 import { z } from 'zod';
 import type { Device } from './layout-devices';
 import { bytesOf, unescaped, type Reading } from './layout-facts';

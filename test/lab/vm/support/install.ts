@@ -10,7 +10,7 @@ const TREE = path.join(__dirname, 'tree.sh');
 const INSTALL = path.join(__dirname, 'install.sh');
 /** A tree is built once on a machine; a server takes about two minutes to set up, several times that where others work. */
 const BUILD_MS = 900_000;
-const INSTALL_MS = 600_000;
+const INSTALL_MS = 1_500_000;
 
 export interface ServerSpec {
   fleet: Fleet;
