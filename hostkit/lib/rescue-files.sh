@@ -12,7 +12,8 @@ RESCUE_NEEDED='busybox sshd ssh ssh-keygen rsync mount umount sfdisk blkid lsblk
   mountpoint sync date sed awk'
 # These come along where the host has them: it has them because its storage needs them.
 RESCUE_WANTED='swaplabel losetup mke2fs tune2fs e2fsck resize2fs dumpe2fs mkfs.xfs xfs_repair xfs_growfs mkfs.btrfs btrfs mkfs.vfat mkfs.fat
-  fsck.fat lvm dmsetup mdadm cryptsetup zpool zfs mount.zfs efibootmgr setcap getcap lsattr chattr kmod dash sh paste'
+  fsck.fat lvm pvs vgs lvs pvcreate vgcreate lvcreate pvchange vgchange lvchange pvscan vgscan vgmknodes pvremove vgremove lvremove
+  thin_check thin_repair cache_check dmsetup mdadm cryptsetup zpool zfs mount.zfs efibootmgr setcap getcap lsattr chattr kmod dash sh paste'
 
 # rescue_find PROGRAM: sets $rescue_path to where it lies. No fork.
 rescue_find() {

@@ -20,7 +20,7 @@ job_main() {
     job_result "\"device\":\"/dev/$arg_lv_group/$arg_name\",\"was\":true"
     return
   fi
-  set -- --yes --quiet --wipesignatures n --name "$arg_name"
+  set -- --yes --quiet --name "$arg_name"
   case $arg_type in
     thin) set -- "$@" --type thin --virtualsize "${arg_virtual_bytes}b" --thinpool "$arg_pool" ;;
     thin-pool)
@@ -29,7 +29,8 @@ job_main() {
       if [ "$arg_zero" = 1 ]; then set -- "$@" --zero y; else set -- "$@" --zero n; fi
       ;;
     *)
-      set -- "$@" --type "$arg_type" --extents "$arg_extents"
+      # Thin ones begin empty, and lvcreate takes the option for none of them.
+      set -- "$@" --type "$arg_type" --extents "$arg_extents" --wipesignatures n
       [ "$arg_stripes" -le 1 ] || set -- "$@" --stripes "$arg_stripes"
       [ "$arg_stripe_bytes" = 0 ] || [ "$arg_stripes" -le 1 ] || set -- "$@" --stripesize "${arg_stripe_bytes}b"
       [ "$arg_mirrors" = 0 ] || set -- "$@" --mirrors "$arg_mirrors"

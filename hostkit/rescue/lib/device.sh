@@ -147,6 +147,10 @@ device_busy() {
     for _db_holder in "$_db_path/holders"/*; do
       [ -e "$_db_holder" ] && device_why="/dev/${_db_path##*/} is held by ${_db_holder##*/}"
     done
+    # A mounted btrfs has a number of its own, which none of its devices has.
+    for _db_holder in /sys/fs/btrfs/*/devices/"${_db_path##*/}"; do
+      [ -e "$_db_holder" ] && device_why="/dev/${_db_path##*/} belongs to a btrfs that is mounted"
+    done
     ! grep -q "^/dev/${_db_path##*/} " /proc/swaps || device_why="/dev/${_db_path##*/} is in use as swap"
   done
   [ -n "$device_why" ]

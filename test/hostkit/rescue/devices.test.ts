@@ -92,6 +92,22 @@ describeAsRoot('devices of the machine that is recovered', () => {
       expect(find(two, 'floppy A')).toMatch(/^bad-request: 'floppy A' names no device/);
     });
 
+    test('what belongs to a mounted btrfs, or is held, is in use; its name alone says nothing', () => {
+      const busy = (sys: Record<string, string | null>): string =>
+        shell.run({
+          parts: ['lib/device.sh'],
+          sys: shell.files(`sys${count++}`, { ...sys, 'class/block/vda/dev': '4095:1\n' }),
+          script: `if device_busy /dev/vda; then echo "$device_why"; else echo free; fi`,
+        });
+      const parted = { ...partition('vda', 2, 2048, 4096), 'class/block/vda/vda2/dev': '4095:2\n' };
+      expect(busy(parted)).toBe('free\n');
+      expect(busy({ ...parted, 'fs/btrfs/u/devices/vdb2': null })).toBe('free\n');
+      expect(busy({ ...parted, 'fs/btrfs/u/devices/vda2': null })).toBe(
+        '/dev/vda2 belongs to a btrfs that is mounted\n',
+      );
+      expect(busy({ ...parted, 'class/block/vda/holders/md0': null })).toBe('/dev/vda is held by md0\n');
+    });
+
     test.each([
       ['rw,relatime,errors=remount-ro', '', 'rw,relatime,errors=remount-ro'],
       ['rw,subvolid=256,subvol=/@,device=/dev/sda2,compress=zstd:3', '@', 'rw,compress=zstd:3,subvol=@'],

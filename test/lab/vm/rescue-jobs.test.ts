@@ -217,12 +217,15 @@ chroot . systemctl -q enable systemd-networkd ssh`,
     await twice(jobs, 'lvm-lv', {
       ...{ ...volume, name: 'thin', type: 'thin', extents: 0, pool: 'pool', virtualBytes: 200 * MIB },
     });
-    expect(await on('lvs --noheadings -o lv_name,segtype vg0 | tr -s " "')).toBe(
-      ['pool thin-pool', ' raid raid1', ' root linear', ' root linear', ' thin thin'].join('\n'),
+    const words = (command: string) => on(`${command} 2>/dev/null | awk '{ $1 = $1; print }'`);
+    expect(await words('lvs --noheadings -o lv_name,segtype vg0')).toBe(
+      ['pool thin-pool', 'raid raid1', 'root linear', 'root linear', 'thin thin'].join('\n'),
     );
-    expect(await on('pvs --noheadings -o pv_uuid,pv_allocatable,pv_tags | tr -s " "')).toBe(
-      `${pv1} allocatable\n ${pv2} spare`,
+    expect(await words('lvs --noheadings -o seg_pe_ranges vg0/root')).toBe(
+      ['/dev/mapper/secret:10-39', '/dev/mapper/secret:50-69'].join('\n'),
     );
+    const physical = 'pvs --noheadings -o pv_uuid,pv_allocatable,pv_tags';
+    expect(await words(physical)).toBe(`${pv1} allocatable\n${pv2} allocatable spare`);
 
     const btrfs = {
       ...{ on: disk('D'), disks: identity('D'), uuid: uuid(9), node: 16384, sector: 4096 },
@@ -260,6 +263,8 @@ chroot . systemctl -q enable systemd-networkd ssh`,
     expect(await jobs.refused('lvm-pv', { ...offset, on: disk('D'), uuid: pv1 })).toBe('busy');
     await jobs.do('new-unmount', { tree: TREE });
     expect(await on('ls /sys/block | grep -E "^(dm-|md)" || echo none')).toBe('none');
+    // What nothing more shall be put on is closed last.
+    expect(await words(`${physical} -S pv_uuid=${pv2}`)).toBe(`${pv2} spare`);
     await machine.kill();
   });
 });
