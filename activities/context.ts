@@ -10,6 +10,7 @@ import type { Hosts } from '../hosts/hosts';
 import type { Fence } from '../hosts/args';
 import { HostError, isAway, isShut } from '../hosts/errors';
 import { CancelError, DetachError } from '../hosts/jobs';
+import type { BootedMedia, MediaToBoot } from '../hosts/rescue-boot';
 import { attemptNumber } from '../planning/fencing';
 
 /** Signs manifests with the director's signing key (S19). */
@@ -28,6 +29,12 @@ export interface ActivityDeps {
   /** The public keys (hex) whose manifests are genuine here: this director's, and those that its operator adopted (S19). */
   genuineSigners: () => Promise<string[]>;
   logger: Logger;
+  rescue: {
+    /** Notes the ssh host key of a host's rescue system. */
+    pin: (options: { host: string; hostKey: string }) => Promise<void>;
+    /** Starts rescue media in a virtual machine of this machine; null where it has none. */
+    boot: (media: MediaToBoot) => Promise<BootedMedia | null>;
+  };
 }
 
 /** The part of a fence that the workflow knows; step and attempt are added here. */

@@ -11,10 +11,10 @@ import type { Reply } from '../hosts/replies';
 import { jobName } from '../planning/ids';
 import type { FleetHost } from '../planning/run-input';
 
-/** A scope that receives: a tree of a store, a source in place, or a folder. */
-export type ReceiveScope = Extract<GrantScope, { scope: 'store' | 'restore' | 'folder' }>;
-/** A scope that sends: a snapshot or a sealed backup. */
-export type SendScope = Extract<GrantScope, { scope: 'snapshot' | 'backup' }>;
+/** A scope that receives: a tree of a store, a source in place, a folder, or rescue media of a host. */
+export type ReceiveScope = Extract<GrantScope, { scope: 'store' | 'restore' | 'folder' | 'rescue' }>;
+/** A scope that sends: a snapshot, a sealed backup, or the rescue media that a run has made. */
+export type SendScope = Extract<GrantScope, { scope: 'snapshot' | 'backup' | 'rescue' }>;
 
 export interface LineOptions {
   hosts: Hosts;

@@ -3,6 +3,8 @@ import type { Logger } from 'pino';
 import { genuineSigners } from '../hosts/adopted-signers';
 import { CurrentHosts } from '../hosts/current-hosts';
 import { loadDirectorKeys, signManifest } from '../hosts/director-keys';
+import { bootMedia, sweepBoots } from '../hosts/rescue-boot';
+import { pinRescue } from '../hosts/rescue-ref';
 import { checkActivities } from './checks';
 import { cleanupActivities } from './cleanup';
 import type { ActivityDeps } from './context';
@@ -13,6 +15,7 @@ import { leaseActivities } from './lease';
 import { notifyActivities } from './notify';
 import { pruneActivities } from './prune';
 import { recoverActivities } from './recover';
+import { rescueActivities } from './rescue';
 import { restoreActivities } from './restore';
 import { workloadActivities } from './restore-workloads';
 import { storeActivities } from './store';
@@ -34,6 +37,7 @@ export function activitiesFrom(deps: ActivityDeps) {
     ...workloadActivities(deps),
     ...recoverActivities(deps),
     ...pruneActivities(deps),
+    ...rescueActivities(deps),
     ...cleanupActivities(deps),
     ...notifyActivities(deps),
   };
@@ -44,6 +48,10 @@ export type Activities = ReturnType<typeof activitiesFrom>;
 
 /** The activities of a real worker: the fleet over ssh, with the keys of this state folder. */
 export function createActivities({ stateDir, logger }: { stateDir: string; logger: Logger }): Activities {
+  // Media with a pinned host key are a secret: what a killed worker had fetched must not wait for the next build.
+  sweepBoots({ stateDir }).catch((error: unknown) => {
+    logger.warn({ err: error, step: 'sweep' }, 'what an earlier worker left of a virtual machine could not be removed');
+  });
   return activitiesFrom({
     hosts: new CurrentHosts({ stateDir }),
     logger,
@@ -51,6 +59,10 @@ export function createActivities({ stateDir, logger }: { stateDir: string; logge
     openSigner: async () => {
       const keys = await loadDirectorKeys({ stateDir });
       return { publicKeyHex: keys.signing.publicHex, sign: (bytes) => signManifest({ keys, bytes }) };
+    },
+    rescue: {
+      pin: ({ host, hostKey }) => pinRescue({ stateDir, host, hostKey }),
+      boot: (media) => bootMedia({ stateDir, media }),
     },
   });
 }

@@ -3,6 +3,7 @@ import { ApplicationFailure } from '@temporalio/activity';
 import type { HostRef } from '../hosts/hosts';
 import { HostError, holderOf, seenTerm } from '../hosts/errors';
 import { byHandWords, isByHand } from '../planning/by-hand';
+import { groupOf } from '../planning/series';
 import type { ActivityDeps, AwayHost } from './context';
 import { asActivity, forEachLimited, heartbeating, unlessAway } from './context';
 
@@ -22,7 +23,8 @@ export interface LeaseHolders extends LeaseInput {
 }
 
 /** What can be done about who holds the group. A run of this very director is named with the commands that end it. */
-function nextTo(error: HostError, { group, owner }: LeaseInput): string {
+function nextTo(error: HostError, { group: series, owner }: LeaseInput): string {
+  const group = groupOf(series);
   const holder = holderOf(error);
   if (holder !== undefined && isByHand(holder.run)) return `: ${byHandWords({ run: holder.run, group })}`;
   const [here] = owner.split('/');

@@ -33,6 +33,11 @@ export class CliContext {
     return { runbook: parseRunbook({ text, file }), text };
   }
 
+  /** Where the runbook lies, as it was named. */
+  runbookFile(): string {
+    return this.options.runbook;
+  }
+
   /** A group's setup; without a name, the only one of the runbook. @throws CliError for an unknown or ambiguous group */
   async group(name?: string): Promise<{ setup: GroupSetup; runbook: Runbook }> {
     const { runbook, text } = this.runbook();

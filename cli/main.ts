@@ -15,6 +15,7 @@ import { registerLayout } from './commands/layout';
 import { registerList } from './commands/list';
 import { registerPrune } from './commands/prune';
 import { registerRecover } from './commands/recover';
+import { registerRescue } from './commands/rescue';
 import { registerRestore } from './commands/restore';
 import { registerRunbook } from './commands/runbook';
 import { registerRuns } from './commands/runs';
@@ -47,6 +48,7 @@ const COMMANDS = [
   registerHand,
   registerSnapshots,
   registerLayout,
+  registerRescue,
   registerEngine,
   registerCompletion,
   registerHelp,

@@ -5,6 +5,7 @@
 
 /** The fence keys that every mutating verb carries (S3): a host refuses a term or an attempt lower than it has seen. */
 export interface Fence {
+  /** A group, or `GROUP.rescue` for its rescue media (planning/series.ts). */
   group: string;
   run: string;
   /** The lease's term, handed out by the store (S4). */
@@ -38,7 +39,9 @@ export type GrantScope =
   | { scope: 'backup'; store: string; id: string; tree: string; subpath?: string }
   | { scope: 'snapshot'; source: string }
   | { scope: 'restore'; source: string; subpath?: string }
-  | { scope: 'folder'; path: string; tree: string; subpath?: string };
+  | { scope: 'folder'; path: string; tree: string; subpath?: string }
+  /** Rescue media of a host on their way into a store. */
+  | { scope: 'rescue'; store: string; host: string; id: string };
 
 type Loose = Record<string, string | number | boolean | undefined>;
 
@@ -123,6 +126,28 @@ export interface JobArgs extends Record<RescueJob, Loose> {
     excludes?: string;
   };
   'store-remove': { store: string; id: string };
+  'rescue-build': {
+    modules: 'common' | 'needed' | 'all';
+    /** Whether the rescue system's ssh host key is in the image. */
+    pinned: boolean;
+    network: 'captured' | 'dhcp';
+    /** Kinds of media, one a line. */
+    outputs: string;
+  };
+  'rescue-send': Peer & { grant: string; bandwidthKib: number; io: 'normal' | 'low' | 'idle' };
+  'rescue-keep': {
+    store: string;
+    host: string;
+    id: string;
+    /** build.json, base64. */
+    build: string;
+    /** 64 raw bytes, base64. */
+    buildSig: string;
+    /** `SHA256 BYTES NAME`, one a line. */
+    files: string;
+    /** How many builds of the host stay. */
+    keep: number;
+  };
 }
 export type JobKind = keyof JobArgs;
 
@@ -169,6 +194,14 @@ interface InStore extends InGroup {
   store: string;
 }
 
+/** One file of a host's rescue media in a store. */
+export interface RescueFile extends InStore {
+  /** The host's name without the deployment's prefix. */
+  host: string;
+  id: string;
+  name: string;
+}
+
 /** Verb → its arguments. */
 export interface VerbArgs {
   probe: NoArgs;
@@ -186,6 +219,10 @@ export interface VerbArgs {
   'store.release': Fence & { store: string; id: string; name: string };
   /** In a rescue system: the passphrase (base64) of an encrypted volume, kept in its memory until job `luks-format` has used it. */
   'luks.secret': { uuid: string; passphrase: string };
+  'rescue.list': InStore & { host?: string };
+  'rescue.file': RescueFile;
+  'rescue.open': Fence & { store: string; host: string; id: string };
+  'rescue.drop': Fence & { store: string; host: string; id: string };
   /** `least`: the lowest term that will do. */
   'lease.take': InGroup & { store?: string; run: string; owner: string; term: number; ttl: number; least?: number };
   'lease.renew': InGroup & { store?: string; run: string; owner: string; term: number; ttl: number };

@@ -1,7 +1,7 @@
 /** One request to one host's hostkit over the pool, and its parsed answer. */
 import type { Readable } from 'node:stream';
 import type { z } from 'zod';
-import type { Verb } from './args';
+import type { RescueFile, Verb } from './args';
 import { bounded } from './bounded';
 import { parseReply } from './envelope';
 import { errorOfSilentEnd, HostError } from './errors';
@@ -43,12 +43,22 @@ export class HostClient {
     return parseAs(verb, line, at);
   }
 
-  /** The listing's gzip'd bytes, after its line of JSON. `timeoutMs` bounds the answer, then each silence. */
-  async listing(options: CallContext & { store: string; group: string; id: string; tree: string }): Promise<Readable> {
-    const { host, step, signal, timeoutMs = DEFAULT_TIMEOUT_MS, store, group, id, tree } = options;
-    const verb = 'store.listing';
+  /** The listing's gzip'd bytes. */
+  listing(options: CallContext & { store: string; group: string; id: string; tree: string }): Promise<Readable> {
+    const { store, group, id, tree, ...context } = options;
+    return this.stream({ ...context, verb: 'store.listing', args: { store, group, id, tree } });
+  }
+
+  /** The bytes of one file of rescue media. */
+  rescueFile({ file, ...context }: CallContext & { file: RescueFile }): Promise<Readable> {
+    return this.stream({ ...context, verb: 'rescue.file', args: file });
+  }
+
+  /** What follows a verb's line of JSON. `timeoutMs` bounds the answer, then each silence. */
+  private async stream<V extends 'store.listing' | 'rescue.file'>(options: CallOptions<V>): Promise<Readable> {
+    const { host, verb, step, args, signal, timeoutMs = DEFAULT_TIMEOUT_MS } = options;
     const at = { host: host.name, verb, step };
-    const exchange = await this.begin({ host, verb, step, args: { store, group, id, tree }, timeoutMs, signal });
+    const exchange = await this.begin({ host, verb, step, args, timeoutMs, signal });
     exchange.endInput();
     const late = () => new HostError({ ...at, code: 'timeout', message: `no data for ${timeoutMs} ms` });
     const giveUp = () => {

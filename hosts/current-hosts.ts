@@ -5,7 +5,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import type { Verb } from './args';
+import type { RescueFile, Verb } from './args';
 import { isMissing } from './files';
 import type { FreezeSession } from './freeze-session';
 import type { CallContext, CallOptions, FreezeOptions, HostRef, Hosts, Warmth } from './hosts';
@@ -33,6 +33,10 @@ export class CurrentHosts implements Hosts {
 
   listing(options: CallContext & { store: string; group: string; id: string; tree: string }): Promise<Readable> {
     return this.use((hosts) => hosts.listing(options));
+  }
+
+  rescueFile(options: CallContext & { file: RescueFile }): Promise<Readable> {
+    return this.use((hosts) => hosts.rescueFile(options));
   }
 
   async openFreeze(options: FreezeOptions): Promise<FreezeSession> {

@@ -1,4 +1,5 @@
 /** `resurgo doctor`: every precondition of a group, host by host, and how to mend what is amiss. Reads only, unless `fix`. */
+import { rescueSeries } from '../planning/series';
 import type { Group, Runbook } from '../runbooks/types';
 import { readBackups } from './backups';
 import type { StoreListing } from './backups';
@@ -145,7 +146,10 @@ async function examine(patient: Patient): Promise<Finding[]> {
 async function leftovers(patient: Patient): Promise<Finding[]> {
   const { group, host, fix } = patient;
   const on = onHost(patient);
-  const { found, mended } = await sweep({ ...on, group, fix: fix === true });
+  const swept = await Promise.all(
+    [group, rescueSeries(group)].map((each) => sweep({ ...on, group: each, fix: fix === true })),
+  );
+  const [found, mended] = [swept.flatMap((each) => each.found), swept.flatMap((each) => each.mended)];
   const left = leftoversOf({ host, found, mended });
   if (left.length > 0) return left;
   const now = await status({ ...on, group });

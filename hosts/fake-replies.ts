@@ -21,6 +21,8 @@ export interface FakeHost {
   backups: { group: string; id: string; run: string; manifest: string; manifestSig: string; state: string }[];
   /** `RUN HOST` → a layout as it was put, gzip'd, base64. */
   layouts: Map<string, string>;
+  /** What `rescue.list` answers: kept by `rescue-keep`. */
+  media: { group: string; host: string; id: string; build: string; sig: string }[];
   /** The highest term seen, per group. */
   terms: Map<string, number>;
   /** Freeze sessions that hold this host paused now. */
@@ -37,6 +39,8 @@ type Answer = (asked: Asked) => Record<string, unknown>;
 
 /** A size that every fake source has, in bytes. */
 const SOURCE_BYTES = 1_048_576;
+/** What every fake rescue medium holds. */
+export const FAKE_MEDIUM = Buffer.from('a medium that boots nothing');
 const none: Answer = () => ({});
 
 export const fakeReplies: Record<Verb, Answer> = {
@@ -88,6 +92,14 @@ export const fakeReplies: Record<Verb, Answer> = {
     const message = `backup ${text(args['id'])} holds no layout of ${text(args['host'])}`;
     throw new HostError({ host: host.name, verb: 'store.layout', code: 'not-found', message });
   },
+  'rescue.list': ({ host, args }) => ({
+    builds: host.media.filter(
+      (each) => each.group === args['group'] && (args['host'] === undefined || each.host === args['host']),
+    ),
+  }),
+  'rescue.file': none,
+  'rescue.open': none,
+  'rescue.drop': none,
   'store.space': () => ({ freeBytes: 2 ** 42, usedBytes: 0, totalBytes: 2 ** 42 }),
   'lease.take': ({ host, args }) => {
     const group = text(args['group']);
@@ -161,6 +173,7 @@ function poll(host: FakeHost, job: FakeJob | undefined): Record<string, unknown>
   if (Date.now() < endsMs) return { state: 'running', progress, startedMs };
   if (stopped) return { state: 'exited', exit: 143, progress, result: {}, tail: 'stopped', startedMs, endedMs: endsMs };
   if (job.kind === 'store-seal') seal(host, args);
+  if (job.kind === 'rescue-keep') keepMedia(host, args);
   return { state: 'exited', exit: 0, progress, result: resultOf({ host, job }), tail: '', startedMs, endedMs: endsMs };
 }
 
@@ -176,9 +189,40 @@ function resultOf({ host, job }: { host: FakeHost; job: FakeJob }): Record<strin
     'store-seal': { id: args['id'] },
     'restore-send': { files: 100, bytes: SOURCE_BYTES, deletions: 0, listing: { sha256: '0'.repeat(64) } },
     'new-verify': { problems: [], kernel: '6.1.0-fake' },
+    'rescue-build': builtMedia(args),
+    'rescue-send': { bytes: FAKE_MEDIUM.length, sentBytes: FAKE_MEDIUM.length },
+    'rescue-keep': { id: args['id'], removed: [] },
     'restore-verify': { equal: true, count: 0, differences: [] },
   };
   return results[kind] ?? {};
+}
+
+/** The media of a build, by what was asked for; each holds {@link FAKE_MEDIUM}. */
+function builtMedia(args: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const sha256 = createHash('sha256').update(FAKE_MEDIUM).digest('hex');
+  const outputs = text(args['outputs']).split('\n');
+  const names = [
+    ...(outputs.some((each) => each !== 'pxe') ? ['rescue.iso'] : []),
+    ...(outputs.includes('pxe') ? ['vmlinuz', 'initramfs.img'] : []),
+  ];
+  return {
+    kernel: '6.1.0-fake',
+    modules: 900,
+    firmware: 20,
+    programs: 120,
+    initramfsBytes: FAKE_MEDIUM.length,
+    secureBoot: true,
+    files: names.map((name) => ({ name, bytes: FAKE_MEDIUM.length, sha256 })),
+    ...(args['pinned'] === true ? { hostKey: 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIfake rescue' } : {}),
+  };
+}
+
+/** Media of the same id are the same media, with what is said of them now. */
+function keepMedia(host: FakeHost, args: Readonly<Record<string, unknown>>): void {
+  const [of, id] = [text(args['host']), text(args['id'])];
+  const group = text(args['group']).replace(/\.rescue$/, '');
+  const medium = { group, host: of, id, build: text(args['build']), sig: text(args['buildSig']) };
+  host.media = [...host.media.filter((each) => each.host !== of || each.id !== id), medium];
 }
 
 /** Sealing again is the same backup. */

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
-import type { Verb } from './args';
+import type { RescueFile, Verb } from './args';
 import { readHostkit } from './enroll/hostkit-tree';
 import { HostError } from './errors';
 import { FakeFreezeSession, type FakeFreezeState } from './fake-freeze';
@@ -15,7 +15,7 @@ import { replySchemas, type Reply } from './replies';
 import { LISTING_HEADER } from '../planning/listing-format';
 import { pause } from './slots';
 import { writeRequest } from './write-request';
-import { fakeReplies, type FakeHost } from './fake-replies';
+import { FAKE_MEDIUM, fakeReplies, type FakeHost } from './fake-replies';
 
 /** What a call looks like to an interceptor. */
 export interface FakeCall {
@@ -32,6 +32,9 @@ export interface FakeOptions {
   /** How long a job (of a kind: `send`, `store-seal`, …) runs, in ms. Default 100. */
   jobMs?: number | ((kind: string) => number);
 }
+
+/** What a director does with rescue media beyond the fleet: here it notes no key, and has no virtual machine. */
+export const FAKE_RESCUE = { pin: () => Promise.resolve(), boot: () => Promise.resolve(null) };
 
 export class FakeHosts implements Hosts {
   /** How often each verb was called, over all hosts. */
@@ -64,6 +67,11 @@ export class FakeHosts implements Hosts {
     await this.arrive(call, { step, signal });
     // A tree with nothing in it.
     return Readable.from([gzipSync(`${LISTING_HEADER}\nxattrs\n`)]);
+  }
+
+  async rescueFile({ host, step, signal, file }: CallContext & { file: RescueFile }): Promise<Readable> {
+    await this.arrive({ host: host.name, verb: 'rescue.file', args: { ...file } }, { step, signal });
+    return Readable.from([FAKE_MEDIUM]);
   }
 
   async openFreeze(options: FreezeOptions): Promise<FreezeSession> {
@@ -102,7 +110,7 @@ export class FakeHosts implements Hosts {
     if (known !== undefined) return known;
     const bootId = createHash('sha256').update(name).digest('hex').slice(0, 32);
     const fresh: FakeHost = {
-      ...{ name, bootId, jobs: new Map(), snapshots: [], backups: [] },
+      ...{ name, bootId, jobs: new Map(), snapshots: [], backups: [], media: [] },
       ...{ layouts: new Map(), terms: new Map(), paused: 0 },
     };
     this.hosts.set(name, fresh);

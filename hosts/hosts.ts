@@ -3,7 +3,7 @@
  * `hosts/verbs/`. `SshHosts` is the real one, `FakeHosts` stands in for a thousand hosts in tests of scale.
  */
 import type { Readable } from 'node:stream';
-import type { Fence, Verb, VerbArgs } from './args';
+import type { Fence, RescueFile, Verb, VerbArgs } from './args';
 import type { FreezeSession } from './freeze-session';
 import type { Reply } from './replies';
 
@@ -70,6 +70,12 @@ export interface Hosts {
    * @throws HostError before the first byte when the store refuses.
    */
   listing(options: CallContext & { store: string; group: string; id: string; tree: string }): Promise<Readable>;
+
+  /**
+   * One file of a host's rescue media, as it lies in the store; the stream errs with a HostError if the channel ends early.
+   * @throws HostError before the first byte when the store refuses.
+   */
+  rescueFile(options: CallContext & { file: RescueFile }): Promise<Readable>;
 
   /**
    * Arms one host for a freeze; resolves when it has answered `armed`. Close the session in every case.

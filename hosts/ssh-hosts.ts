@@ -1,6 +1,6 @@
 /** The real fleet: `Hosts` over the ssh pool. */
 import type { Readable } from 'node:stream';
-import type { Verb } from './args';
+import type { RescueFile, Verb } from './args';
 import { HostClient } from './client';
 import { loadDirectorKeys } from './director-keys';
 import type { FreezeSession } from './freeze-session';
@@ -32,6 +32,10 @@ export class SshHosts implements Hosts {
 
   listing(options: CallContext & { store: string; group: string; id: string; tree: string }): Promise<Readable> {
     return this.client.listing(options);
+  }
+
+  rescueFile(options: CallContext & { file: RescueFile }): Promise<Readable> {
+    return this.client.rescueFile(options);
   }
 
   openFreeze(options: FreezeOptions): Promise<FreezeSession> {

@@ -2,7 +2,9 @@
  * What changed between two layouts of a host, in the terms of an operator. Devices are known by serial, WWN and UUID, as names change from
  * boot to boot; what changes by itself (how full something is, addresses of DHCP, loaded modules, snapshots) is no change.
  */
+import { canonicalJson } from './canonical';
 import type { Layout } from './layout-schema';
+import { sha256Hex } from './sha256';
 
 export const LAYOUT_AREAS = [
   'system',
@@ -47,6 +49,16 @@ export function layoutChanges({ before, after }: { before: Layout; after: Layout
     compared({ was: was.get(key), is: is.get(key) }),
   );
   return changes.sort((a, b) => LAYOUT_AREAS.indexOf(a.area) - LAYOUT_AREAS.indexOf(b.area));
+}
+
+/** One sum of all that {@link layoutChanges} compares: the same as long as nothing of it changes. */
+export function layoutSum(layout: Layout): string {
+  const dynamic = new Set(layout.network.interfaces.filter((each) => each.dynamic).map(({ name }) => name));
+  const items = [...itemsOf({ layout, dynamic })].map(([key, { value }]): [string, Record<string, string>] => [
+    key,
+    Object.fromEntries(flat(value)),
+  ]);
+  return sha256Hex(canonicalJson(Object.fromEntries(items)));
 }
 
 function compared({ was, is }: { was: Item | undefined; is: Item | undefined }): LayoutChange[] {

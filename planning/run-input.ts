@@ -1,5 +1,5 @@
 /** What a run starts with: plain data taken from the runbook once, so that a run of many hours never sees a changed file. */
-import type { Group, Host, Runbook, Store } from '../runbooks/types';
+import type { Group, Host, RescuePolicy, Runbook, Store } from '../runbooks/types';
 import { PlanningError } from './errors';
 import { restoreWaves } from './order';
 import type { RecoveryPolicy } from './recover-machine';
@@ -43,6 +43,19 @@ export interface BackupInput extends GroupSetup {
   requestedBy: string;
   /** Compare by content, not by size and time. */
   checksum: boolean;
+}
+
+/** The input of the workflow `rescue`. Its `hosts` are those whose media are built, no others of the group. */
+export interface RescueInput extends GroupSetup {
+  run: string;
+  version: string;
+  requestedBy: string;
+  options: {
+    /** The group's `rescue`, with what the command line says otherwise. */
+    policy: RescuePolicy;
+    /** Whether the media are started once: where this can be done, in any case (else the run is partial), or not at all. */
+    bootCheck: 'auto' | 'always' | 'never';
+  };
 }
 
 /** Host by name, with its chain of jumps. @throws PlanningError for a name that the runbook doesn't have */

@@ -37,6 +37,13 @@ const STEP_NAMES: Readonly<Record<string, string>> = {
   awaitMachine: 'wait for the machine',
   listPrunable: 'read the store',
   removeBackup: 'remove a backup',
+  checkRescue: 'look at',
+  buildRescue: 'build rescue media of',
+  sendRescue: 'send rescue media of',
+  keepRescue: 'keep rescue media of',
+  dropRescue: 'drop what was sent of rescue media',
+  pinRescue: 'note the host key of the rescue system',
+  bootRescue: 'boot rescue media of',
   notify: 'tell people',
 };
 
@@ -45,7 +52,16 @@ export function stepName(activity: string): string {
   return STEP_NAMES[activity] ?? activity;
 }
 
-const PHASES: Readonly<Record<string, string>> = { grant: 'opening the way', copy: 'sending', compare: 'comparing' };
+const PHASES: Readonly<Record<string, string>> = {
+  grant: 'opening the way',
+  copy: 'sending',
+  compare: 'comparing',
+  collect: 'collecting its parts',
+  media: 'writing the media',
+  verify: 'comparing the sums',
+  fetch: 'fetching the image',
+  boot: 'starting it',
+};
 
 /** What a copy is at, in words. */
 export function phaseName(phase: string): string {

@@ -117,6 +117,13 @@ function resolveGroup({ name, group, written }: { name: string; group: WrittenGr
           prune: group.schedule.prune ?? group.keep !== undefined,
         }
       : null,
+    rescue: {
+      modules: group.rescue.modules,
+      network: group.rescue.network,
+      outputs: [...new Set(group.rescue.outputs)],
+      keep: group.rescue.keep,
+      pinnedKey: group.rescue.pinned_key,
+    },
     notify: group.notify.map(resolveNotify),
     contacts: group.contacts.map(({ name: who, role = null, phone = null, mail = null }) => ({
       name: who,

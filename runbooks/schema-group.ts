@@ -1,7 +1,7 @@
 /** The schema of a group: its sources, how it is quiesced, copied, kept, restored, and who hears of it. */
 import { z } from 'zod';
 import * as v from './schema-values';
-import { NOTIFY_EVENTS, SNAPSHOT_KINDS } from './types';
+import { NOTIFY_EVENTS, RESCUE_MODULES, RESCUE_NETWORKS, RESCUE_OUTPUTS, SNAPSHOT_KINDS } from './types';
 
 export const source = z
   .strictObject({
@@ -137,6 +137,35 @@ const transfer = z
   })
   .describe('How the data travels.');
 
+const rescue = z
+  .strictObject({
+    modules: z
+      .enum(RESCUE_MODULES)
+      .default('common')
+      .describe(
+        'Which kernel modules go in: `common`, all of storage, network, USB and consoles, as the replacement is rarely the same machine; `needed`, those of this hardware and of virtual machines; `all`.',
+      ),
+    network: z
+      .enum(RESCUE_NETWORKS)
+      .default('captured')
+      .describe('What it comes up with: the addresses of the host, by MAC, or what DHCP says.'),
+    outputs: z
+      .array(z.enum(RESCUE_OUTPUTS))
+      .min(1, { error: 'at least one kind of medium' })
+      .default([...RESCUE_OUTPUTS])
+      .describe(
+        '`iso` boots as CD and from a stick, by BIOS and UEFI; `usb` is the same file; `pxe` are kernel and initramfs.',
+      ),
+    keep: v.int({ min: 1, max: 100 }).default(3).describe('How many builds of each host stay in the store.'),
+    pinned_key: z
+      .boolean()
+      .default(true)
+      .describe(
+        'Whether the ssh host key of the rescue system is in the image, so that it is known at once. Such an image is a secret. Without, it makes one at each boot, and the code on its console is to be confirmed.',
+      ),
+  })
+  .describe('How rescue media of its hosts are built (`resurgo rescue build`).');
+
 const keep = z
   .strictObject({
     last: v.int({ min: 1, max: 10_000 }).default(3).describe('The newest, whatever their age.'),
@@ -226,6 +255,7 @@ export const group = z
     schedule: schedule.optional(),
     restore: restore.prefault({}),
     recover: recover.prefault({}),
+    rescue: rescue.prefault({}),
     notify: z.array(notify).default([]).describe('Who hears of a run.'),
     contacts: z.array(contact).default([]).describe('Carried into each backup.'),
     notes: z

@@ -41,7 +41,7 @@ export function showRunbook(runbook: Runbook): string {
 }
 
 function writeGroup(group: Group) {
-  const { schedule, transfer, restore, recover } = group;
+  const { schedule, transfer, restore, recover, rescue } = group;
   return {
     sources: group.sources.map(writeSource),
     quiesce: writeQuiesce({ quiesce: group.quiesce, hosts: extraHosts(group) }),
@@ -69,6 +69,13 @@ function writeGroup(group: Group) {
       : undefined,
     restore: { stop: restore.stop, order: restore.order, health: restore.health.map(writeCommand) },
     recover: { approve: recover.approve, grow: recover.grow, headroom: `${recover.headroomPercent}%` },
+    rescue: {
+      modules: rescue.modules,
+      network: rescue.network,
+      outputs: rescue.outputs,
+      keep: rescue.keep,
+      pinned_key: rescue.pinnedKey,
+    },
     notify: group.notify.map(writeNotify),
     contacts: group.contacts.map(writeContact),
     notes: group.notes,

@@ -13,6 +13,10 @@ export const LATER_SNAPSHOT_KINDS = ['gluster'] as const;
 export const STORE_KINDS = ['btrfs', 'zfs', 'hardlink'] as const;
 export const NOTIFY_EVENTS = ['start', 'success', 'failure', 'needs-operator'] as const;
 
+export const RESCUE_MODULES = ['common', 'needed', 'all'] as const;
+export const RESCUE_NETWORKS = ['captured', 'dhcp'] as const;
+export const RESCUE_OUTPUTS = ['iso', 'usb', 'pxe'] as const;
+
 export type SnapshotKind = (typeof SNAPSHOT_KINDS)[number];
 export type StoreKind = (typeof STORE_KINDS)[number];
 export type NotifyEvent = (typeof NOTIFY_EVENTS)[number];
@@ -77,6 +81,7 @@ export interface Group {
   rtoS: number | null;
   keep: Keep;
   schedule: Schedule | null;
+  rescue: RescuePolicy;
   notify: Notify[];
   contacts: Contact[];
   notes: string;
@@ -166,6 +171,17 @@ export interface Keep {
   weekly: number;
   monthly: number;
   yearly: number;
+}
+
+/** How rescue media of the group's hosts are built. */
+export interface RescuePolicy {
+  modules: (typeof RESCUE_MODULES)[number];
+  network: (typeof RESCUE_NETWORKS)[number];
+  outputs: (typeof RESCUE_OUTPUTS)[number][];
+  /** How many builds of each host stay in the store. */
+  keep: number;
+  /** Whether the rescue system's ssh host key is in the image. */
+  pinnedKey: boolean;
 }
 
 export interface Schedule {

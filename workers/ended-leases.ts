@@ -10,6 +10,7 @@ import type { Status } from '../hosts/replies';
 import { releaseLease } from '../hosts/verbs/lease';
 import { status } from '../hosts/verbs/reading';
 import { isByHand } from '../planning/by-hand';
+import { groupOf } from '../planning/series';
 import type { KnownRun } from '../planning/sweep';
 import { knownRuns } from './sweep-places';
 
@@ -63,7 +64,7 @@ export async function isOver(options: {
   const { client, runs, group, run } = options;
   const kind = runs.get(run)?.kind;
   if (kind === undefined) return false;
-  const { status: now } = await client.workflow.getHandle(`${kind}/${group}/${run}`).describe();
+  const { status: now } = await client.workflow.getHandle(`${kind}/${groupOf(group)}/${run}`).describe();
   return now.name !== 'RUNNING';
 }
 

@@ -3,9 +3,10 @@ import { defaultPayloadConverter, type Client, type WorkflowExecutionInfo } from
 import { z } from 'zod';
 import type { HostRef } from '../hosts/hosts';
 import { parseWorkflowId } from '../planning/ids';
+import { groupOf, rescueSeries } from '../planning/series';
 import type { KnownRun } from '../planning/sweep';
 
-/** Group → its hosts by name, the store's among them. */
+/** Group, or its rescue media (planning/series.ts) → the hosts by name, the store's among them. */
 export type Places = Map<string, Map<string, HostRef>>;
 
 /** The newest so many executions are looked at. */
@@ -56,7 +57,11 @@ export async function knownRuns({
     if (about === undefined || about.startTime < info.startTime) newest.set(`${kind} ${group}`, info);
   }
   const places: Places = new Map();
-  for (const info of newest.values()) addPlaces(places, await inputOf({ client, info }));
+  for (const [about, info] of newest)
+    addPlaces({ places, rescue: about.startsWith('rescue '), input: await inputOf({ client, info }) });
+  // The newest build may have been of one host; an older one that died was of another.
+  for (const [series, hosts] of places)
+    if (groupOf(series) !== series) for (const [name, host] of places.get(groupOf(series)) ?? []) hosts.set(name, host);
   return { runs, places };
 }
 
@@ -64,7 +69,7 @@ function stateOf(status: string): KnownRun['state'] {
   return status === 'RUNNING' ? 'running' : status === 'COMPLETED' ? 'completed' : 'ended';
 }
 
-function addPlaces(places: Places, input: unknown): void {
+function addPlaces({ places, rescue, input }: { places: Places; rescue: boolean; input: unknown }): void {
   const restore = restoreShape.safeParse(input).data;
   const setup = restore?.into ?? backupShape.safeParse(input).data;
   const add = (group: string, hosts: readonly HostRef[]) => {
@@ -72,7 +77,8 @@ function addPlaces(places: Places, input: unknown): void {
     for (const host of hosts) known.set(host.name, host);
     places.set(group, known);
   };
-  if (setup !== undefined) add(setup.group.name, [...setup.hosts, setup.storeHost]);
+  if (setup !== undefined)
+    add(rescue ? rescueSeries(setup.group.name) : setup.group.name, [...setup.hosts, setup.storeHost]);
   if (restore !== undefined) add(restore.from.group, [restore.from.storeHost]);
 }
 

@@ -19,11 +19,12 @@ export class LeaseKeeper {
   private term = 0;
   private keeping = false;
 
-  constructor(private readonly options: { setup: GroupSetup; run: string }) {}
+  /** @param options.series what the run excludes, by default the group's other runs (planning/series.ts) */
+  constructor(private readonly options: { setup: GroupSetup; run: string; series?: string }) {}
 
   /** The fence of a step at its `round`-th retry by the operator. */
   fence(round = 0): RunFence {
-    return { group: this.options.setup.group.name, run: this.options.run, term: this.term, round };
+    return { group: this.series(), run: this.options.run, term: this.term, round };
   }
 
   /**
@@ -37,7 +38,7 @@ export class LeaseKeeper {
     const again = await this.raise(raised.seen + 1);
     if (again.seen === undefined) return again.unreachable;
     throw ApplicationFailure.nonRetryable(
-      `the hosts have seen term ${again.seen} of group ${this.options.setup.group.name}, and its store gives out lower ones`,
+      `the hosts have seen term ${again.seen} of group ${this.series()}, and its store gives out lower ones`,
       'fenced',
     );
   }
@@ -93,10 +94,14 @@ export class LeaseKeeper {
     }
   }
 
+  private series(): string {
+    return this.options.series ?? this.options.setup.group.name;
+  }
+
   private request() {
     const { setup, run } = this.options;
     return {
-      group: setup.group.name,
+      group: this.series(),
       run,
       owner: `${setup.directorId}/${run}`,
       store: { name: setup.store.name, host: setup.storeHost },

@@ -13,9 +13,12 @@ export abstract class RunParts {
   protected readonly teller: Teller;
   protected readonly warnings: string[] = [];
 
-  /** @param options.kind `backup`, `restore`, …, for messages; `title` heads the table in the UI */
-  protected constructor(options: { setup: GroupSetup; run: string; kind: string; title: string }) {
-    const { setup, run, kind, title } = options;
+  /**
+   * @param options.kind `backup`, `restore`, …, for messages; `title` heads the table in the UI; `series`: what the run excludes, by
+   *   default the group's other runs
+   */
+  protected constructor(options: { setup: GroupSetup; run: string; kind: string; title: string; series?: string }) {
+    const { setup, run, kind, title, series } = options;
     this.board = new Board({ title, group: setup.group.name });
     this.teller = new Teller({ group: setup.group, run, kind, warnings: this.warnings });
     this.gate = new OperatorGate({
@@ -24,6 +27,6 @@ export abstract class RunParts {
       },
       opened: ({ step, failure }) => this.teller.call(`step "${step}" waits for you: ${failure.message}`, { step }),
     });
-    this.lease = new LeaseKeeper({ setup, run });
+    this.lease = new LeaseKeeper({ setup, run, series });
   }
 }

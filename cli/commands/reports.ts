@@ -5,6 +5,7 @@ import { notRecoverableText } from '../../planning/recoverable';
 import type { BackupReport } from '../../workflows/backup';
 import type { PruneReport } from '../../workflows/prune';
 import type { RecoverReport } from '../../workflows/recover-report';
+import type { RescueReport } from '../../workflows/rescue';
 import type { RestoreReport } from '../../workflows/restore';
 import type { CliContext } from '../context';
 import { EXIT } from '../exit';
@@ -12,6 +13,7 @@ import { printable } from '../output';
 import { showBackupReport } from './backup';
 import { showPruneReport } from './prune';
 import { showRecoverReport } from './recover';
+import { showRescueReport } from './rescue-build';
 import { showRestoreReport } from './restore';
 
 /** Shows a report; its exit code is that of the command that started the run. */
@@ -23,6 +25,7 @@ export function showReport(
   if (kind === 'restore') return showRestoreReport(context, report as RestoreReport);
   if (kind === 'recover') return showRecoverReport(context, report as RecoverReport);
   if (kind === 'prune') return showPruneReport(context, report as PruneReport);
+  if (kind === 'rescue') return showRescueReport(context, report as RescueReport);
   return showAny(context, report);
 }
 

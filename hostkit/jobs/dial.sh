@@ -4,10 +4,11 @@
 # one that failed did so is its result meanwhile. The sender's host key must be signed by
 # the sender's identity, or who has only the director's keys could have this host take data from himself (S27, S28).
 # keys: grant:grant peer:name peer_host:host peer_port:int peer_user:name peer_key:pubkey signature:b64 lanes:int=2
-# keys: scope:word(store|restore|folder) store:name? tree:tree? source:name? subpath:subpath? path:path?
+# keys: scope:word(store|restore|folder|rescue) store:name? tree:tree? source:name? subpath:subpath? path:path? host:name? id:id?
 
 : "${arg_grant-}" "${arg_group-}" "${arg_run-}" "${arg_peer_host-}" "${arg_peer_port-}" "${arg_peer_user-}" "${arg_peer_key-}"
 : "${json-}" "${arg_lanes-}" "${arg_scope-}" "${arg_store-}" "${arg_tree-}" "${arg_source-}" "${arg_subpath-}" "${arg_path-}"
+: "${arg_host-}" "${arg_id-}" "${arg_peer-}"
 
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/grants.sh"
@@ -23,7 +24,8 @@ job_main() {
   scope_check receive
   grant_group=$arg_group grant_run=$arg_run grant_scope=$arg_scope grant_store=$arg_store grant_tree=$arg_tree
   grant_source=$arg_source grant_subpath=$arg_subpath grant_path=$arg_path
-  : "$grant_group" "$grant_run" "$grant_scope" "$grant_store" "$grant_tree" "$grant_source" "$grant_subpath" "$grant_path"
+  grant_peer=$arg_peer grant_host=$arg_host grant_id=$arg_id
+  : "$grant_group" "$grant_run" "$grant_scope" "$grant_store" "$grant_tree" "$grant_source" "$grant_subpath" "$grant_path" "$grant_peer" "$grant_host" "$grant_id"
   dial_here=$PWD
   rm -f full
   (

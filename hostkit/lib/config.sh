@@ -132,6 +132,21 @@ config_take_accept() {
   : "$accept_peer"
 }
 
+# config_accepts_host STORE GROUP HOST PEER: does the store take trees of HOST, and from PEER? PEER '' asks for any.
+config_accepts_host() {
+  accept_group=$2
+  accept_host=$3
+  accept_from=$4
+  accept_found=no
+  config_each accept "$1" config_take_host_of
+  [ "$accept_found" = yes ]
+}
+config_take_host_of() {
+  [ "$2" = "$accept_group" ] && [ "${3%%@*}" = "$accept_host" ] || return 0
+  [ -z "$accept_from" ] || [ -z "${4-}" ] || [ "$4" = "$accept_from" ] || return 0
+  accept_found=yes
+}
+
 # config_value KIND GROUP: sets $config_value to the first field behind GROUP of that kind's line; 1 if there is none.
 config_value() {
   config_value=

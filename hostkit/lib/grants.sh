@@ -64,7 +64,7 @@ grant_fact() {
 grant_load() {
   grant_dir=$RESURGO_VAR/grants/$1
   grant_group='' grant_run='' grant_purpose='' grant_peer='' grant_until_ms=0 grant_scope='' grant_store='' grant_tree='' grant_id=''
-  grant_subpath='' grant_source='' grant_path='' grant_pubkey=''
+  grant_subpath='' grant_source='' grant_path='' grant_pubkey='' grant_host=''
   [ -r "$grant_dir/facts" ] || return 1
   while read -r grant_key grant_value <&8; do
     decode "$grant_value" || return 1
@@ -82,10 +82,11 @@ grant_load() {
       subpath) grant_subpath=$decoded ;;
       source) grant_source=$decoded ;;
       path) grant_path=$decoded ;;
+      host) grant_host=$decoded ;;
     esac
   done 8<"$grant_dir/facts"
   : "$grant_purpose" "$grant_peer" "$grant_until_ms" "$grant_scope" "$grant_store" "$grant_tree" "$grant_id" "$grant_subpath"
-  : "$grant_source" "$grant_path" "$grant_pubkey"
+  : "$grant_source" "$grant_path" "$grant_pubkey" "$grant_host"
 }
 
 # grants_publish: makes authorized_keys anew. Holds the lock `grants` while it does.

@@ -54,7 +54,7 @@ JAIL_FULL=28
 # is looked at meanwhile: the disk is other groups' too, and what comes is the sender's word alone (S29).
 jail_serve() {
   case $grant_scope/${store_kind-} in
-    store/btrfs | store/hardlink) ;;
+    store/btrfs | store/hardlink | rescue/btrfs | rescue/hardlink) ;;
     *) exec rsync --server --daemon --config="$1" . ;;
   esac
   stores_above_floor || jail_full

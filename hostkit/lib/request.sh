@@ -13,7 +13,7 @@
 request_limit=1048576
 request_line_limit=262144
 request_count_limit=64
-fence_keys='group:group run:run term:int step:step attempt:int'
+fence_keys='group:series run:run term:int step:step attempt:int'
 
 # read_request: sets $request_verb and $request_pairs (lines `key encoded-value`). `read` takes a pipe byte by byte, so
 # what follows the closing dot stays there for a session.

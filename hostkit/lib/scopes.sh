@@ -5,6 +5,7 @@
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/destination.sh"
 
+: "${arg_host-}" "${grant_host-}" "${grant_id-}" "${grant_peer-}" "${store_rescue-}"
 : "${RESURGO_LIB?}" "${arg_group-}" "${arg_scope-}" "${arg_store-}" "${arg_tree-}" "${arg_source-}" "${arg_path-}" "${arg_id-}" "${arg_peer-}"
 : "${src_path-}" "${src_tree-}" "${accept_peer-}" "${store_current-}" "${store_open_run-}"
 : "${grant_scope-}" "${grant_group-}" "${grant_run-}" "${grant_store-}" "${grant_tree-}" "${grant_source-}" "${grant_subpath-}" "${grant_path-}"
@@ -31,6 +32,13 @@ scope_check() {
       scope_folder_root "$arg_path"
       destination_armed "$arg_path"
       ;;
+    receive/rescue)
+      scope_need store "$arg_store" host "$arg_host"
+      scope_need id "$arg_id" id "$arg_id"
+      scope_rescue_from "$arg_store" "$arg_group" "$arg_host" "$arg_peer"
+      ;;
+    # What is sent is what this run's job rescue-build has made here: there is nothing to choose.
+    send/rescue) ;;
     send/backup)
       scope_need store "$arg_store" id "$arg_id"
       scope_need tree "$arg_tree" tree "$arg_tree"
@@ -45,6 +53,12 @@ scope_check() {
 scope_need() {
   [ -n "$2" ] || request_refuse "scope $arg_scope needs the key '$1'"
   [ -n "$4" ] || request_refuse "scope $arg_scope needs the key '$3'"
+}
+
+# scope_rescue_from STORE GROUP HOST PEER: rescue media of a host come from the host whose trees the store takes, and from no other.
+scope_rescue_from() {
+  config_accepts_host "$1" "${2%.rescue}" "$3" "$4" ||
+    fail not-allowed "store $1 of this host takes no rescue media of $3 from $4: it takes no tree of it in group ${2%.rescue}; enrol it again with the runbook that names a source there"
 }
 
 # scope_folder_root PATH: sets $scope_root to the configured restore-to folder at or above PATH.
@@ -63,6 +77,7 @@ scope_take_root() {
 scope_path() {
   case $grant_scope in
     store) scope_store ;;
+    rescue) scope_rescue ;;
     restore)
       config_source "$grant_group" "$grant_source" || fail not-allowed "this host has no source $grant_source in group $grant_group any more"
       [ -d "$src_path" ] || fail not-mounted "$src_path is not there; mount it"
@@ -97,6 +112,18 @@ scope_store() {
   fi
   scope_descend "$store_current" "$grant_tree" own
   scope_tree=$grant_tree
+}
+
+# scope_rescue: the folder that verb rescue.open has made for this medium, until job rescue-keep gives it its name.
+scope_rescue() {
+  scope_rescue_from "$grant_store" "$grant_group" "$grant_host" "$grant_peer"
+  # shellcheck source=/dev/null
+  . "$RESURGO_LIB/lib/rescue-store.sh"
+  rescue_store_load "$grant_store" "$grant_group" "$grant_host"
+  [ -d "$store_rescue/$grant_host/$grant_id.part" ] ||
+    fail fenced "store $grant_store has no rescue medium $grant_id of $grant_host open; open it (verb rescue.open) before data is sent"
+  scope_descend "$store_rescue" "$grant_host/$grant_id.part" own
+  scope_tree=$grant_host
 }
 
 # scope_descend ROOT SUBPATH own|restored: walks there without following a link and sets $scope_path. Of what is restored only the last

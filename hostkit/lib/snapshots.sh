@@ -28,8 +28,7 @@
   "${snap_parts-}" "${snap_place-}" "${snap_uuid-}" "${src_kind-}" "${src_path-}" "${time-}"
 
 SNAPSHOT_KINDS='btrfs zfs lvm lvm_thin none system'
-# Those that look at every mount by themselves, and tell what they leave out.
-SNAPSHOT_KINDS_WHOLE='system'
+SNAPSHOT_KINDS_WHOLE='system' # look at every mount by themselves, and tell what they leave out
 # So long a safety snapshot is kept by all that removes what runs have left; only a drop that names its run takes it earlier.
 SAFETY_KEEP_MS=604800000
 TAB=$(printf '\t')

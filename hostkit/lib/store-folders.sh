@@ -16,6 +16,10 @@ kind_ids() {
   done | sort
 }
 
+kind_rescue() {
+  [ -d "$store_root/rescue" ] || mkdir -m 0700 "$store_root/rescue" || { store_error="cannot write in $store_root"; return 1; }
+}
+
 kind_view() {
   mkdir -p "$2" || return 1
   mount --bind "$store_root/backups/$1" "$2" || { store_error="cannot show $store_root/backups/$1"; return 1; }

@@ -5,6 +5,7 @@
 #   PLACE/GROUP/current/TREE/…            what is being received; between runs, a copy of the last sealed backup
 #   PLACE/GROUP/current/resurgo/…         manifest.json manifest.sig runbook.yaml listings/TREE.gz layouts/HOST.json
 #   PLACE/GROUP/INCOMPLETE                there while `current` is being written; names the run
+#   PLACE/GROUP/rescue/HOST/ID/…          rescue media of a host, with build.json (lib/rescue-store.sh); part of no backup, and left alone by prune
 #   PLACE/GROUP/catalog/SEALING           stands for it while zfs publishes: what is published with `current` can't hold the mark
 #   PLACE/GROUP/catalog/manifests/ID.json a cache; `store.list` checks it against what is there
 #   PLACE/GROUP/catalog/holds/ID/NAME     a held backup is never removed
@@ -15,6 +16,7 @@
 #   kind_reach            sets kind_namespace, put before the paths of the store where another mount namespace holds them (zfs-fuse), and
 #                         store_coarse, yes where the file system keeps times in whole seconds only
 #   kind_prepare          the group's place exists, 0700, and is what it should be; sets nothing else
+#   kind_rescue           $store_root/rescue is there, 0700, and stays as it is when `current` is rolled back or published
 #   kind_ids              prints the ids of all sealed backups, oldest first; a half-made one is never among them
 #   kind_rollback LAST    makes `current` the writable content of sealed backup LAST (empty: an empty folder)
 #   kind_freed            has the file system give back the space of what kind_rollback removed; it may take its time

@@ -55,6 +55,8 @@ check_type() {
     bool) case $2 in 0 | 1) ;; *) return 1 ;; esac ;;
     name) check_length "$2" 64 && case $2 in [!A-Za-z0-9]* | *[!A-Za-z0-9._-]*) return 1 ;; esac ;;
     group) check_length "$2" 40 && case $2 in [!a-z0-9]* | *[!a-z0-9-]*) return 1 ;; esac ;;
+    # What excludes each other: the runs of a group, or those of its rescue media, which have a lease of their own.
+    series) check_type group "${2%.rescue}" ;;
     run) check_length "$2" 48 && case $2 in ??????? | ?????? | ????? | ???? | ??? | ?? | ? | [!a-z0-9]* | *[!a-z0-9-]*) return 1 ;; esac ;;
     step) check_length "$2" 640 && case $2 in ' '* | *' ' | *[!\ -~]*) return 1 ;; esac ;;
     grant | job) check_length "$2" 96 && case $2 in [!a-z0-9]* | *[!a-z0-9.-]* | *..*) return 1 ;; esac ;;

@@ -58,6 +58,18 @@ kind_prepare() {
   esac
 }
 
+# A dataset of its own, as the catalogue: what lies in the group's would be in each backup, and go when it is rolled back.
+kind_rescue() {
+  kind_dataset=$store_place/$store_group
+  kind_exists "$kind_dataset/rescue" || kind_zfs create "$kind_dataset/rescue" 2>zfs.err \
+    || { store_error="zfs cannot make $kind_dataset/rescue: $(head -c 300 zfs.err)"; return 1; }
+  if [ ! -d "$store_root/rescue" ] || [ "$(stat -c %d "$store_root/rescue")" = "$(stat -c %d "$store_root")" ]; then
+    store_error="the dataset of $store_root/rescue is not mounted; run: zfs mount -a"
+    return 1
+  fi
+  chmod 0700 "$store_root/rescue" || { store_error="cannot write in $store_root"; return 1; }
+}
+
 # Of the store's own dataset: below the group's, `df` would show the quota that is set here, and each opening would tighten it further.
 kind_space() {
   store_total=0

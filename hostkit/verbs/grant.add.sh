@@ -1,12 +1,12 @@
 #!/bin/sh
 # Lets a peer's key in, for one purpose, into one place, until it expires. The peer's identity must have signed the key (S27), and the
 # place must be one that this host's configuration allows. Asked again with the same key, it prolongs the grant.
-# keys: grant:grant purpose:word(receive|send) scope:word(store|backup|snapshot|restore|folder) pubkey:pubkey peer:name signature:b64
-# keys: expires_s:seconds store:name? tree:tree? id:id? subpath:subpath? source:name? path:path?
+# keys: grant:grant purpose:word(receive|send) scope:word(store|backup|snapshot|restore|folder|rescue) pubkey:pubkey peer:name signature:b64
+# keys: expires_s:seconds store:name? tree:tree? id:id? subpath:subpath? source:name? path:path? host:name?
 # fenced: yes
 
 : "${arg_group-}" "${arg_run-}" "${arg_grant-}" "${arg_purpose-}" "${arg_scope-}" "${arg_pubkey-}" "${arg_peer-}" "${arg_signature-}"
-: "${arg_expires_s-}" "${arg_store-}" "${arg_tree-}" "${arg_id-}" "${arg_subpath-}" "${arg_source-}" "${arg_path-}"
+: "${arg_expires_s-}" "${arg_store-}" "${arg_tree-}" "${arg_id-}" "${arg_subpath-}" "${arg_source-}" "${arg_path-}" "${arg_host-}"
 : "${signature-}" "${time-}" "${line-}" "${json-}" "${grant_dir-}" "${grant_command-}" "${grant_group-}" "${grant_run-}" "${grant_pubkey-}"
 
 # shellcheck source=/dev/null
@@ -64,4 +64,5 @@ add_facts() {
   grant_fact subpath "$arg_subpath"
   grant_fact source "$arg_source"
   grant_fact path "$arg_path"
+  grant_fact host "$arg_host"
 }

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Gives the lease back; nothing happens when it is another's. The term stays: it never goes back.
-# keys: group:group run:run term:int owner:text? store:name?
+# keys: group:series run:run term:int owner:text? store:name?
 
 : "${arg_group-}" "${arg_run-}" "${arg_term-}" "${lease_run-}" "${lease_term-}" "${lease_owner-}"
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Prolongs the lease, as long as it is still this run's.
-# keys: group:group run:run term:int ttl:seconds owner:text? store:name?
+# keys: group:series run:run term:int ttl:seconds owner:text? store:name?
 
 : "${arg_group-}" "${arg_run-}" "${arg_term-}" "${arg_ttl-}"
 : "${lease_term-}" "${lease_run-}" "${lease_owner-}" "${lease_until_ms-}" "${fence_term-}" "${fence_run-}"

@@ -2,7 +2,7 @@
 # Takes the group's lease. At the store, term 0 asks for the next term; at a host the given term raises the fence. Either way older
 # runs' receivers and jobs are ended here before the answer (S4). `least` asks the store for a term that high: its count began anew (another
 # target, one that was enrolled again), and a host has seen higher ones.
-# keys: group:group run:run owner:text term:int ttl:seconds store:name? least:int=0
+# keys: group:series run:run owner:text term:int ttl:seconds store:name? least:int=0
 
 : "${arg_group-}" "${arg_run-}" "${arg_owner-}" "${arg_term-}" "${arg_ttl-}" "${arg_store-}" "${arg_least-}"
 : "${lease_term-}" "${lease_run-}" "${lease_live-}" "${lease_until_ms-}" "${lease_json-}" "${lease_owner-}" "${fence_term-}" "${fence_run-}"
@@ -15,7 +15,7 @@
 . "$RESURGO_LIB/lib/grants.sh"
 
 verb_main() {
-  [ -z "$arg_store" ] || config_accepts "$arg_store" "$arg_group" '' ||
+  [ -z "$arg_store" ] || config_accepts "$arg_store" "${arg_group%.rescue}" '' ||
     fail not-allowed "store $arg_store takes nothing of group $arg_group; enrol it for this group"
   with_lock "fence-$arg_group"
   fence_read "$arg_group"

@@ -1,6 +1,6 @@
 #!/bin/sh
 # What exists of a group on this host now, and of which run.
-# keys: group:group
+# keys: group:series
 
 : "${arg_group-}" "${json-}" "${left_json-}" "${deadmen-}" "${lease_term-}" "${lease_json-}" "${lease_live-}" "${job_state-}" "${job_exit-}"
 : "${job_group-}" "${job_run-}" "${grant_group-}" "${grant_run-}" "${grant_purpose-}" "${grant_scope-}" "${grant_until_ms-}" "${grant_peer-}"

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Finds what dead runs of a group have left on this host; with fix=1 mends it (S8). A run is dead when its term is superseded, its lease
 # was given back or ran out a day ago, or the director names it as dead. A run that may still come back is left alone.
-# keys: group:group fix:bool target_run:run?
+# keys: group:series fix:bool target_run:run?
 
 : "${arg_group-}" "${arg_fix-}" "${arg_target_run-}" "${json-}" "${line-}" "${time-}" "${uptime-}" "${boot-}"
 : "${fence_term-}" "${fence_run-}" "${lease_run-}" "${lease_live-}" "${lease_ttl-}" "${lease_until_ms-}"

@@ -18,6 +18,7 @@ import type { HostRef } from '../hosts';
 import { KnownHosts, placeOf, type PublicKey } from '../known-hosts';
 import { SshPool } from '../pool';
 import { adminRef, hostRef } from '../refs';
+import { rescueName } from '../rescue-ref';
 import { SshHosts } from '../ssh-hosts';
 import { probe } from '../verbs/reading';
 import { AdminShell, type AdminLogin, type ScriptOutput } from './admin';
@@ -125,7 +126,11 @@ async function enrolledHosts({
   const names = Object.keys(runbook.hosts);
   const placeNamed = (host: string) => placeOf(hostRef({ runbook, host }));
   const named = new Set(names.map(placeNamed));
-  const strangers = [...new Set([...pinned, ...identified])].filter((place) => !named.has(place));
+  // The rescue system of a host is known by the key in its media: there is nothing to rotate.
+  const rescues = new Set(names.map(rescueName));
+  const strangers = [...new Set([...pinned, ...identified])].filter(
+    (place) => !named.has(place) && !rescues.has(place),
+  );
   if (strangers.length > 0) {
     throw new Error(
       `this director has also enrolled ${strangers.join(', ')}, which this runbook does not name: they would keep the old key. Nothing was changed. ` +

@@ -3,6 +3,7 @@ import type { Runbook } from '../../runbooks/types';
 import { HostError } from '../errors';
 import { KnownHosts } from '../known-hosts';
 import { adminRef, hostRef } from '../refs';
+import { rescuePlace } from '../rescue-ref';
 import { AdminShell, type AdminLogin } from './admin';
 import { readScript } from './hostkit-tree';
 import { Identities } from './identities';
@@ -39,6 +40,7 @@ export async function unenrollHost(options: UnenrollOptions): Promise<void> {
       identities.set(ref, undefined);
       await identities.save();
       await knownHosts.unpin({ host: ref });
+      await knownHosts.unpin({ host: rescuePlace(host) });
       return;
     }
     const message = stderr.trim() || `exit ${exit ?? 'unknown'}`;

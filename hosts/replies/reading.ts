@@ -111,6 +111,15 @@ export const storeListing = z.object({ bytes: count.optional(), sha256: z.string
 
 /** A sealed layout, gzip'd, base64. */
 export const storeLayout = z.object({ layout: z.base64() });
+/** Rescue media as they lie in a store; `build` and `sig` are build.json and its signature, base64, empty where they are missing. */
+export const rescueList = z.object({
+  builds: z.array(
+    z.object({ host: z.string(), id: z.string(), build: z.string(), sig: z.string(), usedBytes: count.default(0) }),
+  ),
+});
+
+/** The line before the bytes of `rescue.file`. */
+export const rescueFile = z.object({ bytes: count });
 
 export const storeSpace = z.looseObject({
   freeBytes: count,

@@ -1,6 +1,7 @@
 /** The worker process of the bench of scale: the product's own, over a fleet in memory. */
 import { generateKeyPairSync, sign } from 'node:crypto';
 import { activitiesFrom } from '../../activities';
+import { FAKE_RESCUE } from '../../hosts/fake';
 import { runWorkerProcess } from '../../workers/worker-process';
 import { scaleFleet } from './scale-fleet';
 
@@ -15,5 +16,6 @@ void runWorkerProcess({
       genuineSigners: () => Promise.resolve([publicKeyHex]),
       openSigner: () =>
         Promise.resolve({ publicKeyHex, sign: (bytes) => sign(null, bytes, privateKey).toString('base64') }),
+      rescue: FAKE_RESCUE,
     }),
 }).then((code) => process.exit(code));

@@ -1,7 +1,7 @@
 import { pino } from 'pino';
 import { activitiesFrom } from '../../activities';
 import { inWords } from '../../cli/look';
-import { FakeHosts } from '../../hosts/fake';
+import { FAKE_RESCUE, FakeHosts } from '../../hosts/fake';
 import { stepName } from '../../planning/step-names';
 
 test('every activity has a name in words', () => {
@@ -10,6 +10,7 @@ test('every activity has a name in words', () => {
     logger: pino({ level: 'silent' }),
     openSigner: () => Promise.reject(new Error('not asked')),
     genuineSigners: () => Promise.resolve([]),
+    rescue: FAKE_RESCUE,
   });
   expect(Object.keys(activities).filter((name) => stepName(name) === name && name !== 'freeze')).toEqual([]);
 });

@@ -159,7 +159,7 @@ describeAsRoot('a whole machine', () => {
       machine.outside('umount root/data/own; rmdir root/data/own');
       expect(answers.at(-1)).toMatchObject({
         ok: false,
-        message: expect.stringContaining('were mounted or unmounted since'),
+        message: expect.stringContaining('were mounted or unmounted since') as string,
       });
       expect(ours()).toBe('');
     });
@@ -203,7 +203,7 @@ describeAsRoot('a whole machine', () => {
       machine.conf([...MACHINE_CONF, 'arm-system /']);
       expect(machine.ask('restore.check', { group: 'portal', run: RUN, source: 'root' })).toMatchObject({
         code: 'not-allowed',
-        message: expect.stringContaining('comes back with `resurgo recover`'),
+        message: expect.stringContaining('comes back with `resurgo recover`') as string,
       });
     });
   });

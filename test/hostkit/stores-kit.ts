@@ -221,7 +221,8 @@ export async function storeKit(options: StoreKitOptions): Promise<StoreKit> {
       const bytes = Buffer.from(JSON.stringify({ id, run, ...more }));
       const text = (compressed ? gzipSync(bytes) : bytes).toString('base64');
       // One that is long comes in two parts.
-      const parts = compressed ? { manifest: text.slice(0, 8), manifest_rest: text.slice(8) } : { manifest: text };
+      const cut = compressed ? 8 : text.length;
+      const parts = { manifest: text.slice(0, cut), ...(compressed ? { manifest_rest: text.slice(cut) } : {}) };
       return kit.job('store-seal', { store: 'main', id, ...parts, manifest_sig: 'c2ln' }, run);
     },
     close: () => {

@@ -29,7 +29,7 @@ describe.each(SHELLS)('the mounts of a machine under %s', (shell) => {
 
   function run(
     code: string,
-    { table = [], conf = [] }: { table?: readonly string[]; conf?: readonly string[] },
+    { table = [], conf = [] }: { table?: readonly string[]; conf?: readonly string[] } = {},
   ): string {
     writeFileSync(join(folder, 'table'), [...table, ...KERNEL].map((line) => `${line}\n`).join(''));
     const libs = ['base', 'types', 'config', 'snapshots'].map((lib) => `. "$RESURGO_LIB/lib/${lib}.sh"`);
@@ -169,6 +169,35 @@ describe.each(SHELLS)('the mounts of a machine under %s', (shell) => {
       '/tank/.zfs/snapshot/a': 'a snapshot of ZFS',
       '/srv/scratch': 'excluded by the runbook',
     });
+  });
+
+  test('S20 our own snapshots in the top level of a part are no data of it', () => {
+    const record = ['kind system', 'mount 0 btrfs / /dev/vda2', 'mount 1 btrfs /srv/a\\040b /dev/vdb', 'part x btrfs'];
+    writeFileSync(join(folder, 'record'), record.map((line) => `${line}\n`).join(''));
+    const ours = (holds: string) =>
+      run(`. "$RESURGO_LIB/lib/view.sh"; protect_holds_ours() { ${holds}; }
+        src_path=/ snap_record='${folder}/record'; view_excludes root`);
+    expect(ours('[ "$1" != / ]')).toBe('/srv/a b/.resurgo\n');
+    expect(ours('[ "$1" = / ]')).toBe('/.resurgo\n');
+  });
+
+  test('a store is left out where a part shows it too', () => {
+    const table = ['1 0 0:30 / / rw - btrfs /dev/vda2 rw', '2 1 0:30 /@backup /srv/backup rw - btrfs /dev/vda2 rw'];
+    const conf = ['store main btrfs /srv/backup zstd 5'];
+    // The folder of a store must be there to be found.
+    const found = 'readlink() { printf \'%s\\n\' "$3"; }';
+    const left = run(`${found}; mount_parts; printf '%s' "$mount_skipped"; system_excludes | grep backup`, {
+      table,
+      conf,
+    });
+    expect(left.split('\n')).toEqual(
+      expect.arrayContaining([
+        '/srv/backup the backup store main lies there',
+        '/@backup the backup store main lies there',
+        'exclude /srv/backup/*',
+        'exclude /@backup/*',
+      ]),
+    );
   });
 
   test.each([

@@ -108,7 +108,8 @@ groups:
     [
       'leftovers',
       { 'target sweep': { found: [{ kind: 'grant', name: 'g' }] } },
-      ['app-1 source data warn', 'target leftovers warn'],
+      // Of the group, and of its rescue media.
+      ['app-1 source data warn', 'target leftovers warn', 'target leftovers warn'],
     ],
     [
       'an unprotected volume',

@@ -1,4 +1,4 @@
-import { layoutChanges } from '../../planning/layout-diff';
+import { layoutChanges, layoutSum } from '../../planning/layout-diff';
 import type { Layout } from '../../planning/layout-schema';
 import { golden, MACHINES } from './layout-machines';
 
@@ -176,5 +176,18 @@ describe('told in the words of an operator', () => {
   it('two disks that nothing tells apart are two', () => {
     const alter = ({ disks }: Layout) => disks.push({ ...disks[0]!, id: 'disk:vdz', name: 'vdz' });
     expect(changed('uefi-ext4', alter)).toEqual(['disks | added | disk RSG0001']);
+  });
+});
+
+describe('the sum of a layout', () => {
+  it('stays as long as nothing changes but what does by itself, and changes with the rest', () => {
+    const later = golden('uefi-ext4');
+    later.capturedAt = '2027-01-01T00:00:00.000Z';
+    later.system.memoryBytes += 4096;
+    for (const each of later.fileSystems) each.usedBytes = 5;
+    expect(layoutSum(later)).toBe(layoutSum(golden('uefi-ext4')));
+    const other = golden('uefi-ext4');
+    other.disks[0]!.bytes += 512;
+    expect(layoutSum(other)).not.toBe(layoutSum(golden('uefi-ext4')));
   });
 });

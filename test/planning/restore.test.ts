@@ -282,6 +282,21 @@ describe('restorePlan', () => {
     expect(() => restorePlan(planInput({}, { target: undefined }))).toThrow('no destination');
   });
 
+  it('S20 of a whole machine the mount points come back as the empty folders that they were', () => {
+    const skipped = [{ path: '/proc', reason: 'the kernel’s' }];
+    const source = inManifest({
+      kind: 'system',
+      name: 'root',
+      path: '/',
+      tree: 'app-1@+',
+      excluded: ['/tmp/*'],
+      skipped,
+    });
+    const folder = { host: 'app-1', path: '/var/restore' };
+    const [item] = restorePlan(planInput({ mode: 'folder' }, { source, target: undefined, folder })).items;
+    expect(item?.protect.map(({ pattern }) => pattern)).toEqual(['/tmp/*']);
+  });
+
   it('S20 protects what was excluded, is excluded now, was skipped, or is mounted there', () => {
     const source = inManifest({
       excluded: ['*.tmp'],

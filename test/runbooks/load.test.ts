@@ -112,6 +112,7 @@ describe('a good runbook', () => {
           rtoS: null,
           keep: { last: 3, daily: 7, weekly: 4, monthly: 12, yearly: 0 },
           schedule: null,
+          rescue: { modules: 'common', network: 'captured', outputs: ['iso', 'usb', 'pxe'], keep: 3, pinnedKey: true },
           notify: [],
           contacts: [],
           notes: '',

@@ -34,7 +34,8 @@ job_main() {
       [ "$arg_stripe_bytes" = 0 ] || [ "$arg_stripes" -le 1 ] || set -- "$@" --stripesize "${arg_stripe_bytes}b"
       [ "$arg_mirrors" = 0 ] || set -- "$@" --mirrors "$arg_mirrors"
       [ "$arg_region_bytes" = 0 ] || set -- "$@" --regionsize "${arg_region_bytes}b"
-      case $arg_type in raid* | mirror) set -- "$@" --nosync ;; *) set -- "$@" --zero y ;; esac
+      # Copies and parity are brought in step in the background, as those of an array: without, a failed disk would cost data.
+      set -- "$@" --zero y
       ;;
   esac
   for lv_tag in $(printf '%s' "$arg_tags" | tr , ' '); do set -- "$@" --addtag "$lv_tag"; done

@@ -21,7 +21,7 @@ job_main() {
     btrfs_devices="$btrfs_devices $device"
   done
   # Made whole by this run: the mark says so. A half-made one may have its UUID too.
-  if [ -e "$btrfs_mark" ]; then
+  if [ -e "$btrfs_mark" ] && [ "$(blkid -p -o value -s UUID "$device" 2>/dev/null)" = "$arg_uuid" ]; then
     job_result '"was":true'
     return
   fi

@@ -23,11 +23,26 @@ job_main() {
   [ "$(printf '%s' "$mount_has" | tr A-F a-f)" = "$(printf '%s' "$arg_uuid" | tr A-F a-f)" ] ||
     job_fail identity-changed "the file system on $device is ${mount_has:-none}, not $arg_uuid"
   mkdir -p "$new_place"
-  mount_options=$arg_options
-  [ -z "$arg_subvolume" ] || mount_options="$mount_options${mount_options:+,}subvol=$arg_subvolume"
+  mount_words
   new_outside mount -t "$arg_type" ${mount_options:+-o "$mount_options"} "$device" "$new_place" 2>mount.out ||
     job_fail failed "$device can not be mounted at $new_place: $(tail -n 3 mount.out | tr '\n' ' ')"
   job_result "\"device\":\"$device\""
+}
+
+# mount_words: sets $mount_options to what of the options is about the file system. The others name numbers and devices of the old machine, ask
+# for a security policy that is not loaded here, are read by systemd alone, or keep the new system's own programs from running.
+mount_words() {
+  mount_options='' mount_rest=$arg_options
+  while [ -n "$mount_rest" ]; do
+    mount_word=${mount_rest%%,*}
+    case $mount_rest in *,*) mount_rest=${mount_rest#*,} ;; *) mount_rest= ;; esac
+    case $mount_word in
+      subvol=* | subvolid=* | device=* | seclabel | *context=* | x-* | comment=* | defaults | auto | noauto | nofail | _netdev | user | users | nouser | owner | group | ro | noexec) continue ;;
+      '' | *[!A-Za-z0-9_=:./+-]*) continue ;;
+    esac
+    mount_options="$mount_options${mount_options:+,}$mount_word"
+  done
+  [ -z "$arg_subvolume" ] || mount_options="$mount_options${mount_options:+,}subvol=$arg_subvolume"
 }
 
 # mount_is: is that device, and of a btrfs that subvolume, mounted there already?

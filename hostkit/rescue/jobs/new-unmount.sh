@@ -3,7 +3,7 @@
 # keys: tree:tree
 
 # Set or read elsewhere:
-: "${arg_tree-}" "${line-}" "${new_place-}"
+: "${arg_run-}" "${arg_tree-}" "${line-}" "${new_place-}"
 
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/new.sh"
@@ -22,7 +22,11 @@ job_main() {
     new_outside umount "$unmount_point" 2>umount.out || job_fail busy "$unmount_point can not be unmounted$(unmount_users "$unmount_point"): end what uses it, and repeat this step"
     unmount_count=$((unmount_count + 1))
   done <points
-  swapoff -a 2>/dev/null || job_fail busy "swap of this rescue system can not be switched off: $(tail -n +2 /proc/swaps | cut -d ' ' -f 1 | tr '\n' ' ')"
+  while read -r unmount_swap _ <&6; do
+    case $unmount_swap in /*) ;; *) continue ;; esac
+    swapoff "$unmount_swap" 2>umount.out || job_fail busy "swap on $unmount_swap can not be switched off: $(tail -n 1 umount.out)"
+  done 6</proc/swaps
+  unmount_close
   # From the top down; what lies on what is not known here, so it is gone through until nothing more goes.
   unmount_left=$(unmount_devices)
   while :; do
@@ -41,6 +45,20 @@ job_main() {
   job_result "\"unmounted\":$unmount_count"
 }
 
+# unmount_close: physical volumes that nothing more shall be put on (lvm-vg).
+unmount_close() {
+  for _uc_file in "$RESURGO_VAR/runs/$arg_run/made"/closed.*; do
+    read_line "$_uc_file" || continue
+    for _uc_uuid in $line; do
+      _uc_device=$(pvs --noheadings --options pv_name --select "pv_uuid=$_uc_uuid" 2>/dev/null | tr -d ' ')
+      # Closed already by an attempt whose answer was lost, or its disk is not open any more.
+      [ -n "$_uc_device" ] || continue
+      [ "$(pvs --noheadings --options pv_allocatable "$_uc_device" 2>/dev/null | tr -d ' ')" = allocatable ] || continue
+      pvchange --allocatable n "$_uc_device" >closed.out 2>&1 || job_fail failed "physical volume $_uc_device can not be closed to further volumes: $(tail -n 2 closed.out | tr '\n' ' ')"
+    done
+  done
+}
+
 # unmount_devices: prints what device mapper and md still hold.
 unmount_devices() {
   for _ud_path in /sys/block/dm-* /sys/block/md*; do
@@ -53,12 +71,10 @@ unmount_devices() {
 
 # unmount_users POINT: prints who has something open there.
 unmount_users() {
-  for _uu_link in /proc/[0-9]*/cwd /proc/[0-9]*/root /proc/[0-9]*/exe /proc/[0-9]*/fd/*; do
-    _uu_to=$(readlink "$_uu_link" 2>/dev/null) || continue
-    case $_uu_to/ in "$1"/*) ;; *) continue ;; esac
-    _uu_pid=${_uu_link#/proc/}
-    _uu_pid=${_uu_pid%%/*}
-    read_line "/proc/$_uu_pid/comm" && printf ', process %s (%s) is in it' "$_uu_pid" "$line"
-    return 0
-  done
+  # In one process: there are thousands of links, and a fork for each takes minutes.
+  _uu_link=$(find /proc/[0-9]*/cwd /proc/[0-9]*/root /proc/[0-9]*/exe /proc/[0-9]*/fd \( -lname "$1" -o -lname "$1/*" \) -print -quit 2>/dev/null) || :
+  [ -n "$_uu_link" ] || return 0
+  _uu_pid=${_uu_link#/proc/}
+  _uu_pid=${_uu_pid%%/*}
+  ! read_line "/proc/$_uu_pid/comm" || printf ', process %s (%s) has something open there' "$_uu_pid" "$line"
 }

@@ -6,7 +6,7 @@ import { activitiesFrom } from '../../../activities';
 import type { Activities } from '../../../activities';
 import type { ActivityDeps } from '../../../activities/context';
 import type { RestoreItemRef } from '../../../activities/restore-item';
-import { FakeHosts } from '../../../hosts/fake';
+import { FAKE_RESCUE, FakeHosts } from '../../../hosts/fake';
 import type { FakeOptions } from '../../../hosts/fake';
 
 export interface Bench {
@@ -30,6 +30,7 @@ export function bench(options: FakeOptions & Partial<Pick<ActivityDeps, 'openSig
     logger: pino({ level: 'silent' }),
     genuineSigners: genuineSigners ?? (() => Promise.resolve([])),
     openSigner: openSigner ?? (() => Promise.resolve(signer)),
+    rescue: FAKE_RESCUE,
   });
   return { ...again(), fleet, activities };
 }

@@ -1,6 +1,6 @@
 /** The real fleet with a stopwatch: every remote command's beginning and end, as the director saw them. */
 import type { Readable } from 'node:stream';
-import type { Verb } from '../../../hosts/args';
+import type { RescueFile, Verb } from '../../../hosts/args';
 import type { FreezeSession } from '../../../hosts/freeze-session';
 import type { CallContext, CallOptions, FreezeOptions, HostRef, Hosts, Warmth } from '../../../hosts/hosts';
 import type { Reply } from '../../../hosts/replies';
@@ -32,6 +32,10 @@ export class RecordingHosts implements Hosts {
 
   listing(options: CallContext & { store: string; group: string; id: string; tree: string }): Promise<Readable> {
     return this.timed('store.listing', options.host, () => this.hosts.listing(options));
+  }
+
+  rescueFile(options: CallContext & { file: RescueFile }): Promise<Readable> {
+    return this.timed('rescue.file', options.host, () => this.hosts.rescueFile(options));
   }
 
   async openFreeze(options: FreezeOptions): Promise<FreezeSession> {

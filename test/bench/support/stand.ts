@@ -4,6 +4,7 @@ import { DefaultLogger, Runtime } from '@temporalio/worker';
 import { pino } from 'pino';
 import { z } from 'zod';
 import { activitiesFrom } from '../../../activities';
+import { FAKE_RESCUE } from '../../../hosts/fake';
 import { genuineSigners } from '../../../hosts/adopted-signers';
 import { loadDirectorKeys, signManifest } from '../../../hosts/director-keys';
 import { SshHosts } from '../../../hosts/ssh-hosts';
@@ -81,6 +82,7 @@ async function working(product: Product): Promise<Stand> {
     namespace: engine.namespace,
     bundlePath: workflowBundlePath(),
     activities: activitiesFrom({
+      rescue: FAKE_RESCUE,
       hosts,
       logger: pino({ level: 'silent' }),
       genuineSigners: () => genuineSigners({ stateDir }),

@@ -92,6 +92,17 @@ describeAsRoot('devices of the machine that is recovered', () => {
       expect(find(two, 'floppy A')).toMatch(/^bad-request: 'floppy A' names no device/);
     });
 
+    test.each([
+      ['rw,relatime,errors=remount-ro', '', 'rw,relatime,errors=remount-ro'],
+      ['rw,subvolid=256,subvol=/@,device=/dev/sda2,compress=zstd:3', '@', 'rw,compress=zstd:3,subvol=@'],
+      ['defaults,nofail,x-systemd.device-timeout=5s,noexec,nodev', '', 'nodev'],
+      ['seclabel,context="system_u:object_r:x_t:s0:c1,c2",umask=0077', '', 'umask=0077'],
+      ['', '@/var', 'subvol=@/var'],
+    ])('options "%s" are cut down to what is about the file system', (options, subvolume, expected) => {
+      const script = `arg_options='${options}' arg_subvolume='${subvolume}'; mount_words; printf %s "$mount_options"`;
+      expect(shell.run({ parts: ['jobs/mount-new.sh'], script })).toBe(expected);
+    });
+
     /** Does job disk-table take the table that sfdisk dumps for the one of its script? */
     const same = (dump: string, seen: number): string =>
       shell.run({

@@ -169,6 +169,7 @@ chroot . systemctl -q enable systemd-networkd ssh`,
     const identity = (letter: string): string => `DISK-${letter} - ${sizeMb * MIB}`;
     const disk = (letter: string): string => `disk ${identity(letter)}`;
     const mirror = '11111111:22222222:33333333:44444444';
+    for (const letter of Object.keys(kinds)) await jobs.do('disk-wipe', { disk: disk(letter) });
 
     const array = {
       ...{ disks: `${identity('A')}\n${identity('B')}`, device: 'md0', name: 'data', homehost: 'web-1', uuid: mirror },

@@ -4,7 +4,8 @@ import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { bundleWorkflowCode, DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import { pino } from 'pino';
 import { activitiesFrom } from '../../../activities';
-import { FakeHosts } from '../../../hosts/fake';
+import type { ActivityDeps } from '../../../activities';
+import { FAKE_RESCUE, FakeHosts } from '../../../hosts/fake';
 import type { FakeOptions } from '../../../hosts/fake';
 import { BULK_QUEUE, CONTROL_QUEUE } from '../../../planning/queues';
 import { groupSetup } from '../../../planning/run-input';
@@ -68,7 +69,7 @@ export function useEngine(options: { shortWaits?: boolean } = {}): Engine {
 
 /** Runs `body` while two workers (control and bulk) serve the fake fleet of a director with this key. */
 export async function withFleet<T>(
-  options: { engine: Engine; fake?: FakeOptions; signer?: typeof own },
+  options: { engine: Engine; fake?: FakeOptions; signer?: typeof own; rescue?: Partial<ActivityDeps['rescue']> },
   body: (fleet: FakeHosts) => Promise<T>,
 ): Promise<T> {
   const { engine, fake, signer = own } = options;
@@ -78,6 +79,7 @@ export async function withFleet<T>(
     logger: pino({ level: 'silent' }),
     genuineSigners: () => Promise.resolve([signer.publicKeyHex]),
     openSigner: () => Promise.resolve(signer),
+    rescue: { ...FAKE_RESCUE, ...options.rescue },
   });
   const workers = await Promise.all(
     [CONTROL_QUEUE, BULK_QUEUE].map((taskQueue) =>

@@ -5,7 +5,7 @@ import { HostError } from '../../../hosts/errors';
 import type { FakeCall, FakeHosts, FakeOptions } from '../../../hosts/fake';
 import { CONTROL_QUEUE } from '../../../planning/queues';
 import type { PruneInput } from '../../../planning/prune';
-import type { BackupInput, RecoverInput, RestoreInput } from '../../../planning/run-input';
+import type { BackupInput, RecoverInput, RescueInput, RestoreInput } from '../../../planning/run-input';
 import type { BackupReport } from '../../../workflows/backup';
 import type { CopyBatchInput } from '../../../workflows/copy-batch';
 import type { DecideInput, OpenQuestion } from '../../../workflows/gate';
@@ -116,6 +116,32 @@ export const SCENARIOS: readonly Scenario[] = [
     run: (stage) => started(stage, 'copyBatch', batchInput(backupInput(fleetRunbook(3)))),
   },
   {
+    name: 'rescue-completed',
+    expected: { state: 'Completed' },
+    fake: { intercept: enrolled },
+    run: (stage) => started(stage, 'rescue', rescueInput(2)),
+  },
+  {
+    name: 'rescue-retried',
+    expected: { state: 'Completed' },
+    fake: {
+      intercept: both(enrolled, refusing({ verb: 'rescue.open', host: 'target', code: 'no-space', times: 1 })),
+    },
+    run: async (stage) => answered(await started(stage, 'rescue', rescueInput(1)), { decision: 'retry', by: BY }),
+  },
+  {
+    name: 'rescue-cancelled',
+    expected: { failure: 'cancelled' },
+    fake: { intercept: enrolled, jobMs: (kind) => (kind === 'rescue-send' ? 60_000 : 30) },
+    run: async (stage) => {
+      const handle = await started(stage, 'rescue', rescueInput(1));
+      const sends = () => [...stage.fleet.host('app-1').jobs.values()].some(({ kind }) => kind === 'rescue-send');
+      await until('the media are sent', sends);
+      await handle.cancel();
+      return handle;
+    },
+  },
+  {
     name: 'restore-approved',
     expected: { state: 'Completed' },
     run: async (stage) => {
@@ -192,7 +218,7 @@ export async function play({ engine, scenario }: { engine: Engine; scenario: Sce
 async function started(
   { engine }: Stage,
   type: string,
-  input: BackupInput | PruneInput | RecoverInput | RestoreInput | CopyBatchInput,
+  input: BackupInput | PruneInput | RecoverInput | RescueInput | RestoreInput | CopyBatchInput,
 ): Promise<WorkflowHandle> {
   const run = 'run' in input ? input.run : input.task.fence.run;
   return engine.env.client.workflow.start<Workflow>(type, {
@@ -219,11 +245,25 @@ async function answered(handle: WorkflowHandle, answer: DecideInput): Promise<Wo
   return handle;
 }
 
+/** A host that this director has enrolled for the group. */
+function enrolled({ verb }: FakeCall): Record<string, unknown> | undefined {
+  return verb === 'probe' ? { groups: ['portal'] } : undefined;
+}
+
+function both(...all: NonNullable<FakeOptions['intercept']>[]): NonNullable<FakeOptions['intercept']> {
+  return (call) => all.map((each) => each(call)).find((over) => over !== undefined);
+}
+
+function rescueInput(hosts: number): RescueInput {
+  const setup = backupInput(fleetRunbook(hosts));
+  return { ...setup, options: { policy: setup.group.rescue, bootCheck: 'auto' } };
+}
+
 /** Refuses what fits, so many times or for ever. */
 function refusing(options: {
   verb?: FakeCall['verb'];
   host?: string;
-  code: 'unreachable' | 'not-allowed';
+  code: 'unreachable' | 'not-allowed' | 'no-space';
   times?: number;
 }): (call: FakeCall) => undefined {
   const { verb, host, code, times = Number.POSITIVE_INFINITY } = options;

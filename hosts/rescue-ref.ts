@@ -1,0 +1,37 @@
+/**
+ * The rescue system of a host, as the director knows it: by the key that was pinned when its media were built, under the name
+ * `HOST.rescue`. At which address it will be reached nobody knows beforehand, so the name stands in the place of one.
+ */
+import type { HostRef } from './hosts';
+import { KnownHosts, parsePublicKey, type PublicKey } from './known-hosts';
+
+/** `web-1` → `web-1.rescue` */
+export function rescueName(host: string): string {
+  return `${host}.rescue`;
+}
+
+/** Under which its key is pinned. */
+export function rescuePlace(host: string): HostRef {
+  return { name: rescueName(host), address: rescueName(host) };
+}
+
+/** Notes the key that the media of a host have, in place of any before. Nothing is written where it is noted already. */
+export async function pinRescue(options: { stateDir: string; host: string; hostKey: string }): Promise<void> {
+  const { stateDir, host, hostKey } = options;
+  const key = parsePublicKey(hostKey);
+  const knownHosts = await KnownHosts.open({ stateDir });
+  const known = knownHosts.keysOf(rescuePlace(host));
+  if (known.length === 1 && known[0]?.base64 === key.base64) return;
+  await knownHosts.pin({ host: rescuePlace(host), keys: [key] });
+}
+
+/** The keys by which the rescue system of a host is known; none where its media make one at each boot, or were never built. */
+export async function rescueKeys({
+  stateDir,
+  host,
+}: {
+  stateDir: string;
+  host: string;
+}): Promise<readonly PublicKey[]> {
+  return (await KnownHosts.open({ stateDir })).keysOf(rescuePlace(host));
+}

@@ -1,0 +1,70 @@
+/** The page to keep beside a machine, word for word. */
+import { sheetHtml, sheetMarkdown, type SheetFacts } from '../../cli/rescue-sheet-text';
+import { HostError } from '../../hosts/errors';
+import { golden } from '../planning/layout-machines';
+import { useMemoryFleet } from './support/memory-fleet';
+
+const facts = (over: Partial<SheetFacts> = {}): SheetFacts => ({
+  printedAt: new Date('2026-11-29T09:00:00.000Z'),
+  host: {
+    ...{ name: 'prod-web-1', short: 'web-1', address: '192.0.2.10', port: 22, user: 'resurgo', adminUser: 'root' },
+    ...{ via: null, labels: [], restoreTo: [] },
+  },
+  group: 'portal',
+  store: { name: 'main', host: 'prod-target', address: '192.0.2.2', place: 'tank/backup', kind: 'zfs' },
+  layout: golden('uefi-ext4'),
+  layoutFrom: 'what the host said when this was printed',
+  fingerprints: [{ of: 'the rescue system of prod-web-1', fingerprint: 'SHA256:abc' }],
+  media: null,
+  backup: '20261121_013000',
+  contacts: [{ name: 'Anna | Ops', role: 'decides', phone: '+49 30 1', mail: null }],
+  notes: 'The key of the rack\nis with the porter.',
+  runbookFile: '/etc/resurgo/fleet.yaml',
+  director: 'director-0123456789ab',
+  ...over,
+});
+
+it('is this page in Markdown', () => {
+  expect(sheetMarkdown(facts())).toMatchSnapshot();
+});
+
+it('is this page in HTML', () => {
+  expect(
+    sheetHtml(facts({ layout: null, layoutFrom: 'it did not answer', contacts: [], notes: '' })),
+  ).toMatchSnapshot();
+});
+
+it('S29 nothing of a hostile host leaves its line, its block or its element', () => {
+  const layout = golden('uefi-ext4');
+  layout.disks[0]!.model = '<script>x</script>\n```\n# no\u001b[31m';
+  layout.network.interfaces[0]!.name = 'a|b';
+  const page = sheetMarkdown(facts({ layout, notes: '```\n# gone' }));
+  const outside = page.replace(/^ *(`{3,})$[\s\S]*?^ *\1$/gm, '');
+  expect(outside).not.toContain('<script>');
+  expect(outside).not.toMatch(/^# (?!Recovery)/m);
+  expect(page).not.toMatch(/\u001b/);
+  expect(outside).toContain('a\\|b');
+  expect(sheetHtml(facts({ layout }))).not.toContain('<script>');
+});
+
+describe('the command', () => {
+  const fleet = useMemoryFleet();
+
+  it('prints what it can ask, names what it can not, and then exits 3', async () => {
+    const ran = await fleet.run('rescue', 'sheet', 'app-1');
+    expect([ran.code, ran.stderr]).toEqual([0, '']);
+    expect(ran.stdout).toContain('# Recovery of app-1');
+    expect(ran.stdout).toContain('rescue media: NONE when this was printed');
+    fleet.intercept = ({ verb, host }) => {
+      if (verb === 'layout' && host === 'app-1') throw away();
+      return undefined;
+    };
+    const dark = await fleet.run('rescue', 'sheet', 'app-1');
+    expect([dark.code, dark.stderr]).toEqual([3, 'missing on the page: its disks and its network: it is off\n']);
+    expect(dark.stdout).toContain('Its disks are not known here');
+  });
+});
+
+function away(): HostError {
+  return new HostError({ host: 'app-1', verb: 'layout', code: 'unreachable', message: 'it is off' });
+}
