@@ -3,11 +3,7 @@ import { createHash } from 'node:crypto';
 import { isIPv6 } from 'node:net';
 import type { FleetHost } from '../planning/run-input';
 import { fingerprint, type PublicKey } from './known-hosts';
-
-/** What a rescue system is called: in grants, in the target's `peers`, and where its ssh host key is pinned. */
-export function rescueName(host: string): string {
-  return `${host}.rescue`;
-}
+import { rescueName } from './rescue-ref';
 
 /** Its user: the rescue system has this one, whatever the host's own is called. */
 const USER = 'resurgo';
