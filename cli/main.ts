@@ -13,6 +13,7 @@ import { registerHold } from './commands/hold';
 import { registerHelp } from './commands/help';
 import { registerLayout } from './commands/layout';
 import { registerList } from './commands/list';
+import { registerNetboot } from './commands/netboot';
 import { registerPrune } from './commands/prune';
 import { registerRestore } from './commands/restore';
 import { registerRunbook } from './commands/runbook';
@@ -45,6 +46,7 @@ const COMMANDS = [
   registerHand,
   registerSnapshots,
   registerLayout,
+  registerNetboot,
   registerEngine,
   registerCompletion,
   registerHelp,
