@@ -37,7 +37,10 @@ export function readAppend(text: string): string[] {
   return words;
 }
 
-/** Every script by its name. Names in them are relative to where they came from, so they hold whatever address led to them. */
+/**
+ * Every script by its name. Names in them are relative to where they came from, so they hold whatever address led to them; that is why all lie
+ * in one folder.
+ */
 export function netbootScripts({ host, macs, append }: NetbootPlan): Map<string, string> {
   const start = [
     '#!ipxe',
@@ -51,14 +54,14 @@ export function netbootScripts({ host, macs, append }: NetbootPlan): Map<string,
   if (macs.length === 0) return new Map([[ENTRY, start]]);
   const choose = [
     '#!ipxe',
-    'chain mac/${netX/mac:hexhyp}.ipxe || goto other',
+    'chain mac-${netX/mac:hexhyp}.ipxe || goto other',
     ':other',
     'echo ${netX/mac} is not among the machines that shall start the rescue system',
     // The firmware goes on with the next thing that it can start.
     'exit',
     '',
   ].join('\n');
-  return new Map([[ENTRY, choose], ...macs.map((mac) => [`mac/${mac.replaceAll(':', '-')}.ipxe`, start] as const)]);
+  return new Map([[ENTRY, choose], ...macs.map((mac) => [`mac-${mac.replaceAll(':', '-')}.ipxe`, start] as const)]);
 }
 
 export interface DnsmasqPlan {

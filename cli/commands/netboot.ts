@@ -156,7 +156,7 @@ function writeDnsmasq({
   const [at] = found;
   if (at === undefined)
     throw new CliError(
-      `no network card of this machine has the address ${address}: dnsmasq needs one. Give it with --listen ADDRESS:PORT`,
+      `no network card that is connected has the address ${address} on this machine: dnsmasq needs one. Give it with --listen ADDRESS:PORT`,
     );
   const range = options.dhcp === undefined ? undefined : readRange(options.dhcp);
   const config = dnsmasqConfig({

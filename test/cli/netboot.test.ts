@@ -90,23 +90,33 @@ async function serving(args: string[], body: () => Promise<void>): Promise<Ran> 
 
 test('the named machine gets kernel and initramfs, another goes on with its own, and each request is told', async () => {
   const ran = await serving(['--mac', MAC, '--append', 'resurgo.ip=dhcp quiet'], async () => {
-    const script = await get('/mac/52-54-00-aa-00-01.ipxe');
+    const script = await get('/mac-52-54-00-aa-00-01.ipxe');
     expect(script.text).toContain(
       'kernel vmlinuz initrd=initramfs.img console=tty0 console=ttyS0,115200 resurgo.ip=dhcp quiet\n',
     );
-    expect((await get('/boot.ipxe')).text).toContain('chain mac/${netX/mac:hexhyp}.ipxe || goto other');
-    expect((await get('/mac/52-54-00-aa-00-02.ipxe')).status).toBe(404);
+    // What a script names is looked for beside the script itself, as iPXE does.
+    for (const [, name] of script.text.matchAll(/^(?:kernel|initrd --name \S+) (\S+)/gm)) {
+      const { pathname } = new URL(name ?? '', 'http://x/mac-52-54-00-aa-00-01.ipxe');
+      expect([pathname, (await get(pathname)).status]).toEqual([pathname, 200]);
+    }
+    expect((await get('/boot.ipxe')).text).toContain('chain mac-${netX/mac:hexhyp}.ipxe || goto other');
+    expect((await get('/mac-52-54-00-aa-00-02.ipxe')).status).toBe(404);
     expect((await get('/vmlinuz')).text).toBe(FILES.vmlinuz);
     expect((await get('/initramfs.img')).text).toBe(FILES['initramfs.img']);
     expect(await get('/initramfs.img', 'HEAD')).toEqual({ status: 200, text: '' });
   });
   expect([ran.code, ran.stderr]).toEqual([0, '']);
   expect(ran.stdout).toContain('127.0.0.1 GET /vmlinuz 200 8 B\n');
-  expect(ran.stdout).toContain('127.0.0.1 GET /mac/52-54-00-aa-00-02.ipxe 404 0 B\n');
+  expect(ran.stdout).toContain('127.0.0.1 GET /mac-52-54-00-aa-00-02.ipxe 404 0 B\n');
 });
 
 test('with --any every machine starts at once', async () => {
   await serving(['--any'], async () => {
+    // What a script names is looked for beside the script itself, as iPXE does.
+    for (const [, name] of script.text.matchAll(/^(?:kernel|initrd --name \S+) (\S+)/gm)) {
+      const { pathname } = new URL(name ?? '', 'http://x/mac-52-54-00-aa-00-01.ipxe');
+      expect([pathname, (await get(pathname)).status]).toEqual([pathname, 200]);
+    }
     expect((await get('/boot.ipxe')).text).toContain('\nkernel vmlinuz ');
   });
 });
