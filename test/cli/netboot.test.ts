@@ -10,6 +10,7 @@ import type { Ran } from './support/run';
 
 const FILES = { vmlinuz: 'a kernel', 'initramfs.img': 'an initramfs' };
 const MAC = '52:54:00:AA:00:01';
+jest.setTimeout(30_000);
 let folder: string;
 let port: number;
 
@@ -112,11 +113,6 @@ test('the named machine gets kernel and initramfs, another goes on with its own,
 
 test('with --any every machine starts at once', async () => {
   await serving(['--any'], async () => {
-    // What a script names is looked for beside the script itself, as iPXE does.
-    for (const [, name] of script.text.matchAll(/^(?:kernel|initrd --name \S+) (\S+)/gm)) {
-      const { pathname } = new URL(name ?? '', 'http://x/mac-52-54-00-aa-00-01.ipxe');
-      expect([pathname, (await get(pathname)).status]).toEqual([pathname, 200]);
-    }
     expect((await get('/boot.ipxe')).text).toContain('\nkernel vmlinuz ');
   });
 });
