@@ -13,6 +13,7 @@ import { registerHold } from './commands/hold';
 import { registerHelp } from './commands/help';
 import { registerLayout } from './commands/layout';
 import { registerList } from './commands/list';
+import { registerNetboot } from './commands/netboot';
 import { registerPrune } from './commands/prune';
 import { registerRecover } from './commands/recover';
 import { registerRescue } from './commands/rescue';
@@ -49,6 +50,7 @@ const COMMANDS = [
   registerSnapshots,
   registerLayout,
   registerRescue,
+  registerNetboot,
   registerEngine,
   registerCompletion,
   registerHelp,

@@ -4,16 +4,18 @@
 # Each function adds lines to $rescue_links (`PATH TARGET`, symbolic links to make) or $rescue_files (absolute paths of plain files).
 
 # Set or read elsewhere:
-: "${LF-}" "${rescue_files-}" "${rescue_links-}"
+: "${LF-}" "${rescue_files-}" "${rescue_links-}" "${rescue_storage-}"
+
+# shellcheck source=/dev/null
+. "$RESURGO_LIB/lib/rescue-storage.sh"
 
 # The rescue system can't do without these; `enroll` and `doctor` name what is missing.
 RESCUE_NEEDED='busybox sshd ssh ssh-keygen rsync mount umount sfdisk blkid lsblk findmnt wipefs partx blockdev mkswap
   find stat sort flock unshare nsenter setsid timeout getfattr setfattr getfacl setfacl modprobe ip tar gzip readlink realpath chroot
   mountpoint sync date sed awk'
-# These come along where the host has them: it has them because its storage needs them.
-RESCUE_WANTED='swaplabel losetup mke2fs tune2fs e2fsck resize2fs dumpe2fs mkfs.xfs xfs_repair xfs_growfs mkfs.btrfs btrfs mkfs.vfat mkfs.fat
-  fsck.fat lvm pvs vgs lvs pvcreate vgcreate lvcreate pvchange vgchange lvchange pvscan vgscan vgmknodes pvremove vgremove lvremove
-  thin_check thin_repair cache_check dmsetup mdadm cryptsetup zpool zfs mount.zfs efibootmgr setcap getcap lsattr chattr kmod dash sh paste'
+# These come along where the host has them; those that serve one kind of storage stand in rescue-storage.sh.
+RESCUE_WANTED='swaplabel losetup mke2fs tune2fs e2fsck resize2fs dumpe2fs mkfs.vfat mkfs.fat fsck.fat dmsetup efibootmgr setcap getcap lsattr chattr
+  kmod dash sh paste'
 
 # rescue_find PROGRAM: sets $rescue_path to where it lies. No fork.
 rescue_find() {
@@ -33,7 +35,7 @@ rescue_programs() {
   for _rp_name in $RESCUE_NEEDED; do
     if rescue_find "$_rp_name"; then _rp_found="$_rp_found$rescue_path$LF"; else rescue_missing="$rescue_missing${rescue_missing:+ }$_rp_name"; fi
   done
-  for _rp_name in $RESCUE_WANTED; do
+  for _rp_name in $RESCUE_WANTED $(rescue_storage_each rescue_storage_tools ' '); do
     ! rescue_find "$_rp_name" || _rp_found="$_rp_found$rescue_path$LF"
   done
   # sshd starts these as programs of their own where the host's version does so.
@@ -67,19 +69,23 @@ rescue_add() {
 rescue_modules() {
   _rm_root=/lib/modules/$1
   [ -r "$_rm_root/modules.dep" ] || fail not-found "there are no modules of kernel $1 at $_rm_root; is the running kernel still installed? Reboot into the installed one"
+  _rm_never=$RESCUE_NEVER
   case $2 in
-    all) _rm_choice='.' ;;
+    all) _rm_choice='.' _rm_never='(/)' ;;
     needed) _rm_choice=$RESCUE_ALWAYS ;;
     *) _rm_choice="$RESCUE_ALWAYS|$RESCUE_COMMON" ;;
   esac
+  _rm_storage=$(rescue_storage_each rescue_storage_modules '|')
+  _rm_choice=$_rm_choice${_rm_storage:+"|${_rm_storage%|}"}
   # Those of this hardware: loaded now, by the names of their files (`-` and `_` are one).
   : >loaded
   [ ! -r /proc/modules ] || awk '{ print $1 }' /proc/modules >loaded
   # In modules.dep a line is `FILE: FILES IT NEEDS`, all of them, so no walk is needed.
-  awk -v choice="^($_rm_choice)" '
+  awk -v choice="^($_rm_choice)" -v never="^$_rm_never" '
     FILENAME == "loaded" { loaded[$1] = 1; next }
     {
       file = substr($1, 1, length($1) - 1)
+      if (file ~ never) next
       name = file; sub(/.*\//, "", name); sub(/\.ko.*/, "", name); gsub(/-/, "_", name)
       if (file !~ choice && !(name in loaded)) next
       print file
@@ -94,10 +100,12 @@ rescue_modules() {
   rescue_firmware "$_rm_real"
 }
 
-# Parts of modules.dep: what each rescue system has, whatever the hardware: file systems, device mapper, md, ciphers, virtual machines.
-RESCUE_ALWAYS='kernel/fs/(ext4|jbd2|xfs|btrfs|fat|isofs|efivarfs|nls/nls_(cp437|iso8859-1|ascii|utf8))|kernel/fs/mbcache|kernel/drivers/md/(dm-|md-|raid|persistent|linear|multipath)|kernel/crypto/(xts|aes|cbc|ecb|essiv|sha|crc|algif|af_alg|gf128|xxhash|blake2|serpent|twofish|lrw|wp512|rmd|cryptd|async|xor|authenc|chacha|adiantum|poly|nhpoly)|kernel/lib|kernel/arch/[^/]*/(crypto|lib)|kernel/drivers/(virtio|block/(virtio|loop)|scsi/(virtio|sd_mod|sr_mod|scsi_mod|sg\.)|char/hw_random/virtio|char/virtio)|kernel/net/(802|8021q|llc|core/failover|packet)|kernel/drivers/net/(bonding|net_failover|virtio_net)|(updates|extra)/|kernel/zfs|kernel/drivers/cdrom'
-# And what a replacement may have: disks, network cards, USB, keyboards, virtual machines of other makers.
-RESCUE_COMMON='kernel/drivers/(ata|scsi/[^/]*(\.ko|/)|nvme/(host|common)|block/xen-blkfront|message|mmc/(core|host)|usb/(host|storage|core|common)|hid/(hid|hid-generic|hid-hyperv|usbhid/.*)\.ko|input/(keyboard|serio)|hv/hv_vmbus|vmw|dca|i2c/algos|ptp|pps|net/(ethernet|phy|mdio|usb|hyperv|vmxnet3|xen-netfront|mii))'
+# Parts of modules.dep: what each rescue system has, whatever the hardware: file systems that every machine may boot from, checksums, virtual machines.
+RESCUE_ALWAYS='kernel/fs/(ext4|jbd2|fat|isofs|efivarfs|nls/nls_(cp437|iso8859-1|ascii|utf8))|kernel/fs/mbcache|kernel/crypto/crc|kernel/lib/(crc|libcrc)|kernel/arch/[^/]*/(crypto/crc|lib)|kernel/drivers/(virtio|block/(virtio|loop)|scsi/(virtio|sd_mod|sr_mod|scsi_mod|sg\.)|char/hw_random/virtio|char/virtio)|kernel/net/(802|8021q|llc|core/failover|packet)|kernel/drivers/net/(bonding|net_failover|virtio_net)|(updates|extra)/|kernel/drivers/cdrom'
+# And what a replacement may have: disks, network cards, USB, keyboards, virtual machines of other makers. Disks over a fabric are reached by
+# nobody here, so what serves them is left out, with the InfiniBand that it needs; nor does anybody need a disk that is none.
+RESCUE_NEVER='kernel/drivers/scsi/scsi_debug'
+RESCUE_COMMON='kernel/drivers/(ata|scsi/[^/]*(\.ko|/)|nvme/host/nvme(-core)?\.ko|nvme/common|block/xen-blkfront|message|mmc/(core|host)|usb/(host|storage|core|common)|hid/(hid|hid-generic|hid-hyperv|usbhid/.*)\.ko|input/(keyboard|serio)|hv/hv_vmbus|vmw|dca|i2c/algos|ptp|pps|net/(ethernet|phy|mdio|usb|hyperv|vmxnet3|xen-netfront|mii))'
 
 # rescue_firmware MODULES_FOLDER: what the chosen modules name and this host has. A firmware that is not here can't be packed; what hardware
 # of another kind would need may be missing, which the image's list shows.

@@ -3,7 +3,7 @@
 # inode numbers are left out.
 
 # Set or read elsewhere:
-: "${config_host-}" "${encoded-}" "${json-}" "${rescue_missing-}" "${rescue_path-}"
+: "${config_host-}" "${encoded-}" "${json-}" "${rescue_missing-}" "${rescue_path-}" "${rescue_storage-}"
 
 # shellcheck source=lib/rescue-files.sh
 . "$RESURGO_LIB/lib/rescue-files.sh"
@@ -12,16 +12,17 @@ TAB=$(printf '\t')
 LF='
 '
 
-# rescue_compose KERNEL MODULES PINNED(yes|no) NETWORK(captured|dhcp): writes ./initramfs.img, for which the working folder is free to be used.
-# Sets $rescue_facts (JSON members).
+# rescue_compose KERNEL MODULES PINNED(yes|no) NETWORK(captured|dhcp) [STORAGE(host|all) [PACK(fast|small)]]: writes ./initramfs.img, for which
+# the working folder is free to be used. Sets $rescue_facts (JSON members).
 rescue_compose() {
-  rescue_kernel=$1
+  rescue_kernel=$1 rescue_pack=${6:-fast}
   rescue_files=$PWD/files rescue_links=$PWD/links
   : >"$rescue_files"
   : >"$rescue_links"
   for _rc_tool in cpio ldd modinfo paste; do
     rescue_find "$_rc_tool" || fail missing-tool "$_rc_tool is missing on this host, and the rescue image is made with it: install it (Debian: cpio kmod libc-bin coreutils)"
   done
+  rescue_storage_choose "${5:-all}"
   rescue_programs || fail missing-tool "missing on this host, and the rescue system can't do without: $rescue_missing. Install them (Debian: busybox openssh-server rsync attr acl fdisk)"
   rescue_modules "$1" "$2"
   rescue_own "$3" "$4"
@@ -34,8 +35,10 @@ rescue_compose() {
   done
   rescue_canonical
   rescue_pack
+  _rc_storage=''
+  for _rc_kind in $rescue_storage; do _rc_storage="$_rc_storage${_rc_storage:+,}\"$_rc_kind\""; done
   _rc_modules=$(wc -l <modules) _rc_files=$(wc -l <files.sorted)
-  rescue_facts="\"kernel\":\"$1\",\"modules\":$((_rc_modules)),\"firmware\":${_rw_found:-0},\"programs\":$((_rc_files - _rc_modules)),\"initramfsBytes\":$(stat -c %s initramfs.img)"
+  rescue_facts="\"kernel\":\"$1\",\"modules\":$((_rc_modules)),\"firmware\":${_rw_found:-0},\"programs\":$((_rc_files - _rc_modules)),\"initramfsBytes\":$(stat -c %s initramfs.img),\"storage\":[$_rc_storage]"
   : "$rescue_facts"
 }
 
@@ -191,10 +194,13 @@ rescue_make_links() {
   "$_rk_busybox" sh -c 'while IFS= read -r path && IFS= read -r target; do ln -s "$target" "$path"; done' <making
 }
 
-# rescue_compress: what packs best of what this kernel can unpack and this host can run.
+# rescue_compress: what packs best of what this kernel can unpack and this host can run. zstd's long window finds what libraries and modules
+# have in common over the whole archive; `small` takes some twenty times the CPU seconds for a seventh less.
 rescue_compress() {
   if rescue_find zstd && grep -qsx 'CONFIG_RD_ZSTD=y' "/boot/config-$rescue_kernel"; then
-    cat own.cpio host.cpio | zstd -q -T0 -9 >initramfs.img
+    _rz_level=9
+    [ "$rescue_pack" = fast ] || _rz_level=19
+    cat own.cpio host.cpio | zstd -q -T0 "-$_rz_level" --long=26 >initramfs.img
   else
     cat own.cpio host.cpio | gzip -n -6 >initramfs.img
   fi

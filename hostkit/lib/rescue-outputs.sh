@@ -60,7 +60,14 @@ outputs_efi_loaders() {
   if [ -f "$_oe_signed" ] && [ -f "$_oe_shim" ]; then
     cp "$_oe_shim" "$1/EFI/BOOT/BOOTX64.EFI"
     cp "$_oe_signed" "$1/EFI/BOOT/grubx64.efi"
-    [ ! -f /usr/lib/shim/mmx64.efi.signed ] || cp /usr/lib/shim/mmx64.efi.signed "$1/EFI/BOOT/mmx64.efi"
+    # The key manager serves a key of the machine's own, which a replacement does not know yet; without one it is 0.9 MB for nobody.
+    for _oe_key in /var/lib/shim-signed/mok/MOK.der /var/lib/dkms/mok.pub; do
+      if [ -f "$_oe_key" ] && [ -f /usr/lib/shim/mmx64.efi.signed ]; then
+        cp /usr/lib/shim/mmx64.efi.signed "$1/EFI/BOOT/mmx64.efi"
+        cp "$_oe_key" "$1/EFI/BOOT/MOK.der"
+        break
+      fi
+    done
     output_secure=true
   else
     _oe_modules=/usr/lib/grub/x86_64-efi

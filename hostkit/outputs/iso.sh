@@ -38,8 +38,9 @@ GRUB
 
 # iso_efi_image: a small FAT file system with the boot loaders, as UEFI wants it on a CD.
 iso_efi_image() {
-  _oi_kib=$(du -sk esp | awk '{ print $1 }')
-  truncate -s $((_oi_kib + 512))K efi.img
+  # Files in whole clusters of at most 4 KiB, and 64 KiB for the tables and folders.
+  _oi_kib=$(find esp -type f -exec stat -c %s {} + | awk '{ sum += int(($1 + 4095) / 4096) * 4 } END { print sum }')
+  truncate -s $((_oi_kib + 64))K efi.img
   SOURCE_DATE_EPOCH=0 mkfs.vfat -i 52455355 --invariant efi.img >/dev/null || fail failed 'mkfs.vfat can not make the boot partition of the image'
   find esp -exec touch -d @315532800 {} +
   mcopy -s -m -i efi.img esp/EFI ::/ || fail failed 'mcopy can not fill the boot partition of the image'

@@ -43,8 +43,8 @@ export interface MachineSpec {
   kernel?: { image: string; initrd: string; append: string };
   /** Its MAC, where it shall not follow from the number. */
   mac?: string;
-  /** Starts by network from this folder's `boot.ipxe`. */
-  bootFile?: { folder: string; file: string };
+  /** Starts by network, from whoever answers there. */
+  byNetwork?: boolean;
 }
 
 /** The address of a machine of that number. */
@@ -219,11 +219,15 @@ export class Machine {
       ...['-serial', `file:${path.join(this.folder, 'console')}`],
       ...['-monitor', `unix:${path.join(this.folder, 'monitor')},server,nowait`],
       ...['-netdev', `tap,id=n0,ifname=${tap},script=no,downscript=no`],
-      ...['-device', `virtio-net-pci,netdev=n0,mac=${this.mac}${this.spec.bootFile === undefined ? ',romfile=' : ''}`],
+      ...[
+        '-device',
+        `virtio-net-pci,netdev=n0,mac=${this.mac}${this.spec.byNetwork === true ? ',bootindex=0' : ',romfile='}`,
+      ],
       ...(await this.firmware(firmware)),
       ...['-device', 'virtio-scsi-pci,id=scsi0'],
-      ...disks.flatMap((disk, i) => diskArguments({ disk, id: `d${i}`, bootIndex: i + 2 })),
+      // Before what hangs on it.
       ...(disks.some(({ bus }) => bus === 'usb') ? ['-device', 'qemu-xhci,id=usb0'] : []),
+      ...disks.flatMap((disk, i) => diskArguments({ disk, id: `d${i}`, bootIndex: i + 2 })),
       ...(cdrom === undefined
         ? []
         : [

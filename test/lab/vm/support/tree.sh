@@ -12,7 +12,7 @@ SUPPORT=$(cd "$(dirname "$0")" && pwd)
 SERVER_PACKAGES=systemd-sysv,udev,dbus,kmod,linux-image-cloud-amd64,initramfs-tools,zstd,openssh-server,openssh-client,iproute2,procps
 SERVER_PACKAGES=$SERVER_PACKAGES,rsync,sudo,attr,acl,libcap2-bin,openssl,lvm2,thin-provisioning-tools,mdadm,cryptsetup,cryptsetup-initramfs
 SERVER_PACKAGES=$SERVER_PACKAGES,btrfs-progs,xfsprogs,e2fsprogs,dosfstools,gdisk,fdisk,grub2-common,grub-pc-bin,grub-efi-amd64-bin
-SERVER_PACKAGES=$SERVER_PACKAGES,grub-efi-amd64-signed,shim-signed,efibootmgr,cpio,python3-minimal,perl-base,busybox-static,bsdextrautils
+SERVER_PACKAGES=$SERVER_PACKAGES,grub-efi-amd64-signed,shim-signed,efibootmgr,cpio,xorriso,mtools,python3-minimal,perl-base,busybox-static,bsdextrautils
 
 # Builds once: `cached NAME INPUT COMMAND…` runs COMMAND with the path to make, and prints where it lies then.
 cached() {

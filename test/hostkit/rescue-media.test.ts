@@ -1,0 +1,98 @@
+/** Rescue media by the hostkit's own library: which storage an image serves, and that the same input makes the same bytes. */
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { chmodSync, existsSync, mkdtempSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { SHELLS } from './support';
+import type { Shell } from './support';
+
+jest.setTimeout(120_000);
+const LIB = join(__dirname, '../../hostkit');
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'resurgo-media-'));
+});
+afterEach(() => {
+  rmSync(folder, { recursive: true });
+});
+
+/** Runs shell lines in the folder, with the hostkit's library and a stand-in for blkid that prints these lines. */
+function sh({ shell = 'dash', disks = [], lines }: { shell?: Shell; disks?: string[]; lines: string[] }): string {
+  const bin = join(folder, 'bin');
+  mkdirSync(bin, { recursive: true });
+  writeFileSync(join(bin, 'blkid'), `#!/bin/sh\ncat <<'E'\n${disks.join('\n')}\nE\n`);
+  chmodSync(join(bin, 'blkid'), 0o755);
+  const script = ['set -eu', 'umask 077', `RESURGO_LIB=${LIB}`, ...lines].join('\n');
+  const [command = '', ...args] = shell.split(' ');
+  const env = { ...process.env, PATH: `${bin}:/usr/sbin:/usr/bin:/sbin:/bin`, LC_ALL: 'C' };
+  const ran = spawnSync(command, [...args, '-c', script], { cwd: folder, env, encoding: 'utf8' });
+  if (ran.status !== 0) throw new Error(`${ran.stdout}${ran.stderr}`);
+  return ran.stdout;
+}
+
+describe.each(SHELLS)('in %s', (shell) => {
+  const chosen = (choice: string, disks: string[]): string[] =>
+    sh({
+      shell,
+      disks,
+      lines: [
+        '. "$RESURGO_LIB/lib/rescue-storage.sh"',
+        `rescue_storage_choose ${choice}`,
+        'printf "%s\\n" $rescue_storage',
+      ],
+    })
+      .split('\n')
+      .filter((line) => line !== '');
+
+  test('an image serves the storage that lies on the disks of the host', () => {
+    const found = chosen('host', [
+      'vfat',
+      'linux_raid_member',
+      'crypto_LUKS',
+      'LVM2_member',
+      'zfs_member',
+      'xfs',
+      'ext4',
+    ]);
+    expect(found).toEqual(expect.arrayContaining(['luks', 'lvm', 'md', 'xfs', 'zfs']));
+    // Of this machine's own mounts nothing else can come in.
+    expect(found.filter((kind) => !['luks', 'lvm', 'md', 'xfs', 'zfs', 'btrfs'].includes(kind))).toEqual([]);
+    expect(chosen('host', ['vfat', 'ext4', 'swap'])).not.toContain('lvm');
+  });
+
+  test('and all of it where that is asked for, or where no disk can be looked at', () => {
+    const all = ['btrfs', 'luks', 'lvm', 'md', 'xfs', 'zfs'];
+    expect(chosen('all', ['ext4'])).toEqual(all);
+    expect(chosen('host', [])).toEqual(all);
+  });
+});
+
+const MAKERS = ['xorriso', 'mcopy', 'mkfs.vfat', 'grub-mkimage'];
+const missing = MAKERS.filter((name) => !['/usr/bin', '/usr/sbin', '/sbin'].some((at) => existsSync(join(at, name))));
+const whereTheyAre = missing.length === 0 ? test : test.skip;
+
+whereTheyAre(
+  `the same kernel and initramfs make the same image at any time${missing.length === 0 ? '' : ` (skipped: ${missing.join(', ')} missing)`}`,
+  () => {
+    const make = (): { sum: string; bytes: number } => {
+      writeFileSync(join(folder, 'vmlinuz'), 'k'.repeat(100_000));
+      writeFileSync(join(folder, 'initramfs.img'), 'i'.repeat(200_000));
+      sh({
+        lines: [
+          'fail() { echo "$2" >&2; exit 1; }',
+          '. "$RESURGO_LIB/lib/rescue-files.sh"; . "$RESURGO_LIB/lib/rescue-outputs.sh"',
+          'outputs_make iso usb pxe',
+        ],
+      });
+      const file = join(folder, 'out/rescue.iso');
+      return { sum: createHash('sha256').update(readFileSync(file)).digest('hex'), bytes: statSync(file).size };
+    };
+    const first = make();
+    // xorriso writes dates to the second, FAT to two.
+    spawnSync('sleep', ['2.1']);
+    const second = make();
+    expect(second).toEqual(first);
+    expect(statSync(join(folder, 'out/rescue.iso')).mode & 0o777).toBe(0o600);
+  },
+);
