@@ -13,7 +13,7 @@ rescue_storage_choose() {
   [ "$1" = host ] || return 0
   # A fresh look, not what a cache remembers.
   blkid -c /dev/null -o value -s TYPE >storage 2>/dev/null || :
-  [ -s storage ] || return 0
+  grep -q . storage || return 0
   for _rt_file in /proc/mounts /etc/fstab; do
     [ ! -r "$_rt_file" ] || awk '$1 !~ /^#/ { print $3 }' "$_rt_file" >>storage
   done

@@ -46,8 +46,9 @@ function freePort(): Promise<number> {
   });
 }
 
+/** What serves against all expectation ends by itself. */
 const netboot = (...more: string[]): Promise<Ran> =>
-  resurgo('netboot', 'web-1', '--from', folder, '--listen', `127.0.0.1:${port}`, ...more);
+  resurgo('netboot', 'web-1', '--from', folder, '--listen', `127.0.0.1:${port}`, '--for', '1m', ...more);
 
 interface Answer {
   status: number | undefined;

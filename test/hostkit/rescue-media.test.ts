@@ -70,7 +70,8 @@ describe.each(SHELLS)('in %s', (shell) => {
 
 const MAKERS = ['xorriso', 'mcopy', 'mkfs.vfat', 'grub-mkimage'];
 const missing = MAKERS.filter((name) => !['/usr/bin', '/usr/sbin', '/sbin'].some((at) => existsSync(join(at, name))));
-const whereTheyAre = missing.length === 0 ? test : test.skip;
+// With CI=true nothing is skipped: it fails by what is missing.
+const whereTheyAre = missing.length === 0 || process.env.CI === 'true' ? test : test.skip;
 
 whereTheyAre(
   `the same kernel and initramfs make the same image at any time${missing.length === 0 ? '' : ` (skipped: ${missing.join(', ')} missing)`}`,
