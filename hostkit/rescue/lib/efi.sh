@@ -91,7 +91,9 @@ efi_entry() {
 # efi_entry_is: sets $boot_entry to the firmware's entry for that partition and path; 1 where there is none.
 efi_entry_is() {
   $_ee_run efibootmgr -v >entries 2>/dev/null || return 1
-  boot_entry=$(tr 'A-F' 'a-f' <entries | grep -F "gpt,$_ee_uuid" | grep -iF "$(printf '%s' "$_ee_path" | tr 'A-F' 'a-f')" | sed -n 's/^\(boot[0-9a-f]\{4\}\).*/\1/p' | head -n 1)
+  # By the environment: awk reads escapes in what is given with -v.
+  boot_entry=$(EE_PART="gpt,$_ee_uuid," EE_PATH="$_ee_path" awk '
+    index(tolower($0), tolower(ENVIRON["EE_PART"])) && index(tolower($0), tolower(ENVIRON["EE_PATH"])) { print substr($0, 1, 8); exit }' entries)
   [ -n "$boot_entry" ]
 }
 

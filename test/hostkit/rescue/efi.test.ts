@@ -1,0 +1,91 @@
+/** The EFI side of a boot loader: which loader, the path that every firmware tries, and whether the firmware has an entry already. */
+import { existsSync, readFileSync } from 'node:fs';
+import * as path from 'node:path';
+import { describeAsRoot, SHELLS } from '../support';
+import { RescueShell } from './kit';
+
+const PARTITION = '11111111-2222-4333-8444-5555555555a2';
+const ENTRIES = `BootCurrent: 0001
+BootOrder: 0001,0003
+Boot0001* UEFI Misc Device\tPciRoot(0x0)/Pci(0x3,0x0)
+Boot0003* debian\tHD(1,GPT,${PARTITION},0x800,0x20000)/File(\\EFI\\debian\\shimx64.efi)
+`;
+
+describeAsRoot('the EFI side of a boot loader', () => {
+  describe.each(SHELLS)('%s', (name) => {
+    let shell: RescueShell;
+    beforeAll(() => {
+      shell = new RescueShell(name);
+    });
+    afterAll(() => {
+      shell.close();
+    });
+
+    let count = 0;
+    function run(files: Record<string, string | null>, script: string, id = ''): { root: string; out: string } {
+      const root = shell.files(`efi${count++}`, files);
+      const head = `arg_id='${id}' new='${root}' new_esp='${root}/boot/efi'; uname() { echo x86_64; }; efi_arch; efi_id`;
+      return { root, out: shell.run({ parts: ['lib/new.sh', 'lib/efi.sh'], script: `${head}\n${script}` }) };
+    }
+    const DEBIAN = {
+      'usr/lib/os-release': 'ID=debian\n',
+      'boot/efi/EFI/Microsoft/bootmgfw.efi': 'MZ',
+      'boot/efi/EFI/debian/shimx64.efi': 'MZ shim',
+      'boot/efi/EFI/debian/grubx64.efi': 'MZ grub',
+      'boot/efi/EFI/debian/grub.cfg': 'configfile',
+    };
+
+    test('the signed shim is what the firmware starts, of the folder that came with the data', () => {
+      const script =
+        'efi_loader; echo "$efi_id ${efi_loader##*/}"; if efi_keeps; then echo keeps; else echo installs; fi';
+      const grub = { 'usr/sbin/grub-install': '' };
+      expect(run({ ...DEBIAN, ...grub }, script).out).toBe('debian shimx64.efi\ninstalls\n');
+      expect(run(DEBIAN, script).out).toBe('debian shimx64.efi\nkeeps\n');
+      const rocky = {
+        'usr/lib/os-release': 'ID="rocky"\nID_LIKE="rhel centos fedora"\n',
+        'usr/sbin/grub2-install': '',
+        'boot/efi/EFI/rocky/shimx64.efi': 'MZ',
+      };
+      expect(run(rocky, script).out).toBe('rocky shimx64.efi\nkeeps\n');
+      expect(run({ 'usr/lib/os-release': 'ID=arch\n', ...grub }, 'echo "$efi_id"; efi_loader || echo none').out).toBe(
+        'arch\nnone\n',
+      );
+    });
+
+    test('it lies at the path that every firmware tries too, with what it starts; what is there stays', () => {
+      const { root } = run(DEBIAN, 'efi_loader; efi_fallback');
+      const boot = (file: string) => readFileSync(path.join(root, 'boot/efi/EFI/BOOT', file), 'utf8');
+      expect([boot('BOOTX64.EFI'), boot('grubx64.efi'), boot('grub.cfg')]).toEqual([
+        'MZ shim',
+        'MZ grub',
+        'configfile',
+      ]);
+      const own = run({ ...DEBIAN, 'boot/efi/EFI/BOOT/BOOTX64.EFI': 'MZ own' }, 'efi_loader; efi_fallback').root;
+      expect(readFileSync(path.join(own, 'boot/efi/EFI/BOOT/BOOTX64.EFI'), 'utf8')).toBe('MZ own');
+      expect(existsSync(path.join(own, 'boot/efi/EFI/BOOT/grubx64.efi'))).toBe(false);
+    });
+
+    test('an entry of the firmware is the one for that partition and that loader', () => {
+      const entry = (uuid: string, loader: string): string =>
+        run(
+          DEBIAN,
+          `efibootmgr() { cat <<'ENTRIES'
+${ENTRIES}ENTRIES
+}
+_ee_run='' _ee_uuid='${uuid}' _ee_path='${loader}'
+if efi_entry_is; then echo "$boot_entry"; else echo none; fi`,
+        ).out;
+      expect(entry(PARTITION, '\\EFI\\debian\\shimx64.efi')).toBe('Boot0003\n');
+      expect(entry(PARTITION, '\\EFI\\fedora\\shimx64.efi')).toBe('none\n');
+      expect(entry(PARTITION.replace('a2', 'a3'), '\\EFI\\debian\\shimx64.efi')).toBe('none\n');
+    });
+
+    test('a configuration of its own is told from one that leads to /boot', () => {
+      const script = 'if efi_own_config; then echo own; else echo leads; fi';
+      const fedora = { 'usr/lib/os-release': 'ID=fedora\n', 'boot/efi/EFI/fedora/shimx64.efi': 'MZ' };
+      const configured = (text: string) => run({ ...fedora, 'boot/efi/EFI/fedora/grub.cfg': text }, script).out;
+      expect(configured('### BEGIN /etc/grub.d/00_header ###\ninsmod blscfg\n')).toBe('own\n');
+      expect(configured('search --fs-uuid --set=dev x\nconfigfile ($dev)/grub2/grub.cfg\n')).toBe('leads\n');
+    });
+  });
+});
