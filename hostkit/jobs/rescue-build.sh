@@ -3,7 +3,7 @@
 # keys: modules:word(common|needed|all)=common pinned:bool=1 network:word(captured|dhcp)=captured outputs:lines kernel:name?
 
 # Set or read elsewhere:
-: "${arg_kernel-}" "${arg_modules-}" "${arg_network-}" "${arg_outputs-}" "${arg_pinned-}" "${arg_run-}" "${json-}" "${line-}" "${output_names-}" "${output_secure-}" "${rescue_facts-}"
+: "${arg_group-}" "${arg_kernel-}" "${arg_modules-}" "${arg_network-}" "${arg_outputs-}" "${arg_pinned-}" "${arg_run-}" "${json-}" "${line-}" "${output_names-}" "${output_secure-}" "${rescue_facts-}"
 
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/rescue-image.sh"
@@ -35,6 +35,8 @@ job_main() {
   build_out=$RESURGO_VAR/runs/$arg_run/rescue
   rm -rf "$build_out"
   mkdir -p "${build_out%/*}"
+  # Whose run it is: the sweep takes away what a dead one left, and an image may hold a secret.
+  [ -e "${build_out%/*}/group" ] || atomic_put "${build_out%/*}/group" "$arg_group"
   mv out "$build_out"
   build_list=''
   for build_name in $output_names; do
