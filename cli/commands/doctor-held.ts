@@ -3,6 +3,7 @@ import type { Finding } from '../../hosts/doctor';
 import { HostError } from '../../hosts/errors';
 import type { HostRef, Hosts } from '../../hosts/hosts';
 import type { GroupSetup } from '../../planning/run-input';
+import { groupOf, rescueSeries } from '../../planning/series';
 import { connectClient } from '../../workers/connection';
 import { endedAmong, giveBack, heldBy } from '../../workers/ended-leases';
 import type { HeldAt } from '../../workers/ended-leases';
@@ -16,8 +17,13 @@ interface Options {
 }
 
 /** Finds the leases of runs that are over, and with `fix` gives them back. */
-export async function heldFindings({ hosts, setup, stateDir, fix }: Options): Promise<Finding[]> {
-  const { name: group } = setup.group;
+export async function heldFindings(options: Options): Promise<Finding[]> {
+  const { name } = options.setup.group;
+  const found = await Promise.all([name, rescueSeries(name)].map((series) => heldIn({ ...options, group: series })));
+  return found.flat();
+}
+
+async function heldIn({ hosts, setup, stateDir, fix, group }: Options & { group: string }): Promise<Finding[]> {
   const held = await heldBy({ hosts, places: placesOf(setup), group });
   if (held.length === 0) return [];
   const now = await engineStatus({ stateDir });
@@ -44,7 +50,7 @@ const at = ({ host }: HeldAt) => ({ host: host.name, check: 'leftovers' });
 
 function overdue({ group, each }: { group: string; each: HeldAt }): Finding {
   const message = `the group is still held by run ${each.lease.run}, which has ended`;
-  return { ...at(each), level: 'warn', message, mend: `run \`resurgo doctor ${group} --fix\`` };
+  return { ...at(each), level: 'warn', message, mend: `run \`resurgo doctor ${groupOf(group)} --fix\`` };
 }
 
 function unknown(each: HeldAt): Finding {

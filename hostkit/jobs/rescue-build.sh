@@ -4,7 +4,7 @@
 # keys: storage:word(host|all)=host pack:word(fast|small)=fast
 
 # Set or read elsewhere:
-: "${arg_kernel-}" "${arg_modules-}" "${arg_network-}" "${arg_outputs-}" "${arg_pack-}" "${arg_pinned-}" "${arg_run-}" "${arg_storage-}" "${json-}" "${line-}" "${output_names-}" "${output_secure-}" "${rescue_facts-}"
+: "${arg_group-}" "${arg_kernel-}" "${arg_modules-}" "${arg_network-}" "${arg_outputs-}" "${arg_pack-}" "${arg_pinned-}" "${arg_run-}" "${arg_storage-}" "${json-}" "${line-}" "${output_names-}" "${output_secure-}" "${rescue_facts-}"
 
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/rescue-image.sh"
@@ -36,6 +36,8 @@ job_main() {
   build_out=$RESURGO_VAR/runs/$arg_run/rescue
   rm -rf "$build_out"
   mkdir -p "${build_out%/*}"
+  # Whose run it is: the sweep takes away what a dead one left, and an image may hold a secret.
+  [ -e "${build_out%/*}/group" ] || atomic_put "${build_out%/*}/group" "$arg_group"
   mv out "$build_out"
   build_list=''
   for build_name in $output_names; do
