@@ -17,7 +17,15 @@ const buildSchema = z.looseObject({
   host: z.string(),
   hostName: z.string(),
   hostKey: z.string().nullable(),
-  files: z.array(z.looseObject({ name: z.string(), bytes: z.number().int(), sha256: z.string() })),
+  files: z.array(
+    z.looseObject({
+      name: z.string(),
+      bytes: z.number().int(),
+      sha256: z.string(),
+      /** It holds the host key. A build that does not say so of its files is taken to have it in each. */
+      pinned: z.boolean().optional(),
+    }),
+  ),
 });
 
 /** Media that must not, or can't, be served. */
@@ -56,11 +64,12 @@ export async function openNetbootMedia({ folder, host }: { folder: string; host:
       message: `${folder} holds the rescue system of ${build.hostName}, not of ${host}`,
       next: `Name ${build.hostName}, or the folder of a build of ${host}`,
     });
-  if (build.hostKey !== null)
+  const served = build.files.filter(({ name }) => name === KERNEL || name === INITRAMFS);
+  if (served.some(({ pinned }) => pinned ?? build.hostKey !== null))
     throw new NetbootError({
       host,
       message: `the rescue system in ${folder} has a pinned host key in it: whoever asks for it by network would hold that key, and could pass for the rescue system of ${host}`,
-      next: `Build one that makes its key at boot (\`pinned: false\` below \`rescue:\` in the runbook, then \`resurgo rescue build ${host}\`), and serve that; this one starts from a CD or a USB stick`,
+      next: `Build its media again (\`resurgo rescue build ${host} --output pxe\`): those for the network make their key at boot`,
     });
   const files = new Map<string, ServedFile>();
   const close = async (): Promise<void> => {

@@ -73,7 +73,9 @@ export async function bootMedia({
     const names = media.files.some(({ name }) => name === 'rescue.iso') ? ['rescue.iso'] : ['vmlinuz', 'initramfs.img'];
     for (const name of names) await fetched({ media, name, folder });
     media.onStep?.('boot');
-    return await booted({ media, keys, folder });
+    // Kernel and initramfs alone make their key at boot, whatever the other media of the build do.
+    const holds = media.files.some(({ name, pinned }) => pinned && names.includes(name));
+    return await booted({ media: holds ? media : { ...media, hostKey: null }, keys, folder });
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -9,7 +9,8 @@ const sum = z.string().regex(/^[0-9a-f]{64}$/);
 const instant = z.iso.datetime({ precision: 3 });
 const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/);
 
-const file = z.object({ name, bytes: count, sha256: sum });
+/** `pinned`: it holds the rescue system's host key, and is a secret (S30). What is served by network never does. */
+const file = z.object({ name, bytes: count, sha256: sum, pinned: z.boolean().default(false) });
 
 export const rescueBuildSchema = z.object({
   resurgoRescue: z.literal(RESCUE_VERSION),

@@ -46,14 +46,15 @@ async function fetch(context: CliContext, asked: Options & { name: string; id: s
   await notePinned(context, media);
   const { build } = media;
   const written: string[] = [];
-  for (const file of chosen({ build, output: asked.output })) {
+  const files = chosen({ build, output: asked.output });
+  for (const file of files) {
     const to = resolve(asked.output === 'pxe' ? `${asked.to}/${file.name}` : asked.to);
     if (asked.force !== true && (await isThere(to)))
       throw new CliError(`${to} is there already; nothing was written. --force replaces it`, EXIT.usage);
     await fetchShown(context, { media, build, file, to });
     written.push(to);
   }
-  const secret = build.hostKey !== null;
+  const secret = files.some(({ pinned }) => pinned);
   out.result({
     json: { host: build.hostName, id: build.id, verdict: build.verdict, secret, files: written },
     text: [

@@ -77,11 +77,11 @@ async function writeUsb(context: CliContext, asked: Options & { name: string; id
       device: disk.device,
       serial: disk.serial,
       bytes: file.bytes,
-      secret: build.hostKey !== null,
+      secret: file.pinned,
     },
     text: [
       `${disk.device} (serial ${disk.serial}) holds rescue media ${build.id} of ${build.hostName}, read back and compared`,
-      ...(build.hostKey === null ? [] : [SECRET]),
+      ...(file.pinned ? [SECRET] : []),
     ].join('\n'),
   });
   return EXIT.ok;

@@ -30,7 +30,7 @@ job_main() {
   cp "$build_image" vmlinuz
   touch -d @0 vmlinuz initramfs.img
   job_progress '"step":"media"'
-  output_names='' output_secure=false
+  output_names='' output_pinned='' output_secure=false
   # shellcheck disable=SC2086 # Words of ours.
   outputs_make $build_kinds
   build_out=$RESURGO_VAR/runs/$arg_run/rescue
@@ -42,10 +42,12 @@ job_main() {
   build_list=''
   for build_name in $output_names; do
     build_sum=$(sha256sum <"$build_out/$build_name")
-    build_list="$build_list${build_list:+,}{\"name\":\"$build_name\",\"bytes\":$(stat -c %s "$build_out/$build_name"),\"sha256\":\"${build_sum%% *}\"}"
+    build_holds=false
+    case " $output_pinned " in *" $build_name "*) build_holds=true ;; esac
+    build_list="$build_list${build_list:+,}{\"name\":\"$build_name\",\"bytes\":$(stat -c %s "$build_out/$build_name"),\"sha256\":\"${build_sum%% *}\",\"pinned\":$build_holds}"
   done
   build_key=''
-  if [ "$build_pinned" = yes ]; then
+  if [ -n "$output_pinned" ]; then
     read_line "$RESURGO_ETC/rescue.key.pub"
     json_quote "$line"
     build_key=",\"hostKey\":$json"

@@ -53,7 +53,7 @@ rescue_canonical() {
   sed "${_ca_rules#;};s| /\(bin\|sbin\|lib\|lib64\)/| /usr/\1/|" links | awk '$1 != $2' | sort -u >links.sorted
 }
 
-# rescue_own PINNED NETWORK: the first archive's tree, at ./own.
+# rescue_own PINNED NETWORK: the first archive's tree, at ./own; a pinned host key apart from it, at ./pinned.
 rescue_own() {
   rm -rf own
   mkdir -p own/etc/resurgo own/etc/ssh own/var/lib/resurgo/home/.ssh own/var/log own/usr/local/lib own/root own/proc own/sys own/dev own/run own/tmp own/mnt/new own/usr/bin own/usr/sbin
@@ -91,9 +91,10 @@ rescue_own() {
   [ "$2" != captured ] || rescue_capture_network >own/etc/resurgo/rescue.net
   if [ "$1" = yes ]; then
     rescue_host_key
-    cp "$RESURGO_ETC/rescue.key" own/etc/ssh/ssh_host_ed25519_key
-    cp "$RESURGO_ETC/rescue.key.pub" own/etc/ssh/ssh_host_ed25519_key.pub
-    chmod 600 own/etc/ssh/ssh_host_ed25519_key
+    mkdir -p pinned/etc/ssh
+    cp "$RESURGO_ETC/rescue.key" pinned/etc/ssh/ssh_host_ed25519_key
+    cp "$RESURGO_ETC/rescue.key.pub" pinned/etc/ssh/ssh_host_ed25519_key.pub
+    chmod 600 pinned/etc/ssh/ssh_host_ed25519_key
   fi
 }
 
@@ -179,6 +180,15 @@ rescue_pack() {
   (cd / && cpio -o -H newc --reproducible --owner=0:0 --quiet) <files.sorted >host.cpio || fail failed 'cpio can not pack the files of this host: is the disk full?'
   rescue_compress
   rm -rf own own.cpio host.cpio
+  [ ! -d pinned ] || rescue_pack_pinned
+}
+
+# rescue_pack_pinned: the pinned host key as an archive of its own, ./pinned.cpio. Media that a person carries have it before their initramfs;
+# what is served by network is the initramfs alone, as whoever asks for it would have the key (S30).
+rescue_pack_pinned() {
+  find pinned -exec touch -h -d @0 {} +
+  (cd pinned && find . | sort | cpio -o -H newc --reproducible --owner=0:0 --quiet) >pinned.cpio || fail failed 'cpio can not pack the host key: is the disk full?'
+  rm -rf pinned
 }
 
 # rescue_make_links: `OWN_PATH` and `TARGET` in turn, a line each. A folder on the way that is a link itself is not entered.

@@ -1,6 +1,7 @@
 # What a rescue system is written as: one file a kind in outputs/KIND.sh, each with
 #   output_KIND_needs     prints `PROGRAM PACKAGE` lines of what it is made with
-#   output_KIND_make      makes ./out/NAME… from ./vmlinuz and ./initramfs.img; sets $output_names; fails the request where it can't
+#   output_KIND_make      makes ./out/NAME… from ./vmlinuz, ./initramfs.img and (media that a person carries) ./pinned.cpio before it; sets
+#                         $output_names, and $output_pinned to those that hold the pinned host key; fails the request where it can't
 # The boot loaders are the host's own: signed ones where they are installed, so that Secure Boot lets them through.
 
 # Set or read elsewhere:

@@ -1,7 +1,7 @@
 # iso: one image for CD and USB stick, for BIOS and UEFI.
 
 # Set or read elsewhere:
-: "${OUTPUT_GRUB_MODULES-}" "${output_names-}"
+: "${OUTPUT_GRUB_MODULES-}" "${output_names-}" "${output_pinned-}"
 
 output_iso_needs() { printf 'xorriso xorriso\nmcopy mtools\nmkfs.vfat dosfstools\ngrub-mkimage grub-common\n'; }
 
@@ -9,7 +9,12 @@ output_iso_make() {
   rm -rf iso esp efi.img
   mkdir -p iso/boot/grub iso/.disk esp
   ln vmlinuz iso/boot/vmlinuz
-  ln initramfs.img iso/boot/initramfs.img
+  if [ -f pinned.cpio ]; then
+    cat pinned.cpio initramfs.img >iso/boot/initramfs.img
+    output_pinned="${output_pinned-} rescue.iso"
+  else
+    ln initramfs.img iso/boot/initramfs.img
+  fi
   printf 'Resurgo rescue system\n' >iso/.disk/mini-info
   outputs_config iso/boot/grub
   outputs_efi_loaders esp

@@ -1,4 +1,4 @@
-# pxe: kernel and initramfs as files, for a server that starts machines by network.
+# pxe: kernel and initramfs as files, for a server that starts machines by network. Without a pinned host key (S30).
 
 # Set or read elsewhere:
 : "${output_names-}"

@@ -29,7 +29,7 @@ function build(over: Partial<RescueBuild> = {}, key = own): RescueBuild {
   return {
     ...{ resurgoRescue: RESCUE_VERSION, id: '20261121_013000', host: 'app-1', hostName: 'app-1' },
     ...{ kernel: '6.1.0-18', modules: 913, firmware: 40, chosen: 'common', network: 'captured' },
-    files: [{ name: 'rescue.iso', bytes: FAKE_MEDIUM.length, sha256 }],
+    files: [{ name: 'rescue.iso', bytes: FAKE_MEDIUM.length, sha256, pinned: true }],
     ...{ hostKey: HOST_KEY, secureBoot: true, builtAt: '2026-11-21T01:30:00.000Z', layoutSha256: 'b'.repeat(64) },
     ...{ verdict: 'booted', bootedAt: '2026-11-21T01:31:00.000Z', version: '0.1.0' },
     director: { id: 'director-test', publicKeyHex: key.publicKeyHex },

@@ -73,6 +73,23 @@ const missing = MAKERS.filter((name) => !['/usr/bin', '/usr/sbin', '/sbin'].some
 // With CI=true nothing is skipped: it fails by what is missing.
 const whereTheyAre = missing.length === 0 || process.env.CI === 'true' ? test : test.skip;
 
+whereTheyAre('S30 a pinned host key is on media that a person carries, and never in what is served by network', () => {
+  writeFileSync(join(folder, 'vmlinuz'), 'k');
+  writeFileSync(join(folder, 'initramfs.img'), 'i');
+  writeFileSync(join(folder, 'pinned.cpio'), 'THE HOST KEY');
+  sh({
+    lines: [
+      'fail() { echo "$2" >&2; exit 1; }',
+      '. "$RESURGO_LIB/lib/rescue-files.sh"; . "$RESURGO_LIB/lib/rescue-outputs.sh"',
+      'outputs_make iso usb pxe; echo "$output_pinned" >out/holds',
+    ],
+  });
+  const out = (name: string) => readFileSync(join(folder, 'out', name), 'latin1');
+  expect(out('initramfs.img')).toBe('i');
+  expect(out('rescue.iso')).toContain('THE HOST KEYi');
+  expect(out('holds').trim()).toBe('rescue.iso');
+});
+
 whereTheyAre(
   `the same kernel and initramfs make the same image at any time${missing.length === 0 ? '' : ` (skipped: ${missing.join(', ')} missing)`}`,
   () => {
