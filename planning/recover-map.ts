@@ -42,6 +42,9 @@ function whyNever(disk: FoundDisk, found: readonly FoundDisk[]): string | null {
   if (disk.inUse.length > 0) return printable(`in use: ${disk.inUse.join(', ')}`);
   if (disk.readOnly) return 'read-only';
   if (disk.bytes === 0) return 'no medium';
+  // Each step looks its disk up again by these before it writes (S24).
+  if (disk.serial === null && disk.wwn === null)
+    return 'it tells neither a serial number nor a WWN, so nothing could make sure that it is still this one when it is written to. Give it one (of a virtual machine: `serial=` of the disk)';
   const twin = found.find((other) => other !== disk && identities(other).some((id) => identities(disk).includes(id)));
   return twin === undefined
     ? null

@@ -45,6 +45,12 @@ describe('a disk is never taken', () => {
     expect(taken(plan(one, [foundDisk('sda', 2)], { pins: { sda: 'sda' } }))).toEqual({});
   });
 
+  it('when it tells neither serial number nor WWN: nothing could make sure of it when it is written to', () => {
+    const nameless = { serial: null, wwn: null };
+    expect(taken(plan(one, [foundDisk('sda', 40, nameless)], { pins: { sda: 'sda' } }))).toEqual({});
+    expect(taken(plan(one, [foundDisk('sda', 40, { ...nameless, wwn: '0x5000' })]))).toEqual({ sda: 'sda' });
+  });
+
   it('when it is removable, unless it is pinned', () => {
     const stick = foundDisk('sda', 40, { removable: true });
     expect(taken(plan(one, [stick]))).toEqual({});
