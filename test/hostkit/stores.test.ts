@@ -27,7 +27,8 @@ for (const options of kinds)
       writeFileSync(join(kit.root, 'var/lost'), '');
       const { send } = await kit.copy('run-0001');
       rmSync(join(kit.root, 'var/lost'));
-      expect(send).toMatchObject({ ok: false, code: 'snapshot-lost', message: expect.stringContaining('overflowed') });
+      expect(send).toMatchObject({ ok: false, code: 'snapshot-lost' });
+      expect(send['message']).toContain('overflowed');
     });
 
     it('S9 the awkward tree arrives whole, is sealed, listed and restored whole', async () => {

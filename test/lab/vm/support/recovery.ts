@@ -9,6 +9,9 @@ import type { Product } from '../../support/product';
 import { blankDisk, installServer } from './install';
 import { Machine, machineAddress } from './machine';
 import type { MachineSpec, VirtualDisk } from './machine';
+import { layoutSchema } from '../../../../planning/layout-schema';
+import type { Layout as CapturedLayout } from '../../../../planning/layout-schema';
+import { layoutChanges } from '../../../../planning/layout-diff';
 import type { Layout } from './layouts';
 
 const HOST = 'web-1';
@@ -42,8 +45,11 @@ export interface ServerCase {
 /** What is known of a server before its death, and compared after its recovery. */
 export interface Portrait {
   files: string;
-  layout: unknown;
+  layout: CapturedLayout;
 }
+
+/** What a recovery itself adds: a card's name is tied to its MAC, as its connector may be another now. */
+const OURS = /^10-resurgo-.*\.link$/;
 
 export class Recovery {
   private constructor(
@@ -89,7 +95,18 @@ export class Recovery {
       files.push(`# ${folder}\n${stdout}`);
     }
     const { stdout } = await this.product.run(['layout', 'show', HOST, '--json'], { timeoutMs: 120_000 });
-    return { files: files.join(''), layout: JSON.parse(stdout) };
+    return { files: files.join(''), layout: layoutSchema.parse(JSON.parse(stdout)) };
+  }
+
+  /** Lines of one portrait that the other lacks, and what of the layouts differs; empty when nothing does. */
+  differences(before: Portrait, after: Portrait): string[] {
+    const [was, is] = [before, after].map(({ files }) => new Set(files.split('\n').filter((line) => !isOurs(line))));
+    const lines = [...(was ?? [])].filter((line) => is?.has(line) !== true).map((line) => `gone: ${line}`);
+    const come = [...(is ?? [])].filter((line) => was?.has(line) !== true).map((line) => `come: ${line}`);
+    const changes = layoutChanges({ before: before.layout, after: after.layout })
+      .filter(({ what }) => !OURS.test(path.basename(what)))
+      .map((each) => JSON.stringify(each));
+    return [...lines, ...come, ...changes];
   }
 
   backup(): Promise<unknown> {
@@ -153,6 +170,12 @@ export class Recovery {
       );
     return outcome.parse(report);
   }
+}
+
+/** The file that a recovery adds, and the time of the folder that it lies in. */
+function isOurs(line: string): boolean {
+  const [name = ''] = line.split(' ');
+  return OURS.test(path.basename(name)) || name === './systemd/network';
 }
 
 function runbookOf({ fleet, number }: { fleet: Fleet; number: number }): string {
