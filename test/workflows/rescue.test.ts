@@ -45,14 +45,16 @@ async function asked(handle: WorkflowHandle): Promise<{ step: string; allowed: s
   throw new Error('nobody was asked');
 }
 
+/** By host: they are built side by side, and who is done first is nobody's business. */
 function builds(fleet: FakeHosts): RescueBuild[] {
-  return fleet.host('target').media.map(({ build, sig }) => {
+  const made = fleet.host('target').media.map(({ build, sig }) => {
     const bytes = Buffer.from(build, 'base64');
     expect(verifyManifest({ bytes, signature: sig, publicHex: publicKeyHex })).toBe(true);
     const parsed = parseRescueBuild(bytes.toString());
     if (typeof parsed === 'string') throw new Error(parsed);
     return parsed;
   });
+  return made.sort((a, b) => a.hostName.localeCompare(b.hostName));
 }
 
 test('media of each host come into the list, signed, under a lease that no backup waits for', async () => {
