@@ -16,6 +16,10 @@ kind_ids() {
   done | sort
 }
 
+kind_has() {
+  kind_is_seal "$store_root/backups/$1"
+}
+
 kind_rescue() {
   [ -d "$store_root/rescue" ] || mkdir -m 0700 "$store_root/rescue" || { store_error="cannot write in $store_root"; return 1; }
 }

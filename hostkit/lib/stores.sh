@@ -18,6 +18,7 @@
 #   kind_prepare          the group's place exists, 0700, and is what it should be; sets nothing else
 #   kind_rescue           $store_root/rescue is there, 0700, and stays as it is when `current` is rolled back or published
 #   kind_ids              prints the ids of all sealed backups, oldest first; a half-made one is never among them
+#   kind_has ID           0 when ID is sealed; asked of that one alone
 #   kind_rollback LAST    makes `current` the writable content of sealed backup LAST (empty: an empty folder)
 #   kind_freed            has the file system give back the space of what kind_rollback removed; it may take its time
 #   kind_publish ID       makes `current` the sealed backup ID in one atomic step; nothing of ID is visible before
@@ -109,7 +110,7 @@ stores_last() {
 
 # stores_has ID: 0 when ID is sealed.
 stores_has() {
-  kind_ids | grep -qx -- "$1"
+  kind_has "$1"
 }
 
 # stores_number ID: an id as a number, so that ids can be compared.

@@ -91,6 +91,10 @@ kind_ids() {
     index($0, head) == 1 { id = substr($0, length(head) + 1); if (length(id) == 15 && id ~ /^[0-9]+_[0-9]+$/ && substr(id, 9, 1) == "_") print id }' | sort
 }
 
+kind_has() {
+  kind_exists "$store_place/$store_group@$1"
+}
+
 kind_rollback() {
   if [ -n "$1" ]; then
     # Without -r: a newer snapshot that somebody else took is not ours to destroy.
