@@ -56,7 +56,8 @@ keep_inputs() {
     fi
     case $keep_name in build.json | build.sig) job_fail bad-request "$keep_name is no medium" ;; esac
     # Canonical JSON has one form: what is signed is what is looked for.
-    grep -qF "{\"bytes\":$keep_bytes,\"name\":\"$keep_name\",\"sha256\":\"$keep_sum\"}" build.json ||
+    grep -qF -e "{\"bytes\":$keep_bytes,\"name\":\"$keep_name\",\"pinned\":true,\"sha256\":\"$keep_sum\"}" \
+      -e "{\"bytes\":$keep_bytes,\"name\":\"$keep_name\",\"pinned\":false,\"sha256\":\"$keep_sum\"}" build.json ||
       job_fail bad-request "build.json does not name $keep_name with that size and sum"
   done <files
   [ "$arg_keep" -ge 1 ] || job_fail bad-request 'at least one build is kept'

@@ -31,7 +31,12 @@ describeAsRoot('rescue media in a store, over a real sshd', () => {
     fs.rmSync(folder, { recursive: true, force: true });
     fs.mkdirSync(folder, { recursive: true });
     for (const [name, content] of Object.entries(files)) fs.writeFileSync(`${folder}/${name}`, content);
-    return Object.entries(files).map(([name, content]) => ({ name, bytes: content.length, sha256: sumOf(content) }));
+    return Object.entries(files).map(([name, content]) => ({
+      name,
+      bytes: content.length,
+      sha256: sumOf(content),
+      pinned: name.endsWith('.iso'),
+    }));
   }
 
   const words = (id: string, files: ReturnType<typeof build>, verdict = 'made') => ({
@@ -126,12 +131,16 @@ describeAsRoot('rescue media in a store, over a real sshd', () => {
     expect(keep(id, files.slice(1))).toMatchObject({ exit: 1, result: { code: 'failed' } });
     expect(keep(id, files, { files: words(id, other).files })).toMatchObject({ result: { code: 'bad-request' } });
     expect(keep(id, files, words('20260107_010000', files))).toMatchObject({ result: { code: 'bad-request' } });
-    expect(keep(id, [...files, { name: 'more', bytes: 1, sha256: sumOf(Buffer.from('m')) }])).toMatchObject({
+    expect(
+      keep(id, [...files, { name: 'more', bytes: 1, sha256: sumOf(Buffer.from('m')), pinned: false }]),
+    ).toMatchObject({
       exit: 1,
       result: { code: 'not-found' },
     });
     fs.symlinkSync('/etc/passwd', kept(`${id}.part/more`));
-    expect(keep(id, [...files, { name: 'more', bytes: 1, sha256: sumOf(Buffer.from('m')) }])).toMatchObject({
+    expect(
+      keep(id, [...files, { name: 'more', bytes: 1, sha256: sumOf(Buffer.from('m')), pinned: false }]),
+    ).toMatchObject({
       exit: 1,
     });
     expect(ids()).not.toContain(id);
