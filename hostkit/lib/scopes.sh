@@ -99,6 +99,7 @@ scope_path() {
     folder)
       scope_folder_root "$grant_path"
       [ -d "$scope_root" ] || fail not-found "$scope_root, below which this host allows restores, is not there; make it"
+      scope_new
       scope_below=${grant_path#"$scope_root"}
       scope_below=${scope_below#/}
       scope_descend "$scope_root" "${scope_below:+$scope_below/}$grant_tree${grant_subpath:+/$grant_subpath}" own
@@ -110,6 +111,13 @@ scope_path() {
   scope_meta=$RESURGO_VAR/runs/$grant_run/incoming/$scope_tree
   own_dir "$RESURGO_VAR/runs" "$RESURGO_VAR/runs/$grant_run" "$RESURGO_VAR/runs/$grant_run/incoming" "$scope_meta"
   [ -e "$RESURGO_VAR/runs/$grant_run/group" ] || atomic_put "$RESURGO_VAR/runs/$grant_run/group" "$grant_group"
+}
+
+# scope_new: a rescue system receives into what is mounted for a new system, never into its own memory.
+scope_new() {
+  [ -f "$RESURGO_LIB/lib/new.sh" ] || return 0
+  mountpoint -q "${grant_path%/}/$grant_tree" ||
+    fail not-mounted "nothing is mounted at ${grant_path%/}/$grant_tree: the plan's steps that make and mount the new system have not been done since this rescue system was booted"
 }
 
 scope_store() {

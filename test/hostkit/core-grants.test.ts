@@ -153,6 +153,22 @@ describeAsRoot('grants over a real sshd', () => {
     expect(fs.readdirSync(at.box.file('etc/armed'))).toEqual(['one']);
   });
 
+  it('a rescue system receives into what is mounted for the new system, never into its memory', () => {
+    const mark = at.box.file('lib/resurgo/lib/new.sh');
+    fs.writeFileSync(mark, '');
+    fs.writeFileSync(at.box.file('one'), '1');
+    const { key } = at.open();
+    const place = path.posix.join('/var/lib/srv/restored', at.folder().tree ?? '');
+    expect(at.rsync(key, [at.box.file('one'), TARGET]).stderr).toContain(`nothing is mounted at ${place}`);
+    expect(fs.existsSync(at.received('one'))).toBe(false);
+    at.box.runs('mkdir', [place]);
+    at.box.runs('mount', ['-t', 'tmpfs', 'new', place]);
+    expect(at.rsync(key, [at.box.file('one'), TARGET])).toMatchObject({ status: 0 });
+    expect(at.box.runs('cat', [`${place}/one`]).stdout).toBe('1');
+    at.box.runs('umount', [place]);
+    fs.rmSync(mark);
+  });
+
   it('S4 a higher term closes the grants of older runs', () => {
     const { grant } = at.open();
     expect(at.authorizedKeys()).toContain(grant);
