@@ -20,6 +20,7 @@ import { recoverLookActivities, verifiedLayout } from './recover-look';
 import type { LayoutRef } from './recover-look';
 import { diskLines, stepRequest } from './recover-requests';
 import type { JobStep } from './recover-requests';
+import { sameBoot } from './same-boot';
 
 /** A rescue system, as it was when the plan was made: one that has booted since knows nothing of what was mounted and opened. */
 export interface RescueRef {
@@ -93,15 +94,6 @@ const SLACK_MS = 60_000;
 export function recoverActivities(deps: ActivityDeps) {
   const { hosts } = deps;
 
-  /** @throws HostError `rebooted` where it is not the boot that the plan was made in */
-  async function sameBoot({ rescue, step }: { rescue: RescueRef; step: string }): Promise<void> {
-    const { bootId } = await probe({ hosts, host: rescue.host, step });
-    if (bootId === rescue.bootId) return;
-    const message =
-      'the rescue system was booted anew since the plan was made: what had been mounted and opened is not any more';
-    throw new HostError({ host: rescue.host.name, verb: 'probe', step, code: 'rebooted', message });
-  }
-
   async function job(input: {
     fence: RunFence;
     rescue: RescueRef;
@@ -113,7 +105,7 @@ export function recoverActivities(deps: ActivityDeps) {
     signal: AbortSignal;
   }): Promise<Record<string, unknown>> {
     const { fence, rescue, kind, args, step, key, signal } = input;
-    await sameBoot({ rescue, step });
+    await sameBoot({ hosts, ...rescue, step });
     const { result } = await runJob({
       hosts,
       host: rescue.host,

@@ -22,6 +22,7 @@ import { nameOf, placeArgs, scopeOf } from './restore-item';
 import type { RestoreItemRef } from './restore-item';
 import { byContent, DRY, keyFor, protectingNow, sendName } from './restore-pass';
 import type { Pass } from './restore-pass';
+import { sameBoot } from './same-boot';
 import type { CopyProgress } from './transfer';
 
 export interface RestoreSourceInput {
@@ -32,6 +33,8 @@ export interface RestoreSourceInput {
   /** How the place lay among its host's mounts for the plan; left out by runs of an earlier version. */
   nested?: readonly string[];
   mountPoint?: string;
+  /** The boot of the destination's host that has mounted the place; left out where a reboot takes nothing away. */
+  bootId?: string;
   /** How many entries may be deleted at the destination; left out where none are. */
   maxDelete?: number;
 }
@@ -251,6 +254,8 @@ export function restoreActivities({ hosts, genuineSigners }: ActivityDeps) {
     const place = { group: fence.group, run: fence.run, ...placeArgs(input.item), fsUuid: fsUuid || undefined };
     const { host } = input.item.destination;
     const step = `restore ${nameOf(input.item)}`;
+    // Each attempt: data that came back after a reboot would fill the memory of a rescue system.
+    if (input.bootId !== undefined) await sameBoot({ hosts, host, bootId: input.bootId, step });
     const now = mountsOf(checked.parse(await hosts.call({ host, verb: 'restore.check', step, args: place })));
     await needsMountsOf(input, now);
     const item = protectingNow(input, now);

@@ -72,6 +72,14 @@ export const tidying = proxyActivities<Activities>({
   retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s', maximumAttempts: 6 },
 });
 
+/** Unmounting what a run leaves half made: a restart of that machine does it too, so two tries of minutes are enough. */
+export const unmounting = proxyActivities<Activities>({
+  ...atHosts,
+  taskQueue: CONTROL_QUEUE,
+  startToCloseTimeout: '5m',
+  retry: { initialInterval: '5s', maximumAttempts: 2 },
+});
+
 /** A webhook that doesn't answer must not hold a backup. */
 export const telling = proxyActivities<Activities>({
   taskQueue: CONTROL_QUEUE,

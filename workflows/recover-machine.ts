@@ -11,8 +11,9 @@ import type { DiskIdentity, RecoveryPlan, RecoveryStep } from '../planning/recov
 import { byPhase, isLast } from '../planning/recover-phases';
 import { diskInWords, list } from '../planning/recover-words';
 import type { FleetHost } from '../planning/run-input';
+import { describeFailure } from './failures';
 import type { OperatorGate } from './gate';
-import { bulk, recovering } from './options';
+import { bulk, recovering, tidying, unmounting } from './options';
 import type { RecoverySource } from './recover-source';
 import type { Timeline } from './timeline';
 
@@ -40,6 +41,7 @@ interface Options {
 export class RecoveredMachine {
   state: MachineState = 'untouched';
   private overwritten: string[] = [];
+  private place: { rescue: RescueRef; tree: string } | undefined;
 
   constructor(private readonly options: Options) {}
 
@@ -48,11 +50,12 @@ export class RecoveredMachine {
     const { planned, source, rescue } = made;
     const { steps } = planned.plan;
     this.overwritten = overwritten(planned.plan);
+    this.place = { rescue, tree: source.tree };
     let data: RestoredItem | undefined;
     for (const each of byPhase(steps.filter((step) => !isLast(step))))
       await this.options.timeline.phase(each.phase, async () => {
         for (const step of each.steps) {
-          if (step.kind === 'restore') data = await this.restore(source);
+          if (step.kind === 'restore') data = await this.restore({ source, rescue });
           else await this.carryOut({ step, source, rescue });
         }
       });
@@ -95,6 +98,34 @@ export class RecoveredMachine {
     return up;
   }
 
+  /**
+   * Lets go of what a run that ended in the middle has mounted and opened: the next plan would be refused for disks in use.
+   * @param fence later than all tries before. @returns what to warn of
+   */
+  async letGo({ fence }: { fence: RunFence }): Promise<string[]> {
+    if (this.state !== 'half recovered' || this.place === undefined) return [];
+    const { rescue, tree } = this.place;
+    const { host } = rescue;
+    const still = (why: string) => [
+      `${host.name} still holds what was mounted of the new system (${why}): restart the rescue system before recovering again`,
+    ];
+    try {
+      // Its jobs first: what still receives or writes there holds the mounts.
+      const { unreachable } = await tidying.forgetRun.executeWithOptions({ summary: `jobs on ${host.name}` }, [
+        { fence, hosts: [host] },
+      ]);
+      if (unreachable.length > 0) return still('it does not answer');
+      await unmounting.newSystem.executeWithOptions({ summary: `unmount the new system` }, [
+        { fence, rescue, kind: 'new-unmount', args: { tree } },
+      ]);
+      return [];
+    } catch (error) {
+      const { code, message } = describeFailure(error);
+      // Another boot of it holds nothing, and another run's system is its own affair.
+      return ['rebooted', 'host-key-changed', 'fenced'].includes(code) ? [] : still(message);
+    }
+  }
+
   /** A sentence on what the machine is now, and what to do about it. */
   describe(): string {
     const { name } = this.options.host;
@@ -123,10 +154,11 @@ export class RecoveredMachine {
     );
   }
 
-  private restore({ item }: RecoverySource): Promise<RestoredItem> {
+  private restore({ source, rescue }: { source: RecoverySource; rescue: RescueRef }): Promise<RestoredItem> {
+    const { item } = source;
     const summary = `restore ${item.backup.tree} from ${item.store.host.name}`;
     return this.must('restore', (fence) =>
-      bulk.restoreSource.executeWithOptions({ summary }, [{ fence, item, fsUuid: '' }]),
+      bulk.restoreSource.executeWithOptions({ summary }, [{ fence, item, fsUuid: '', bootId: rescue.bootId }]),
     );
   }
 

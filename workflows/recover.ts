@@ -284,6 +284,7 @@ class RecoverRun extends RunParts {
     const tidy = new Tidy({ board: this.board, warnings: this.warnings });
     const clean = { fence, hosts: this.visited() };
     await tidy.step('close grants', () => tidying.closeGrants.executeWithOptions({ summary: 'close grants' }, [clean]));
+    this.warnings.push(...(await this.machine.letGo({ fence })));
     await this.tidy(tidy, clean);
   }
 

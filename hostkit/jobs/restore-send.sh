@@ -6,7 +6,7 @@
 
 # Set or read elsewhere:
 : "${arg_checksum-}" "${arg_delete-}" "${arg_dry_run-}" "${arg_excludes-}" "${arg_group-}" "${arg_id-}" "${arg_store-}" \
-  "${arg_tree-}" "${json-}" "${listing_error-}" "${stat-}" "${store_error-}" "${store_view-}"
+  "${arg_tree-}" "${arg_dial-}" "${arg_grant-}" "${arg_peer-}" "${grant_peer-}" "${json-}" "${listing_error-}" "${stat-}" "${store_error-}" "${store_view-}"
 
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/listing.sh"
@@ -15,11 +15,19 @@
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/rsync-client.sh"
 # shellcheck source=/dev/null
+. "$RESURGO_LIB/lib/scopes.sh"
+# shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/protect.sh"
 
 job_main() {
   stores_load "$arg_store" "$arg_group"
   stores_need_id "$arg_id"
+  send_to=$arg_peer
+  if [ "$arg_dial" = in ]; then
+    grant_load "$arg_grant" || job_fail not-allowed "there is no grant $arg_grant here; it was closed, or never made"
+    send_to=$grant_peer
+  fi
+  scope_rescue_gets "$arg_store" "$arg_group" "$arg_tree" "$send_to"
   client_connect
   kind_view "$arg_id" "$PWD/view" || job_fail failed "$store_error"
   # The view goes before the job says anything else, also when it fails: a clone left behind would keep the backup busy.

@@ -147,6 +147,21 @@ config_take_host_of() {
   accept_found=yes
 }
 
+# config_machine STORE GROUP TREE HOST: is the tree of the machine whose trees the store takes from HOST, and from no other? Where a line
+# names no peer nobody can tell.
+config_machine() {
+  accept_group=$2
+  accept_host=${3%%@*}
+  accept_from=$4
+  accept_found=no
+  config_each accept "$1" config_take_machine
+  [ "$accept_found" = yes ]
+}
+config_take_machine() {
+  [ "$2" = "$accept_group" ] && [ "${3%%@*}" = "$accept_host" ] && [ "$accept_found" != other ] || return 0
+  if [ "${4-}" = "$accept_from" ]; then accept_found=yes; else accept_found=other; fi
+}
+
 # config_value KIND GROUP: sets $config_value to the first field behind GROUP of that kind's line; 1 if there is none.
 config_value() {
   config_value=

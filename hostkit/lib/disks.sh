@@ -31,6 +31,13 @@ disk_facts() {
   : "$disk_bytes"
 }
 
+# disk_is NAME: is it a disk, and not one of the ways to a disk? NVMe hides those (multipath): they have no node below /dev, and tell the same
+# serial number.
+disk_is() {
+  [ -e "/sys/block/$1/device" ] || return 1
+  ! read_line "/sys/block/$1/hidden" || [ "$line" != 1 ]
+}
+
 # disk_usb_serial NAME: of the USB device that the disk is in, as udev tells it too.
 disk_usb_serial() {
   _du_at=$(readlink -f "/sys/block/$1/device") || return 0

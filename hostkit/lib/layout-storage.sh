@@ -27,7 +27,7 @@ layout_devices() {
 # udev, which lsblk asks.
 layout_disks() {
   for disk_at in /sys/block/*; do
-    [ -e "$disk_at/device" ] || continue
+    disk_is "${disk_at##*/}" || continue
     disk_facts "${disk_at##*/}"
     encode "$disk_serial"
     disk_said=$encoded

@@ -45,6 +45,7 @@ scope_check() {
       # Any tree of the group's backups, not today's alone: one that has left the runbook, or that staging keeps elsewhere, comes back too.
       config_accepts "$arg_store" "$arg_group" '' ||
         fail not-allowed "store $arg_store of this host holds nothing of group $arg_group"
+      scope_rescue_gets "$arg_store" "$arg_group" "$arg_tree" "$arg_peer"
       ;;
     *) fail bad-request "scope $arg_scope can't be granted for $1" ;;
   esac
@@ -59,6 +60,15 @@ scope_need() {
 scope_rescue_from() {
   config_accepts_host "$1" "${2%.rescue}" "$3" "$4" ||
     fail not-allowed "store $1 of this host takes no rescue media of $3 from $4: it takes no tree of it in group ${2%.rescue}; enrol it again with the runbook that names a source there"
+}
+
+# scope_rescue_gets STORE GROUP TREE PEER: a rescue system was let in to make one machine again: it gets no other machine's data, or who boots
+# a medium of the least of them would have all of the group's (S27). A machine's trees begin with its short name, also one that has left the
+# runbook.
+scope_rescue_gets() {
+  case $4 in *.rescue) ;; *) return 0 ;; esac
+  config_machine "$1" "$2" "$3" "${4%.rescue}" ||
+    fail not-allowed "tree $3 is not known here as one of ${4%.rescue}, and its rescue system gets that machine's trees alone; enrol this target again with the runbook that names a source of it in group $2"
 }
 
 # scope_folder_root PATH: sets $scope_root to the configured restore-to folder at or above PATH.
@@ -89,6 +99,7 @@ scope_path() {
     folder)
       scope_folder_root "$grant_path"
       [ -d "$scope_root" ] || fail not-found "$scope_root, below which this host allows restores, is not there; make it"
+      scope_new
       scope_below=${grant_path#"$scope_root"}
       scope_below=${scope_below#/}
       scope_descend "$scope_root" "${scope_below:+$scope_below/}$grant_tree${grant_subpath:+/$grant_subpath}" own
@@ -100,6 +111,13 @@ scope_path() {
   scope_meta=$RESURGO_VAR/runs/$grant_run/incoming/$scope_tree
   own_dir "$RESURGO_VAR/runs" "$RESURGO_VAR/runs/$grant_run" "$RESURGO_VAR/runs/$grant_run/incoming" "$scope_meta"
   [ -e "$RESURGO_VAR/runs/$grant_run/group" ] || atomic_put "$RESURGO_VAR/runs/$grant_run/group" "$grant_group"
+}
+
+# scope_new: a rescue system receives into what is mounted for a new system, never into its own memory.
+scope_new() {
+  [ -f "$RESURGO_LIB/lib/new.sh" ] || return 0
+  mountpoint -q "${grant_path%/}/$grant_tree" ||
+    fail not-mounted "nothing is mounted at ${grant_path%/}/$grant_tree: the plan's steps that make and mount the new system have not been done since this rescue system was booted"
 }
 
 scope_store() {

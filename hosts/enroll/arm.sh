@@ -39,7 +39,8 @@ if [ -z "$until" ] || believed 20000101000000; then
   exit 3
 fi
 
-grep -v -e "^$1 " -e '^# no peers$' $peers >$peers.resurgo-new || :
+# By the very name: as a pattern, its dots would take away other hosts' lines too.
+awk -v name="$1" '$1 != name && $0 != "# no peers"' $peers >$peers.resurgo-new
 printf '%s namespaces="resurgo-grant",valid-before="%s" %s\n' "$1" "$until" "$2" >>$peers.resurgo-new
 chown 0:0 $peers.resurgo-new
 sync $peers.resurgo-new

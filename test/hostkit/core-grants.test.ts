@@ -103,6 +103,34 @@ describeAsRoot('grants over a real sshd', () => {
     expect(at.authorizedKeys()).not.toContain(pubkey);
   });
 
+  it('S27 a rescue system gets the trees of its own machine alone', () => {
+    const conf = at.box.file('etc/resurgo/host.conf');
+    const before = fs.readFileSync(conf, 'utf8');
+    const takes = [['web-1@+', 'prod-web-1'], ['web-2@+', 'prod-web-2'], ['web-3@+']];
+    fs.appendFileSync(conf, takes.map((fields) => `accept main ${GROUP} ${fields.join(' ')}\n`).join(''));
+    const peers = at.box.file('etc/resurgo/peers');
+    const identity = fs.readFileSync(peers, 'utf8').replace(/^app-1 /, '');
+    for (const peer of ['prod-web-1.rescue', 'prod-web-3.rescue', 'prod-web-2'])
+      fs.appendFileSync(peers, `${peer} ${identity}`);
+    const asks = (peer: string, tree: string): string => {
+      const grant = `${RUN}.back.${++at.number}`;
+      const { pubkey, signature } = at.box.ask('grant.key', { ...fence({ run: RUN }), grant, purpose: 'send' });
+      const signed = { pubkey: String(pubkey), signature: String(signature), peer, expires_s: 60 };
+      const scope = { purpose: 'send', scope: 'backup', store: 'main', id: '20261121_013000', tree };
+      const { ok, code } = at.box.ask('grant.add', { ...fence({ run: RUN }), grant, ...signed, ...scope });
+      return ok ? 'opened' : String(code);
+    };
+    expect(asks('prod-web-1.rescue', 'web-1@+')).toBe('opened');
+    // One that has left the runbook, of the same machine.
+    expect(asks('prod-web-1.rescue', 'web-1@srv')).toBe('opened');
+    expect(asks('prod-web-1.rescue', 'web-2@+')).toBe('not-allowed');
+    expect(asks('prod-web-1.rescue', 'web-1x@+')).toBe('not-allowed');
+    // Whose it is nobody has said.
+    expect(asks('prod-web-3.rescue', 'web-3@+')).toBe('not-allowed');
+    expect(asks('prod-web-2', 'web-1@+')).toBe('opened');
+    fs.writeFileSync(conf, before);
+  });
+
   it.each([
     ['a folder that is not configured', { path: '/etc' }],
     ['a neighbour by its prefix', { path: '/var/lib/srv/restored2' }],
@@ -123,6 +151,22 @@ describeAsRoot('grants over a real sshd', () => {
     fs.writeFileSync(at.box.file('other'), '2');
     expect(at.rsync(key, [at.box.file('other'), TARGET]).stderr).toContain('is a system path');
     expect(fs.readdirSync(at.box.file('etc/armed'))).toEqual(['one']);
+  });
+
+  it('a rescue system receives into what is mounted for the new system, never into its memory', () => {
+    const mark = at.box.file('lib/resurgo/lib/new.sh');
+    fs.writeFileSync(mark, '');
+    fs.writeFileSync(at.box.file('one'), '1');
+    const { key } = at.open();
+    const place = path.posix.join('/var/lib/srv/restored', at.folder().tree ?? '');
+    expect(at.rsync(key, [at.box.file('one'), TARGET]).stderr).toContain(`nothing is mounted at ${place}`);
+    expect(fs.existsSync(at.received('one'))).toBe(false);
+    at.box.runs('mkdir', [place]);
+    at.box.runs('mount', ['-t', 'tmpfs', 'new', place]);
+    expect(at.rsync(key, [at.box.file('one'), TARGET])).toMatchObject({ status: 0 });
+    expect(at.box.runs('cat', [`${place}/one`]).stdout).toBe('1');
+    at.box.runs('umount', [place]);
+    fs.rmSync(mark);
   });
 
   it('S4 a higher term closes the grants of older runs', () => {

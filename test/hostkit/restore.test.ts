@@ -1,5 +1,5 @@
 /** A restore between the real jobs: what is protected stays, also in a part of a tree, and makes nothing differ. */
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { sh, storeKit, tree, type Answer, type StoreKit } from './stores-kit';
 import { describeAsRoot } from './support';
@@ -43,6 +43,22 @@ describeAsRoot('what a restore leaves alone', () => {
     const place = { path: join(kit.root, 'to'), tree, sha256: listing.sha256, excludes: b64(excludes), ...part };
     return { send, verify: kit.job('restore-verify', place, name) };
   };
+
+  it('S27 a rescue system is sent the trees of its own machine alone', async () => {
+    const conf = join(kit.root, 'etc/host.conf');
+    const before = readFileSync(conf, 'utf8');
+    sh(
+      `sed 's/^peer-1 /peer-1.rescue /' "$1" >"$1.new" && cat "$1.new" >>"$1" && rm "$1.new"`,
+      join(kit.root, 'etc/peers'),
+    );
+    await kit.serve(base, join(kit.root, 'var/runs/rest-0100/incoming', tree));
+    const args = { store: 'main', id: ID, tree, ...kit.peer(), peer: 'peer-1.rescue' };
+    expect(kit.job('restore-send', args, 'rest-0100')).toMatchObject({ ok: false, code: 'not-allowed' });
+    expect(readdirSync(base)).toEqual([]);
+    writeFileSync(conf, before.replace(/^(accept .*)$/m, '$1 peer-1'));
+    expect(kit.job('restore-send', { ...args, job: 'again' }, 'rest-0100')).toMatchObject({ ok: true });
+    writeFileSync(conf, before);
+  });
 
   it('S20 a new folder that holds something excluded stays, is told, and is no difference', async () => {
     sh(

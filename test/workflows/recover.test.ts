@@ -261,6 +261,33 @@ test('whoever aborts in the middle is told what the machine is', async () => {
   expect(message).toMatch(
     /aborted by anna.*app-1 is half recovered: vda \(serial NEW-1\) overwritten, and it does not boot/,
   );
+  expect(message).not.toMatch(/still holds/);
+  // Or the next plan is refused for what is mounted: after the run's own jobs have ended there, and before the lease goes.
+  expect(made.asked.slice(made.asked.lastIndexOf('grant.close') + 1)).toEqual([
+    ...['job.forget', 'new-unmount', 'job.forget', 'lease.release'],
+  ]);
+});
+
+test('what can not be unmounted after an abort wants a restart of the rescue system, and that is told', async () => {
+  const made = recovery({
+    more: ({ host, verb, args }) => {
+      if (host !== RESCUE || verb !== 'job.start') return undefined;
+      if (args['kind'] !== 'mkfs-ext' && args['kind'] !== 'new-unmount') return undefined;
+      throw new HostError({ host, verb, code: 'busy', message: 'process 7 (vi)', retryable: false });
+    },
+  });
+  const message = await playing(made, async (handle) => {
+    await approve(handle);
+    await until('it asks', async () =>
+      (await handle.query<OpenQuestion[]>('questions')).some(({ step }) => step.startsWith('mkfs:')),
+    );
+    await answer(handle, { decision: 'abort' });
+    return failure(handle);
+  });
+  expect(message).toMatch(
+    /half recovered.*Also: app-1\.rescue still holds.*process 7 \(vi\).*restart the rescue system before/,
+  );
+  expect(made.asked.slice(-2)).toEqual(['job.forget', 'lease.release']);
 });
 
 test('a rescue system that was booted anew in the middle: asked about, then all begins anew', async () => {
@@ -283,6 +310,30 @@ test('a rescue system that was booted anew in the middle: asked about, then all 
   });
   expect(report.state).toBe('Completed');
   expect(made.asked.filter((each) => each === 'disk-wipe')).toHaveLength(2);
+});
+
+test('a rescue system that was booted anew while the data came back gets none into its memory', async () => {
+  const sends: string[] = [];
+  const made = recovery({
+    more: ({ host, verb, args }) => {
+      if (verb !== 'job.start' || args['kind'] !== 'restore-send') return undefined;
+      sends.push(made.now.rescueBoot);
+      if (sends.length > 1) return undefined;
+      made.now.rescueBoot = 'rescue-2';
+      throw new HostError({ host, verb, code: 'interrupted', message: 'said the test' });
+    },
+  });
+  const report = await playing(made, async (handle) => {
+    await approve(handle);
+    await asked(handle, 'begin anew');
+    expect(sends).toEqual(['rescue-1']);
+    expect(made.asked).not.toContain('restore-verify');
+    await answer(handle, { decision: 'retry' });
+    await approve(handle);
+    return handle.result();
+  });
+  expect(report.state).toBe('Completed');
+  expect(sends).toEqual(['rescue-1', 'rescue-2']);
 });
 
 describe('a backup that can not make the machine again', () => {

@@ -17,7 +17,7 @@ job_main() {
   new_bind
   verify_fixed=0
   ! read_line "$RESURGO_VAR/runs/$arg_run/made/fixed" || verify_fixed=$line
-  chain_needs / /usr
+  verify_chain
   verify_all "$arg_firmware" "$verify_fixed"
   json_quote "$verify_kernel"
   job_result "\"problems\":[$(new_strings <problems)],\"kernel\":$json"

@@ -11,7 +11,8 @@ chain_needs() {
     _cn_point=$new${_cn_path%/}
     _cn_type=$(findmnt -nro FSTYPE --mountpoint "$_cn_point" 2>/dev/null | tail -n 1) || continue
     [ -n "$_cn_type" ] || continue
-    chain_add "$_cn_type"
+    # One driver for the whole family: no kernel of today has modules ext2 and ext3.
+    case $_cn_type in ext2 | ext3) chain_add ext4 ;; *) chain_add "$_cn_type" ;; esac
     _cn_source=$(findmnt -nro SOURCE --mountpoint "$_cn_point" | tail -n 1)
     _cn_source=$(readlink -f "${_cn_source%%\[*}")
     _cn_number=$(stat -Lc '%t %T' "$_cn_source" 2>/dev/null) || continue

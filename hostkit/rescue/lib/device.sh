@@ -45,7 +45,7 @@ device_disk() {
   _dd_wwn=$decoded _dd_found='' _dd_count=0
   [ "$_dd_serial$_dd_wwn" != -- ] || fail bad-request 'a disk without serial number and WWN can not be told from another: pin it by what it has, or use another disk'
   for _dd_path in /sys/block/*; do
-    [ -e "$_dd_path/device" ] || continue
+    disk_is "${_dd_path##*/}" || continue
     disk_facts "${_dd_path##*/}"
     [ "$disk_bytes" = "$3" ] || continue
     [ "$_dd_serial" = - ] || [ "$disk_serial" = "$_dd_serial" ] || continue

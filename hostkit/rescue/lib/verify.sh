@@ -14,6 +14,15 @@ verify_all() {
   if [ "$1" = bios ]; then verify_bios; else verify_uefi; fi
 }
 
+# verify_chain: sets $chain_needs to what the root needs, and $chain_disks to the disks that a BIOS may start it from: /boot may lie on one of
+# its own, whose drivers are the loader's affair and not the initramfs's.
+verify_chain() {
+  chain_needs / /usr /boot
+  _vh_disks=$chain_disks
+  chain_needs / /usr
+  chain_disks=$_vh_disks
+}
+
 verify_problem() { printf '%s\n' "$1" >>problems; }
 
 # verify_device SPEC: is there a device of that name?
@@ -160,7 +169,7 @@ verify_bios() {
   for _vb_disk in $chain_disks; do
     ! dd if="/dev/$_vb_disk" bs=440 count=1 2>/dev/null | grep -aq GRUB || verify_found=yes
   done
-  [ "$verify_found" = yes ] || verify_problem "no disk of the new system's root (${chain_disks:-none}) has GRUB's boot code in its first sector: install it (step new-bootloader)"
+  [ "$verify_found" = yes ] || verify_problem "no disk of the new system's root or /boot (${chain_disks:-none}) has GRUB's boot code in its first sector: install it (step new-bootloader)"
 }
 
 verify_uefi() {

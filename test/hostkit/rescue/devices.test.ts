@@ -70,6 +70,18 @@ describeAsRoot('devices of the machine that is recovered', () => {
       expect(find(twins, `disk D1 - ${BYTES}`)).toMatch(/^identity-changed: 2 disks/);
     });
 
+    test('a hidden way to a disk is none: NVMe has one for each controller of a disk', () => {
+      const ways = { ...disk('nvme0n1', { serial: 'N1' }), ...disk('nvme0c0n1', { serial: 'N1' }) };
+      const hidden = { 'block/nvme0n1/hidden': '0\n', 'block/nvme0c0n1/hidden': '1\n' };
+      expect(find({ ...ways, ...hidden }, `disk N1 - ${BYTES}`)).toBe(`/dev/nvme0n1 ${BYTES}\n`);
+      const told = shell.run({
+        parts: ['lib/disks.sh', 'lib/layout-storage.sh'],
+        sys: shell.files(`sys${count++}`, { ...ways, ...hidden }),
+        script: 'layout_disks',
+      });
+      expect(told).toBe(`nvme0n1 ${BYTES} N1 -\n`);
+    });
+
     test('a disk that says nothing of itself can not be meant', () => {
       expect(find(disk('vda', {}), `disk - - ${BYTES}`)).toMatch(/^bad-request: .* can not be told from another/);
     });

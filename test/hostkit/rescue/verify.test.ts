@@ -253,6 +253,34 @@ cat problems`,
       expect(problems[0]).toMatch(expected);
     });
 
+    test('an ext3 needs the driver ext4; boot code is looked for on the disks of /boot too, whose drivers the root does not need', () => {
+      const block = (disk: string, part: string, number: string): Files => ({
+        [`devices/${disk}/device`]: null,
+        [`devices/${disk}/${part}/partition`]: '1\n',
+        [`class/block/${disk}`]: `-> ../../devices/${disk}`,
+        [`class/block/${part}`]: `-> ../../devices/${disk}/${part}`,
+        [`dev/block/${number}`]: `-> ../../devices/${disk}/${part}`,
+      });
+      const out = shell.run({
+        parts: ['lib/chain.sh', 'lib/verify.sh'],
+        sys: shell.files(`sys${count++}`, { ...block('vda', 'vda2', '254:2'), ...block('vdb', 'vdb1', '254:17') }),
+        script: `new=/mnt/new/x
+findmnt() {
+  case "$2 $4" in
+    'FSTYPE /mnt/new/x') echo ext3 ;;
+    'SOURCE /mnt/new/x') echo /dev/vda2 ;;
+    'FSTYPE /mnt/new/x/boot') echo vfat ;;
+    'SOURCE /mnt/new/x/boot') echo /dev/vdb1 ;;
+    *) return 1 ;;
+  esac
+}
+stat() { case $3 in /dev/vda2) echo 'fe 2' ;; /dev/vdb1) echo 'fe 11' ;; esac; }
+verify_chain
+printf '%s|%s\n' "$chain_needs" "$chain_disks"`,
+      });
+      expect(out).toBe('ext4|vda vdb\n');
+    });
+
     test('an older kernel without an initramfs does no harm, a newer one would be taken', () => {
       const older = { 'boot/vmlinuz-5.10.0-1-amd64': '', 'usr/lib/modules/5.10.0-1-amd64/modules.dep': '' };
       const newer = { 'boot/vmlinuz-6.12.0-1-amd64': '', 'usr/lib/modules/6.12.0-1-amd64/modules.dep': '' };

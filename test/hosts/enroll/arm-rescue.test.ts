@@ -123,6 +123,14 @@ groups: { portal: { sources: [{ host: app-1, path: /, name: system, snapshot: no
     expect(target.sh('stat -c "%u:%g %a" /etc/resurgo/peers').stdout).toBe('0:0 600\n');
   });
 
+  test('the line of a host whose name differs where it has a dot stays', async () => {
+    const other = `app-1-rescue namespaces="resurgo-grant" ${identity('neighbour')}`;
+    target.sh(`echo '${other}' >>/etc/resurgo/peers`);
+    await arm({ identity: identity('dotted') });
+    expect(target.read('etc/resurgo/peers').split('\n')).toContain(other);
+    target.sh(`sed -i '/^app-1-rescue /d' /etc/resurgo/peers`);
+  });
+
   test('only until then', async () => {
     await arm({ identity: identity('late') });
     const peers = target.read('etc/resurgo/peers');
