@@ -171,7 +171,7 @@ export function recoverLookActivities({ hosts }: ActivityDeps) {
         const next =
           purpose === 'send'
             ? `let the target know this rescue system: run \`resurgo recover ${rescue.short} --at ${rescue.address}:${rescue.port} --arm-only\`, then retry`
-            : `the rescue system knows another identity of ${store.host.name} than it has now: build its media again, or recover with --live`;
+            : `the rescue system knows another identity of ${store.host.name} than it has now: build its media again (\`resurgo rescue build ${rescue.short}\`), boot them, and recover again`;
         throw new HostError({
           host: granting.name,
           verb: 'grant.add',
