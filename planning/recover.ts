@@ -114,12 +114,14 @@ export function recoveryHash(plan: Omit<RecoveryPlan, 'hash'>): string {
 
 /**
  * Whether the plan may run without a person's word under `approve: identical-disks`: it is whole, and no disk that it overwrites holds
- * anything, unless it is the host's own disk by serial or WWN.
+ * anything, unless it is the host's own disk by serial or WWN; and of none it is unknown what it holds.
  */
 export function approvesUnattended({ disks, blockers, steps }: RecoveryPlan): boolean {
   const overwritten = disks.filter((disk) => disk.fate === 'overwritten');
   return (
-    blockers.length === 0 && steps.length > 0 && overwritten.every((disk) => disk.isSame || disk.contents.length === 0)
+    blockers.length === 0 &&
+    steps.length > 0 &&
+    overwritten.every(({ isSame, isUnknown, contents }) => isUnknown !== true && (isSame || contents.length === 0))
   );
 }
 

@@ -101,9 +101,9 @@ describe('parts of one device that share its serial are no twins', () => {
 
   it('namespaces of an NVMe have WWNs of their own; with one WWN, or none to tell, they are twins', () => {
     const of = (name: string, wwn: string | null): FoundDisk => foundDisk(name, 40, { serial: 'NVME', wwn });
-    expect(
-      taken(plan(one, [of('nvme0n1', 'eui.01'), of('nvme0n2', 'eui.02')], { pins: { sda: 'eui.02' } })),
-    ).toEqual({ sda: 'NVME' });
+    expect(taken(plan(one, [of('nvme0n1', 'eui.01'), of('nvme0n2', 'eui.02')], { pins: { sda: 'eui.02' } }))).toEqual({
+      sda: 'NVME',
+    });
     expect(taken(plan(one, [of('nvme0n1', 'eui.01'), of('nvme1n1', 'eui.01')], { pins: { sda: 'nvme0n1' } }))).toEqual(
       {},
     );
@@ -340,5 +340,11 @@ describe('approvesUnattended', () => {
     const [own] = sameDisks(two);
     expect(approvesUnattended(plan(two, [own!, foundDisk('sdb', 1000, full)]))).toBe(false);
     expect(approvesUnattended(plan(one, []))).toBe(false);
+  });
+
+  it('nor what nobody could look into, also on the host’s own disk: it may be a store of backups', () => {
+    expect(approvesUnattended(plan(one, sameDisks(one, { isUnknown: true })))).toBe(false);
+    const other = foundDisk('sdc', 1, { contents: ['nobody could look into sdc'], isUnknown: true });
+    expect(approvesUnattended(plan(one, [...sameDisks(one), other]))).toBe(true);
   });
 });
