@@ -44,7 +44,8 @@ media_format() {
   case ${media_type%%"$LF"*} in
     ext[234]) media_look ro,noload ;;
     xfs) media_look ro,norecovery,nouuid ;;
-    btrfs) media_look ro,rescue=nologreplay ;;
+    # Its top level: a default subvolume shows nothing of the others.
+    btrfs) media_look ro,rescue=nologreplay,subvolid=5 ;;
     iso9660 | vfat) media_look ro ;;
     swap) media_seen='' ;;
     '') media_plain ;;
