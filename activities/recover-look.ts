@@ -36,6 +36,8 @@ export interface PlanInput {
   rescue: FleetHost;
   policy: RecoveryPolicy;
   tree: string;
+  /** The mount points that the backup holds; null where its manifest does not tell. */
+  held: string[] | null;
 }
 
 /** The plan, and what the steps after the data need to know. */
@@ -124,10 +126,12 @@ export function recoverLookActivities({ hosts }: ActivityDeps) {
   }
 
   /** Reads the layout, asks the machine, plans. @throws HostError, or a failure `bad-policy` that trying again does not change */
-  async function plan({ layout: ref, rescue, policy, tree }: PlanInput): Promise<PlannedMachine> {
+  async function plan({ layout: ref, rescue, policy, tree, held }: PlanInput): Promise<PlannedMachine> {
     const layout = await verifiedLayout({ hosts, ref });
     const facts = await layoutFacts({ hosts, host: rescue, step: 'plan' });
-    const made = planning(() => planRecovery({ layout, machine: foundMachine({ facts }), policy, backup: ref.id }));
+    const made = planning(() =>
+      planRecovery({ layout, machine: foundMachine({ facts }), policy, backup: ref.id, held }),
+    );
     const whole = blockedPlan({ plan: made, why: notCarriedOut({ plan: made, tree }) });
     return { plan: whole, boot: bootTarget({ layout, plan: whole }) };
   }
@@ -171,7 +175,7 @@ export function recoverLookActivities({ hosts }: ActivityDeps) {
         const next =
           purpose === 'send'
             ? `let the target know this rescue system: run \`resurgo recover ${rescue.short} --at ${rescue.address}:${rescue.port} --arm-only\`, then retry`
-            : `the rescue system knows another identity of ${store.host.name} than it has now: build its media again, or recover with --live`;
+            : `the rescue system knows another identity of ${store.host.name} than it has now: build its media again (\`resurgo rescue build ${rescue.short}\`), boot them, and recover again`;
         throw new HostError({
           host: granting.name,
           verb: 'grant.add',

@@ -36,12 +36,15 @@ function bootDisks({ layout, firmware }: { layout: Layout; firmware: 'bios' | 'u
     .flatMap((fileSystem) => fileSystemDevices(fileSystem).flatMap((id) => graph.disksUnder(id)));
 }
 
+/** Folders that are no system's own that could be recovered, as the rescue system has them (hostkit/rescue/lib/efi.sh). A FAT tells no case. */
+const FOREIGN = ['BOOT', 'MICROSOFT', 'DELL', 'HP'];
+
 /** The folder that the machine was booted from, else the distribution's own. */
 function efiId({ boot, system }: Layout): string | null {
   const order = [...boot.efiEntries].sort((a, b) => rank(boot.efiOrder, a.number) - rank(boot.efiOrder, b.number));
   for (const { loader } of order) {
     const [, folder] = /^\\EFI\\([A-Za-z0-9._-]+)\\[^\\]+$/i.exec(loader ?? '') ?? [];
-    if (folder !== undefined && folder.toUpperCase() !== 'BOOT') return folder;
+    if (folder !== undefined && !FOREIGN.includes(folder.toUpperCase())) return folder;
   }
   return system.os.id === '' ? null : system.os.id;
 }

@@ -25,43 +25,57 @@ interface One {
   isDisk: boolean;
 }
 
-/** Nothing is said only of a device that was looked at and found empty. */
-export function contentsOf({ reading, device, isDisk }: One): string[] {
-  // What runs on top of it is told by that it is in use; a disk without a medium holds nothing.
-  if ((!isDisk && device.kind !== 'part') || device.row.size === 0) return [];
-  const words = [...(isDisk ? tableOf({ reading, device }) : []), ...formatOf({ reading, device })];
-  if (!isDisk) return words.map((each) => `${each} on ${device.row.kname}`);
-  return words.length > 0 ? words : unknownOf({ reading, device });
+/** What lies somewhere, and whether it is not known what that is. */
+export interface Content {
+  words: string;
+  isUnknown: boolean;
 }
 
-function tableOf({ reading, device }: Omit<One, 'isDisk'>): string[] {
+const known = (words: string): Content => ({ words, isUnknown: false });
+const unknown = (words: string): Content => ({ words, isUnknown: true });
+
+/** Nothing is said only of a device that was looked at and found empty. */
+export function contentsOf({ reading, device, isDisk }: One): Content[] {
+  // What runs on top of it is told by that it is in use; a disk without a medium holds nothing.
+  if ((!isDisk && device.kind !== 'part') || device.row.size === 0) return [];
+  const found = [...(isDisk ? tableOf({ reading, device }) : []), ...formatOf({ reading, device })];
+  if (!isDisk) return found.map((each) => ({ ...each, words: `${each.words} on ${device.row.kname}` }));
+  return found.length > 0 ? found : unknownOf({ reading, device });
+}
+
+function tableOf({ reading, device }: Omit<One, 'isDisk'>): Content[] {
   const { value } = reading.json({ name: `sfdisk:/dev/${device.row.kname}`, schema: table });
   if (value !== undefined) {
     const { label, partitions } = value.partitiontable;
     const count = partitions.length === 0 ? 'no' : String(partitions.length);
-    return [`${TABLES[label] ?? `a table (${label})`} with ${count} partition${partitions.length === 1 ? '' : 's'}`];
+    const kind = TABLES[label] ?? `a table (${label})`;
+    return [known(`${kind} with ${count} partition${partitions.length === 1 ? '' : 's'}`)];
   }
   const kind = device.probed.get('ID_PART_TABLE_TYPE');
-  return kind === undefined ? [] : [`a table (${kind}) that sfdisk can’t read`];
+  return kind === undefined ? [] : [unknown(`a table (${kind}) that sfdisk can’t read`)];
 }
 
-function formatOf({ reading, device }: Omit<One, 'isDisk'>): string[] {
+function formatOf({ reading, device }: Omit<One, 'isDisk'>): Content[] {
   const type = device.probed.get('ID_FS_TYPE');
   const label = unescaped(device.probed.get('ID_FS_LABEL_ENC') ?? '');
-  if (type !== undefined) return [`${KINDS[type] ?? type}${label === '' ? '' : ` “${label}”`}`];
+  if (type !== undefined) return [known(`${KINDS[type] ?? type}${label === '' ? '' : ` “${label}”`}`)];
   const fact = reading.fact(`blkid:/dev/${device.row.kname}`);
   // Exit 2: nothing is recognised.
   if (fact?.exit === 0 || fact?.exit === 2) return [];
-  if (fact?.exit === 8) return ['several formats at once'];
-  return [`something that could not be read (${reading.problem(`blkid:/dev/${device.row.kname}`) ?? ''})`];
+  if (fact?.exit === 8) return [unknown('several formats at once')];
+  return [unread(reading.problem(`blkid:/dev/${device.row.kname}`) ?? '')];
 }
 
 /** Where no tool recognises anything, the first sector says whether it is blank. */
-function unknownOf({ reading, device }: Omit<One, 'isDisk'>): string[] {
+function unknownOf({ reading, device }: Omit<One, 'isDisk'>): Content[] {
   const name = `sector:/dev/${device.row.kname}`;
   const problem = reading.problem(name);
-  if (problem !== undefined) return [`something that could not be read (${problem})`];
+  if (problem !== undefined) return [unread(problem)];
   const sector = bytesOf(reading.text(name));
-  if (sector.length === 0) return ['something that could not be read (its first sector is empty of bytes)'];
-  return sector.some((byte) => byte !== 0) ? ['data of no known format'] : [];
+  if (sector.length === 0) return [unread('its first sector is empty of bytes')];
+  return sector.some((byte) => byte !== 0) ? [unknown('data of no known format')] : [];
+}
+
+function unread(why: string): Content {
+  return unknown(`something that could not be read (${why})`);
 }

@@ -44,7 +44,7 @@ export function pairCards({ layout, found }: { layout: Layout; found: readonly F
   return {
     pairs,
     warnings: [
-      `the network cards ${names} are not in this machine, and which of its own (${macs}) take their places can't be told: name them (--card OLD=NEW), or set the network up at its console`,
+      `the network cards ${names} are not in this machine, and which of its own (${macs}) take their places can't be told: set the network up at the machine's console once it has booted`,
     ],
   };
 }

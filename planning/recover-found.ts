@@ -10,9 +10,10 @@ import { readSystem } from './layout-system';
 import { contentsOf } from './recover-contents';
 import { diskFacts, type FoundDisk, type FoundMachine } from './recover-machine';
 
-/** Without these it is not known which disks there are, or which of them are in use. */
-const NEEDED = ['lsblk', 'slaves', 'mounts', 'swaps'];
-const NEXT = 'Look at the rescue system’s own console and log, and ask again';
+/** Without these it is not known which disks there are, or which of them are in use or hold what must not be written over. */
+const NEEDED = ['lsblk', 'slaves', 'mounts', 'swaps', 'media'];
+const NEXT =
+  'Look at the rescue system’s own console and log, and ask again; where its media are of an older Resurgo, build them again (`resurgo rescue build`)';
 
 /**
  * What the rescue system found: every disk, what lies on it, and why it may not be written to.
@@ -39,6 +40,7 @@ export function foundMachine({ facts }: { facts: Facts }): FoundMachine {
     });
   const uses = usesOf({ reading, devices });
   const words = kernelWords(reading);
+  // It may hold a store of backups.
   const closed = new Set(mediaOf(reading).flatMap(([name, what]) => (what === 'unknown' ? [name] : [])));
   return {
     firmware: reading.fact('efi')?.exit === 0 ? 'uefi' : 'bios',
@@ -47,13 +49,16 @@ export function foundMachine({ facts }: { facts: Facts }): FoundMachine {
       const own = devices.all.filter((each) => devices.downFrom(each).some(({ id }) => id === disk.id));
       // A step of the recovery knows a disk by the kernel's words alone: a serial that only udev tells would find it nowhere.
       const said = words === undefined ? {} : { serial: null, wwn: null, ...words.get(disk.name) };
+      const contents = own.flatMap((device) => [
+        ...contentsOf({ reading, device, isDisk: device.id === disk.id }),
+        ...(closed.has(device.row.kname)
+          ? [{ words: `nobody could look into ${device.row.kname}`, isUnknown: true }]
+          : []),
+      ]);
       return {
         ...diskFacts({ ...disk, ...said, bytes: disk.bytes }),
-        contents: own.flatMap((device) => [
-          ...contentsOf({ reading, device, isDisk: device.id === disk.id }),
-          // It may hold a store of backups.
-          ...(closed.has(device.row.kname) ? [`nobody could look into ${device.row.kname}`] : []),
-        ]),
+        contents: contents.map(({ words }) => words),
+        ...(contents.some(({ isUnknown }) => isUnknown) ? { isUnknown: true } : {}),
         inUse: [...new Set(own.flatMap((device) => usesOfOne({ device, uses, isDisk: device.id === disk.id })))],
       };
     }),

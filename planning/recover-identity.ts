@@ -2,8 +2,10 @@
 import type { Disk } from './layout-storage';
 import type { FoundDisk } from './recover-machine';
 
+type Shown = Pick<Disk, 'serial' | 'wwn' | 'bytes'>;
+
 /** The disk's identities in a form that can be compared. Placeholders of nothing but zeros are none. */
-export function identities({ serial, wwn }: { serial: string | null; wwn: string | null }): string[] {
+function identities({ serial, wwn }: Shown): string[] {
   const [ofSerial, ofWwn] = [plain(serial), plainWwn(wwn)];
   return [...(ofSerial === null ? [] : [`serial ${ofSerial}`]), ...(ofWwn === null ? [] : [`wwn ${ofWwn}`])];
 }
@@ -15,6 +17,16 @@ export function isSameDisk(disk: Disk, found: FoundDisk): boolean {
   const agree = ([a, b]: readonly [string | null, string | null]): boolean => a !== null && a === b;
   const differ = ([a, b]: readonly [string | null, string | null]): boolean => a !== null && b !== null && a !== b;
   return (agree(serials) || agree(wwns)) && !differ(serials) && !differ(wwns);
+}
+
+/**
+ * Whether two may be one over two paths, or can't be told apart. Parts of one device may share its serial, as boot areas of an eMMC and
+ * namespaces of an NVMe do: those have sizes or WWNs of their own.
+ */
+export function areTwins(one: Shown, other: Shown): boolean {
+  const wwns = [plainWwn(one.wwn), plainWwn(other.wwn)] as const;
+  if (one.bytes !== other.bytes || (wwns[0] !== null && wwns[1] !== null && wwns[0] !== wwns[1])) return false;
+  return identities(other).some((id) => identities(one).includes(id));
 }
 
 /** Whether a pin names this disk, by serial, WWN or the kernel's name. */

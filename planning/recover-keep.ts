@@ -4,12 +4,16 @@ import type { FileSystem, LogicalVolume, MdArray, Mount } from './layout-storage
 import { PlanningError } from './errors';
 import type { Graph, Storage } from './recover-graph';
 import { fileSystemDevices, lvId, storageGraph, undescribed, unique, vdevDevices } from './recover-graph';
+import type { Held, Loss } from './recover-held';
+import { lossesOf, lostMounts } from './recover-held';
 import { list, printable } from './recover-words';
 
 export interface Kept {
   storage: Storage;
   /** Disks of the layout that need no counterpart, by id, with the reason. */
   unneeded: Map<string, string>;
+  /** What is made again and is not in the backup. */
+  losses: Loss[];
   warnings: string[];
   blockers: string[];
 }
@@ -22,10 +26,12 @@ export function keptStorage({
   storage,
   limits,
   leaveOut,
+  held,
 }: {
   storage: Storage;
   limits: readonly Limit[];
   leaveOut: readonly string[];
+  held: Held;
 }): Kept {
   const warnings = limits
     .filter((each) => each.weight === 'part')
@@ -35,12 +41,13 @@ export function keptStorage({
     .map((each) =>
       printable(`${each.what} can't be made again: ${each.why}. Recover this host by hand, from its files`),
     );
-  const known = keepOnly({ storage, gone: undescribed(storage), why: UNKNOWN, warnings, blockers });
+  const empty = lostMounts({ storage, held }).map(({ path }) => path);
+  const known = keepOnly({ storage, gone: undescribed(storage), why: UNKNOWN, empty, warnings, blockers });
   const graph = storageGraph(known);
   const unneeded = new Map<string, string>();
   for (const { id } of storage.disks) if (isEmpty(graph, id)) unneeded.set(id, 'nothing lies on it');
   for (const name of leaveOut) unneeded.set(layoutDisk({ storage, name }), 'left out');
-  const kept = keepOnly({ storage: known, gone: [...unneeded.keys()], why: LEFT_OUT, warnings, blockers });
+  const kept = keepOnly({ storage: known, gone: [...unneeded.keys()], why: LEFT_OUT, empty, warnings, blockers });
   const made = { ...kept, fileSystems: kept.fileSystems.filter((each) => canBeMade(each, warnings)) };
   const ids = made.fileSystems.map((each) => each.id);
   return {
@@ -50,6 +57,7 @@ export function keptStorage({
       mounts: made.mounts.filter((each) => ids.includes(each.fileSystem) || each.fileSystem.startsWith('zfs:')),
     },
     unneeded,
+    losses: lossesOf({ storage: kept, held }),
     warnings,
     blockers,
   };
@@ -72,10 +80,17 @@ interface Leaving {
   warnings: string[];
 }
 
-/** The storage without these devices and what lies on them alone. What is mounted there may not go. */
-function keepOnly({ gone, blockers, ...leaving }: Leaving & { gone: readonly string[]; blockers: string[] }): Storage {
+interface Keeping extends Leaving {
+  gone: readonly string[];
+  /** Mount points that come back empty in any case: nothing is lost where they don't. */
+  empty: readonly string[];
+  blockers: string[];
+}
+
+/** The storage without these devices and what lies on them alone. What is mounted there may not go, where the backup holds it. */
+function keepOnly({ gone, empty, blockers, ...leaving }: Keeping): Storage {
   const lost = lostDevices(leaving.storage, new Set(gone));
-  blockers.push(...neededThere({ storage: leaving.storage, lost, why: leaving.why }));
+  blockers.push(...neededThere({ storage: leaving.storage, lost, empty, why: leaving.why }));
   return without({ ...leaving, lost });
 }
 
@@ -140,7 +155,12 @@ function lostDevices(storage: Storage, gone: ReadonlySet<string>): ReadonlySet<s
 }
 
 /** What is mounted or swapped to and would not come back. */
-function neededThere({ storage, lost, why }: Omit<Leaving, 'warnings'> & { lost: ReadonlySet<string> }): string[] {
+function neededThere({
+  storage,
+  lost,
+  empty,
+  why,
+}: Pick<Keeping, 'storage' | 'empty' | 'why'> & { lost: ReadonlySet<string> }): string[] {
   const gone = storage.fileSystems
     .filter((each) => fileSystemDevices(each).some((id) => lost.has(id)))
     .map(({ id }) => id);
@@ -148,7 +168,7 @@ function neededThere({ storage, lost, why }: Omit<Leaving, 'warnings'> & { lost:
     .filter((pool) => vdevDevices(pool).some((id) => lost.has(id)))
     .flatMap((pool) => pool.datasets.map((dataset) => `zfs:${dataset.name}`));
   const paths = storage.mounts
-    .filter((each) => [...gone, ...datasets].includes(each.fileSystem))
+    .filter((each) => [...gone, ...datasets].includes(each.fileSystem) && !empty.includes(each.path))
     .map((each) => each.path);
   if (paths.length === 0) return [];
   return [printable(`${list(unique(paths))} would be lost: ${why.because}. ${why.next}`)];

@@ -4,7 +4,7 @@
  */
 import type { Disk } from './layout-storage';
 import type { FoundDisk } from './recover-machine';
-import { identities, isSameDisk, kindOf, pinned } from './recover-identity';
+import { areTwins, isSameDisk, kindOf, pinned } from './recover-identity';
 import type { Mapping, MapInput, State } from './recover-map-state';
 import { ambiguous, block, fits, isBlank, leastInWords, noPlace, refuse, spareReason, take } from './recover-map-state';
 import { diskInWords, list, printable, size } from './recover-words';
@@ -45,7 +45,7 @@ function whyNever(disk: FoundDisk, found: readonly FoundDisk[]): string | null {
   // Each step looks its disk up again by these before it writes (S24).
   if (disk.serial === null && disk.wwn === null)
     return 'it tells neither a serial number nor a WWN, so nothing could make sure that it is still this one when it is written to. Give it one (of a virtual machine: `serial=` of the disk)';
-  const twin = found.find((other) => other !== disk && identities(other).some((id) => identities(disk).includes(id)));
+  const twin = found.find((other) => other !== disk && areTwins(other, disk));
   return twin === undefined
     ? null
     : printable(`says the same serial or WWN as ${twin.name}: one disk over two paths, or it can't be told apart`);
@@ -57,7 +57,10 @@ function byPin(state: State): void {
   for (const disk of input.disks) {
     const pin = input.pins.get(disk.id);
     if (pin === undefined) continue;
-    const matches = input.found.filter((each) => pinned(each, pin));
+    const named = input.found.filter((each) => pinned(each, pin));
+    // Of parts of one device with one serial just one may be able to take it.
+    const able = named.filter((each) => !passed.has(each) && fits(state, disk, each));
+    const matches = able.length > 0 ? able : named;
     const [match] = matches;
     const fail = (why: string): void => {
       block(state, disk, `is pinned to ${pin}, ${why}`);
@@ -67,7 +70,7 @@ function byPin(state: State): void {
         `which is no disk of this machine. Pin it to one of ${list(input.found.map(diskInWords)) || 'its disks, once it has any'}`,
       );
     } else if (matches.length > 1) {
-      fail(`which fits ${list(matches.map(diskInWords))}. Pin it by serial`);
+      fail(`which fits ${list(matches.map(diskInWords))}. Pin it by WWN or name`);
     } else if (passed.has(match)) {
       fail(`which is never written to: ${passed.get(match) ?? ''}. Free it, or pin another`);
     } else if (taken.has(match)) {
@@ -83,10 +86,10 @@ function byPin(state: State): void {
 
 function byIdentity(state: State): void {
   for (const disk of [...state.rest]) {
-    const twins = state.input.disks.filter(
-      (each) => each !== disk && identities(each).some((id) => identities(disk).includes(id)),
-    );
-    const matches = state.input.found.filter((each) => isSameDisk(disk, each));
+    const twins = state.input.disks.filter((each) => each !== disk && areTwins(each, disk));
+    const same = state.input.found.filter((each) => isSameDisk(disk, each));
+    const sized = same.filter((each) => each.bytes === disk.bytes);
+    const matches = sized.length > 0 ? sized : same;
     const [match] = matches;
     if (match === undefined || twins.length > 0) continue;
     const fail = (why: string): void => {

@@ -190,6 +190,8 @@ export interface RecoveryPlan {
   policy: RecoveryPolicy;
   /** Every disk of the machine, those too that are left alone. */
   disks: PlannedDisk[];
+  /** Mount points, and file systems that were mounted nowhere, that come back empty: the backup does not hold them. */
+  lost?: string[];
   /** One for each disk that is overwritten. */
   after: (PlanNode & { disk: string })[];
   /** Empty where there are blockers. */

@@ -8,6 +8,8 @@ import type { Layout } from './layout-schema';
 import { firmwareChecks, otherWarnings } from './recover-checks';
 import type { Graph } from './recover-graph';
 import { storageGraph } from './recover-graph';
+import type { Held } from './recover-held';
+import { lossInWords } from './recover-held';
 import { isSameDisk } from './recover-identity';
 import { keptStorage, layoutDisk } from './recover-keep';
 import type { FoundDisk, FoundMachine, RecoveryPolicy } from './recover-machine';
@@ -32,15 +34,16 @@ export interface RecoveryInput {
   policy: RecoveryPolicy;
   /** The backup's id. */
   backup: string;
+  held?: Held;
 }
 
 /**
  * The plan.
  * @throws PlanningError for a policy that names disks that don't exist, or a layout that contradicts itself
  */
-export function planRecovery({ layout, machine, policy, backup }: RecoveryInput): RecoveryPlan {
+export function planRecovery({ layout, machine, policy, backup, held }: RecoveryInput): RecoveryPlan {
   checkPolicy(policy);
-  const kept = keptStorage({ storage: layout, limits: layout.limits, leaveOut: policy.leaveOut });
+  const kept = keptStorage({ storage: layout, limits: layout.limits, leaveOut: policy.leaveOut, held });
   const before = storageGraph(kept.storage);
   const needs = needsBySector(before, policy);
   const pins = new Map(Object.entries(policy.pins).map(([name, pin]) => [layoutDisk({ storage: layout, name }), pin]));
@@ -78,6 +81,7 @@ export function planRecovery({ layout, machine, policy, backup }: RecoveryInput)
   );
   const warnings = [
     ...kept.warnings,
+    ...kept.losses.map(lossInWords),
     ...losses,
     ...unneeded,
     ...(sized?.warnings ?? []),
@@ -92,6 +96,7 @@ export function planRecovery({ layout, machine, policy, backup }: RecoveryInput)
     firmware: machine.firmware,
     policy,
     disks,
+    ...(kept.losses.length > 0 ? { lost: kept.losses.map(({ what }) => printable(what)) } : {}),
     after: treesOf({ sized, before, chosen }),
     steps: sized === undefined || blockers.length > 0 ? [] : recoverySteps({ graph: storageGraph(storage), chosen }),
     warnings: warnings.sort(),
@@ -114,12 +119,15 @@ export function recoveryHash(plan: Omit<RecoveryPlan, 'hash'>): string {
 
 /**
  * Whether the plan may run without a person's word under `approve: identical-disks`: it is whole, and no disk that it overwrites holds
- * anything, unless it is the host's own disk by serial or WWN.
+ * anything, unless it is the host's own disk by serial or WWN; of none it is unknown what it holds, and all that lies there is in the backup.
  */
-export function approvesUnattended({ disks, blockers, steps }: RecoveryPlan): boolean {
+export function approvesUnattended({ disks, lost = [], blockers, steps }: RecoveryPlan): boolean {
   const overwritten = disks.filter((disk) => disk.fate === 'overwritten');
   return (
-    blockers.length === 0 && steps.length > 0 && overwritten.every((disk) => disk.isSame || disk.contents.length === 0)
+    blockers.length === 0 &&
+    steps.length > 0 &&
+    lost.length === 0 &&
+    overwritten.every(({ isSame, isUnknown, contents }) => isUnknown !== true && (isSame || contents.length === 0))
   );
 }
 

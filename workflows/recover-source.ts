@@ -11,6 +11,8 @@ const PLACE = '/mnt/new';
 export interface RecoverySource {
   layout: LayoutRef;
   tree: string;
+  /** The mount points that the backup holds; null where its manifest does not tell. */
+  held: string[] | null;
   /** The data's way from the store to the rescue system. */
   item: RestoreItemRef;
   warnings: string[];
@@ -39,6 +41,7 @@ export function recoverySource({ input, manifest }: { input: RecoverInput; manif
   return {
     layout: { store, id, host: host.short, sha256 },
     tree: source.tree,
+    held: source.identity.parts?.map(({ path }) => path) ?? null,
     item: {
       backup: { id, tree: source.tree, subpath: null },
       store,

@@ -181,11 +181,11 @@ class RecoverRun extends RunParts {
     return { host: rescue, bootId };
   }
 
-  private plan({ layout, tree }: RecoverySource): Promise<PlannedMachine> {
+  private plan({ layout, tree, held }: RecoverySource): Promise<PlannedMachine> {
     const { rescue, policy } = this.input;
     return this.must(
       'plan',
-      () => quick.planRecovery.executeWithOptions({ summary: rescue.name }, [{ layout, rescue, policy, tree }]),
+      () => quick.planRecovery.executeWithOptions({ summary: rescue.name }, [{ layout, rescue, policy, tree, held }]),
       ({ code }) => code !== 'bad-policy',
     );
   }

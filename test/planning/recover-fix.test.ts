@@ -148,6 +148,8 @@ describe('network cards', () => {
     expect(warnings).toEqual([
       expect.stringContaining('enp1s0 (52:54:00:aa:00:01), enp2s0 (52:54:00:aa:00:02) are not in this machine'),
     ]);
+    // No option of `recover` says it.
+    expect(warnings[0]).toMatch(/: set the network up at the machine's console once it has booted$/);
   });
 
   test('the one with a link is meant where just one has', () => {

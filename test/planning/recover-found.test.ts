@@ -42,6 +42,7 @@ function rescue(
       slaves: '',
       mounts: '1 1 0:2 / / rw - rootfs rootfs rw\n',
       swaps: 'Filename Type Size Used Priority\n',
+      media: '',
       efi: { exit: 1, out: '', err: '' },
       meminfo: 'MemTotal: 1000 kB\n',
       'ip-link': '[]',
@@ -70,7 +71,7 @@ describe('the machine that a rescue system finds', () => {
   });
 
   it('is the machine of the layout, where it is the same one', () => {
-    const facts = machine('uefi-ext4');
+    const facts = altered(machine('uefi-ext4'), { media: '' });
     const { network, system, boot } = layoutOf(facts);
     expect(foundMachine({ facts })).toMatchObject({
       firmware: boot.firmware,
@@ -80,7 +81,7 @@ describe('the machine that a rescue system finds', () => {
   });
 
   it.each(MACHINES)('%s as it runs: every disk that its system lies on is in use, and tells what it holds', (name) => {
-    const facts = machine(name);
+    const facts = altered(machine(name), { media: '' });
     const on = new Set(layoutOf(facts).fileSystems.map(({ on: device }) => device));
     expect(on.size).toBeGreaterThan(0);
     for (const disk of foundMachine({ facts }).disks) {
@@ -116,7 +117,10 @@ describe('the machine that a rescue system finds', () => {
     ['its first sector was never asked for', { 'sector:/dev/sda': undefined }, /could not be read/],
     ['its table is of a kind that sfdisk does not know', { 'blkid:/dev/sda': 'ID_PART_TABLE_TYPE=mac\n' }, /mac/],
   ])('a disk is not called blank where %s', (_, change, words) => {
-    expect(diskOf(rescue([{ kname: 'sda' }], change)).contents).toEqual([expect.stringMatching(words)]);
+    expect(diskOf(rescue([{ kname: 'sda' }], change))).toMatchObject({
+      contents: [expect.stringMatching(words)],
+      isUnknown: true,
+    });
   });
 
   const nested = rescue([{ kname: 'sda', children: [{ kname: 'sda1' }] }]);
@@ -154,7 +158,12 @@ describe('the machine that a rescue system finds', () => {
 
   it('what nobody could look into is told', () => {
     const facts = rescue([{ kname: 'sda' }], { 'blkid:/dev/sda': ofFormat('xfs'), media: 'sda unknown\n' });
-    expect(diskOf(facts)).toMatchObject({ contents: ['xfs', 'nobody could look into sda'], inUse: [] });
+    expect(diskOf(facts)).toMatchObject({
+      contents: ['xfs', 'nobody could look into sda'],
+      isUnknown: true,
+      inUse: [],
+    });
+    expect(diskOf(rescue([{ kname: 'sda' }], { 'blkid:/dev/sda': ofFormat('xfs') })).isUnknown).toBeUndefined();
   });
 
   it('another CD image is content, and no reason', () => {
@@ -198,6 +207,10 @@ describe('the machine that a rescue system finds', () => {
     ['mounts are not known', { mounts: undefined }],
     ['mounts were cut off', { mounts: { exit: 0, out: '', err: '', cut: true } }],
     ['swaps were not asked', { swaps: { exit: 124, out: '', err: '' } }],
+    ['nobody looked for stores', { media: undefined }],
+    ['the look for stores was not asked', { media: { exit: 124, out: '', err: 'not asked' } }],
+    ['the look for stores did not end', { media: { exit: 137, out: '', err: '' } }],
+    ['the look for stores was cut off', { media: { exit: 0, out: 'sda1 store\n', err: '', cut: true } }],
   ])('is refused where %s', (_, change) => {
     expect(() => foundMachine({ facts: rescue([{ kname: 'sda' }], change) })).toThrow(/not known/);
   });

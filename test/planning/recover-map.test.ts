@@ -75,6 +75,61 @@ describe('a disk is never taken', () => {
   });
 });
 
+describe('parts of one device that share its serial are no twins', () => {
+  const emmc = { serial: '0x1234', transport: 'mmc' };
+  const layout = new LayoutKit()
+    .disk('mmcblk0', 32, emmc)
+    .disk('mmcblk0boot0', 1, emmc)
+    .gpt('disk:mmcblk0', ['512M esp', '* linux'])
+    .vfat('part:mmcblk0p1', '/boot/efi')
+    .ext4('part:mmcblk0p2', '/')
+    .build();
+  const boot = { ...emmc, readOnly: true };
+
+  it('boot areas of an eMMC have another size', () => {
+    const disks = [foundDisk('mmcblk0', 32, emmc), foundDisk('mmcblk0boot0', 1, boot)];
+    for (const found of [disks, [...disks].reverse()]) {
+      const made = plan(layout, found);
+      expect(made.blockers).toEqual([]);
+      expect(made.disks.find(({ fate }) => fate === 'overwritten')).toMatchObject({ name: 'mmcblk0', isSame: true });
+      expect(taken(plan(layout, found, { pins: { mmcblk0: '0x1234' } }))).toEqual({ mmcblk0: '0x1234' });
+    }
+    expect(taken(plan(one, [foundDisk('mmcblk0', 40, emmc), foundDisk('mmcblk0boot0', 1, boot)]))).toEqual({
+      sda: '0x1234',
+    });
+  });
+
+  it('namespaces of an NVMe have WWNs of their own; with one WWN, or none to tell, they are twins', () => {
+    const of = (name: string, wwn: string | null): FoundDisk => foundDisk(name, 40, { serial: 'NVME', wwn });
+    expect(taken(plan(one, [of('nvme0n1', 'eui.01'), of('nvme0n2', 'eui.02')], { pins: { sda: 'eui.02' } }))).toEqual({
+      sda: 'NVME',
+    });
+    expect(taken(plan(one, [of('nvme0n1', 'eui.01'), of('nvme1n1', 'eui.01')], { pins: { sda: 'nvme0n1' } }))).toEqual(
+      {},
+    );
+    expect(taken(plan(one, [of('nvme0n1', 'eui.01'), of('nvme1n1', null)], { pins: { sda: 'nvme0n1' } }))).toEqual({});
+    expect(plan(one, [of('nvme0n1', 'eui.01'), of('nvme0n2', 'eui.02')], { pins: { sda: 'NVME' } }).blockers).toEqual([
+      expect.stringContaining('Pin it by WWN or name'),
+    ]);
+  });
+
+  it('namespaces of the layout are known by their WWNs', () => {
+    const kit = new LayoutKit();
+    for (const [name, wwn] of [
+      ['nvme0n1', 'eui.01'],
+      ['nvme0n2', 'eui.02'],
+    ] as const) {
+      kit.disk(name, 40, { serial: 'NVME', wwn }).gpt(`disk:${name}`, ['* linux']);
+    }
+    const spaces = kit.ext4('part:nvme0n1p1', '/').ext4('part:nvme0n2p1', '/srv').build();
+    const made = plan(spaces, sameDisks(spaces).reverse());
+    expect(made.disks.map(({ name, takesPlaceOf, isSame }) => ({ name, takesPlaceOf, isSame }))).toEqual([
+      { name: 'nvme0n2', takesPlaceOf: 'nvme0n2', isSame: true },
+      { name: 'nvme0n1', takesPlaceOf: 'nvme0n1', isSame: true },
+    ]);
+  });
+});
+
 describe('a disk is known', () => {
   it('by its serial, whatever it is called and whichever else fits', () => {
     const [own] = sameDisks(one);
@@ -285,5 +340,11 @@ describe('approvesUnattended', () => {
     const [own] = sameDisks(two);
     expect(approvesUnattended(plan(two, [own!, foundDisk('sdb', 1000, full)]))).toBe(false);
     expect(approvesUnattended(plan(one, []))).toBe(false);
+  });
+
+  it('nor what nobody could look into, also on the host’s own disk: it may be a store of backups', () => {
+    expect(approvesUnattended(plan(one, sameDisks(one, { isUnknown: true })))).toBe(false);
+    const other = foundDisk('sdc', 1, { contents: ['nobody could look into sdc'], isUnknown: true });
+    expect(approvesUnattended(plan(one, [...sameDisks(one), other]))).toBe(true);
   });
 });

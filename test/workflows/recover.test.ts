@@ -222,6 +222,22 @@ test('a target that does not know the rescue system is told of before any disk i
   expect(report.state).toBe('Completed');
 });
 
+test('a rescue system that does not know the target as it is now is told of with what can be done', async () => {
+  const made = recovery({
+    more: ({ host, verb }) => {
+      if (host !== RESCUE || verb !== 'grant.add') return undefined;
+      throw new HostError({ host, verb, code: 'not-allowed', message: 'said the test' });
+    },
+  });
+  await playing(made, async (handle) => {
+    const { failure: said } = await asked(handle, 'way of the data');
+    expect(said.message).toMatch(/build its media again \(`resurgo rescue build app-1`\), boot them, and recover again/);
+    await answer(handle, { decision: 'abort' });
+    return failure(handle);
+  });
+  expect(writing(made)).toEqual([]);
+});
+
 test('what would not boot stops at the gate with its problems; a retry looks again', async () => {
   let problems = ['/etc/fstab names UUID=1234, which is nowhere'];
   const made = recovery({

@@ -38,7 +38,12 @@ export function rescueFacts(disks: readonly Disk[]): Facts {
     {},
     {
       lsblk: JSON.stringify({ blockdevices: rows }),
-      ...{ slaves: '', mounts: '1 1 0:2 / / rw - rootfs rootfs rw\n', swaps: 'Filename Type Size Used Priority\n' },
+      ...{
+        slaves: '',
+        mounts: '1 1 0:2 / / rw - rootfs rootfs rw\n',
+        swaps: 'Filename Type Size Used Priority\n',
+        media: '',
+      },
       ...{ efi: { exit: 1, out: '', err: '' }, meminfo: 'MemTotal: 1000000 kB\n' },
       ...{ 'ip-link': '[]', 'ip-addr': '[]', 'ip-route': '[]', 'ip-route6': '[]' },
       disks: disks.map(({ name, bytes, serial }) => `${name} ${bytes} ${serial} -\n`).join(''),
