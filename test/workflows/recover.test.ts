@@ -336,7 +336,7 @@ test('a rescue system that was booted anew while the data came back gets none in
       sends.push(made.now.rescueBoot);
       if (sends.length > 1) return undefined;
       made.now.rescueBoot = 'rescue-2';
-      throw new HostError({ host, verb, code: 'connection-lost', message: 'said the test' });
+      throw new HostError({ host, verb, code: 'failed', message: 'said the test' });
     },
   });
   const report = await playing(made, async (handle) => {
