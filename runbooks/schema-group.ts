@@ -113,7 +113,7 @@ const recover = z
       .enum(['ask', 'identical-disks'])
       .default('ask')
       .describe(
-        "Who approves the plan of a bare-metal recovery: a person, or, with `identical-disks`, nobody where each disk that it overwrites is the host's own by its serial number, or blank.",
+        "Who approves the plan of a bare-metal recovery: a person, or, with `identical-disks`, nobody where each disk that it overwrites is the host's own by its serial number, or blank, all of it could be looked into, and nothing is lost that the backup does not hold.",
       ),
     grow: z
       .enum(['last', 'proportional', 'none'])

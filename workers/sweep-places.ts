@@ -32,6 +32,7 @@ const restoreShape = z.looseObject({
   into: setupShape,
   from: z.looseObject({ group: z.string(), storeHost: hostShape }),
 });
+const recoverShape = z.looseObject({ setup: setupShape });
 
 /** All runs that the engine remembers, and the hosts of the newest run of each kind and group. */
 export async function knownRuns({
@@ -70,16 +71,22 @@ function stateOf(status: string): KnownRun['state'] {
 }
 
 function addPlaces({ places, rescue, input }: { places: Places; rescue: boolean; input: unknown }): void {
-  const restore = restoreShape.safeParse(input).data;
-  const setup = restore?.into ?? backupShape.safeParse(input).data;
-  const add = (group: string, hosts: readonly HostRef[]) => {
-    const known = places.get(group) ?? new Map<string, HostRef>();
+  for (const { group, hosts } of placesOf(input)) {
+    const series = rescue ? rescueSeries(group) : group;
+    const known = places.get(series) ?? new Map<string, HostRef>();
     for (const host of hosts) known.set(host.name, host);
-    places.set(group, known);
-  };
-  if (setup !== undefined)
-    add(rescue ? rescueSeries(setup.group.name) : setup.group.name, [...setup.hosts, setup.storeHost]);
-  if (restore !== undefined) add(restore.from.group, [restore.from.storeHost]);
+    places.set(series, known);
+  }
+}
+
+/** Where a run of this input works: the hosts of its group with their store's, and the store that it reads from. */
+export function placesOf(input: unknown): { group: string; hosts: HostRef[] }[] {
+  const restore = restoreShape.safeParse(input).data;
+  const setup = restore?.into ?? recoverShape.safeParse(input).data?.setup ?? backupShape.safeParse(input).data;
+  return [
+    ...(setup === undefined ? [] : [{ group: setup.group.name, hosts: [...setup.hosts, setup.storeHost] }]),
+    ...(restore === undefined ? [] : [{ group: restore.from.group, hosts: [restore.from.storeHost] }]),
+  ];
 }
 
 /** What the run was started with: the first event of its history. */

@@ -202,6 +202,21 @@ test('with identical-disks a blank disk needs no word, and that is told', async 
   expect(report.warnings).toContain('approved by the runbook (recover.approve: identical-disks), by no person');
 });
 
+test('and what the backup does not hold needs one all the same', async () => {
+  const made = recovery({ group: { recover: { approve: 'identical-disks' } }, parts: ['/elsewhere'] });
+  await playing(made, async (handle) => {
+    const { allowed } = await asked(handle, 'approve');
+    expect(allowed).toContain('abort');
+    const planned = await handle.query<PlannedRecovery | undefined>('plan');
+    expect(planned?.plan.warnings).toContainEqual(
+      expect.stringMatching(/^\/ is not in the backup: what is on it is lost/),
+    );
+    await answer(handle, { decision: 'abort', step: 'approve' });
+    return failure(handle);
+  });
+  expect(writing(made)).toEqual([]);
+});
+
 test('a target that does not know the rescue system is told of before any disk is written to', async () => {
   let known = false;
   const made = recovery({
@@ -231,7 +246,9 @@ test('a rescue system that does not know the target as it is now is told of with
   });
   await playing(made, async (handle) => {
     const { failure: said } = await asked(handle, 'way of the data');
-    expect(said.message).toMatch(/build its media again \(`resurgo rescue build app-1`\), boot them, and recover again/);
+    expect(said.message).toMatch(
+      /build its media again \(`resurgo rescue build app-1`\), boot them, and recover again/,
+    );
     await answer(handle, { decision: 'abort' });
     return failure(handle);
   });

@@ -72,12 +72,13 @@ export interface Recovery {
   };
 }
 
-/** @param more what hosts answer in place of the machine's own; `layouts`: of the manifest, in place of one that is whole */
+/** @param more what hosts answer in place of the machine's own; `layouts`: of the manifest, in place of one that is whole; `parts`: the mount points that it tells of */
 export function recovery(
   options: {
     group?: object;
     input?: Partial<RecoverInput>;
     layouts?: { recoverable: boolean; reasons: string[] }[];
+    parts?: string[];
     more?: (call: FakeCall) => Record<string, unknown> | undefined;
   } = {},
 ): Recovery {
@@ -118,13 +119,17 @@ export function recovery(
     host: 'app-1',
     sha256: sha256Hex(text),
   }));
+  const parts = options.parts?.map((path) => ({ path, fsType: 'ext4', fsUuid: 'aaaa' }));
+  const identity = { realPath: '/', fsType: 'ext4', fsUuid: 'aaaa', ...(parts === undefined ? {} : { parts }) };
   return {
     ...{ layout, asked, now, fake: { intercept } },
     seal: (fleet) => {
       const manifest = {
         ...buildManifest(
           manifestInput({
-            backedUp: [backedUp({ hostName: 'app-1', name: 'system', path: '/', tree: TREE, kind: 'system' })],
+            backedUp: [
+              backedUp({ hostName: 'app-1', name: 'system', path: '/', tree: TREE, kind: 'system', identity }),
+            ],
             director: { id: 'director-test', publicKeyHex: own.publicKeyHex },
             previous: null,
           }),
