@@ -95,7 +95,7 @@ export class Recovery {
       files.push(`# ${folder}\n${stdout}`);
     }
     const { stdout } = await this.product.run(['layout', 'show', HOST, '--json'], { timeoutMs: 120_000 });
-    return { files: files.join(''), layout: layoutSchema.parse(JSON.parse(stdout)) };
+    return { files: files.join(''), layout: z.looseObject({ layout: layoutSchema }).parse(JSON.parse(stdout)).layout };
   }
 
   /** Lines of one portrait that the other lacks, and what of the layouts differs; empty when nothing does. */
