@@ -79,12 +79,17 @@ async function dialOut({ hosts, fence, step, grant, sender, receiver }: LineOpti
 }
 
 async function dialIn({ hosts, fence, step, grant, sender, receiver, lanes }: LineOptions): Promise<DataLine> {
+  const job = jobName({ run: fence.receiver.run, step: 'dial', key: grant });
+  const before = await hosts.call({ host: receiver.host, verb: 'job.poll', step, args: { job, waitMs: 0 } });
   const key = await hosts.call({
     host: receiver.host,
     verb: 'grant.key',
     step,
     args: { ...fence.receiver, grant, purpose: 'send' },
   });
+  // A receiver whose power was cut says goodbye to nobody: the sender's job would wait on its connection until rsync's own time-out.
+  if (before.state === 'died')
+    await hosts.call({ host: sender.host, verb: 'grant.close', step, args: { ...fence.sender, grant } });
   const args = {
     ...fence.sender,
     grant,
@@ -96,7 +101,6 @@ async function dialIn({ hosts, fence, step, grant, sender, receiver, lanes }: Li
     expiresS: GRANT_S,
   };
   const granted = await hosts.call({ host: sender.host, verb: 'grant.add', step, args });
-  const job = jobName({ run: fence.receiver.run, step: 'dial', key: grant });
   const dial = {
     ...fence.receiver,
     job,

@@ -28,9 +28,13 @@ function answering(answers: {
   send?: (look: number) => Reply | undefined;
 }) {
   const looks = { dial: 0, send: 0 };
+  const started = new Set<unknown>();
   const intercept = ({ verb, args }: FakeCall): Reply | undefined => {
     const [, step = ''] = String(args['job']).split('.');
-    if (verb !== 'job.poll' || step === 'list' || step === 'compare' || step === 'verify') return undefined;
+    if (verb === 'job.start') started.add(args['job']);
+    // Whether it dialled before is asked before it is told to.
+    if (verb !== 'job.poll' || !started.has(args['job'])) return undefined;
+    if (step === 'list' || step === 'compare' || step === 'verify') return undefined;
     const who = step === 'dial' ? 'dial' : 'send';
     return answers[who]?.((looks[who] += 1));
   };
@@ -96,6 +100,31 @@ describe('a dial job that has failed', () => {
   });
 });
 
+describe('the sender’s connections from before are ended', () => {
+  /** What the sender was asked of its grant until its job was started. */
+  async function askedOfGrant(state: string): Promise<string[]> {
+    const asked: string[] = [];
+    const it = bench({
+      jobMs: 100,
+      intercept: ({ verb, args }) => {
+        if (verb.startsWith('grant.') && verb !== 'grant.key') asked.push(verb);
+        if (verb === 'job.start') asked.push(verb);
+        return verb === 'job.poll' && !asked.includes('job.start') ? { state } : undefined;
+      },
+    });
+    await run(it, it.activities.countRestore, restore);
+    return asked.slice(0, asked.indexOf('job.start'));
+  }
+
+  test('where the dialling died with its host, before it dials anew', async () => {
+    expect(await askedOfGrant('died')).toEqual(['grant.close', 'grant.add']);
+  });
+
+  test.each(['running', 'unknown'])('and not where it is %s', async (state) => {
+    expect(await askedOfGrant(state)).toEqual(['grant.add']);
+  });
+});
+
 describe('the wait for the sender goes on', () => {
   test('while the receiver can not be asked', async () => {
     const it = answering({
@@ -120,7 +149,7 @@ describe('the wait for the sender goes on', () => {
       },
     });
     await run(it, it.activities.countRestore, restore);
-    expect(dials).toEqual(['job.start', 'job.stop', 'job.poll']);
+    expect(dials).toEqual(['job.poll', 'job.start', 'job.stop', 'job.poll']);
   });
 });
 
