@@ -22,8 +22,9 @@ snapshot_lvm_prepare() {
   snapshot_tool 20 vgs --noheadings --nosuffix --units b --options vg_free "$lvm_group" || return 1
   lvm_free=${tool_output##* }
   lvm_room=$((lvm_bytes * ${src_room:-10} / 100))
-  # One extent is the least; LVM rounds up.
+  # One extent is the least. LVM rounds up to extents, and refuses what is not whole sectors.
   [ "$lvm_room" -ge 4194304 ] || lvm_room=4194304
+  lvm_room=$((lvm_room / 512 * 512))
   [ "$lvm_free" -ge "$lvm_room" ] || {
     snap_problem="volume group $lvm_group has $lvm_free bytes free and the snapshot of $lvm_volume wants $lvm_room (${src_room:-10} % of it): free some there, or lower snapshot_room of this source"
     return 1

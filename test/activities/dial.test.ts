@@ -106,7 +106,7 @@ describe('the sender’s connections from before are ended', () => {
     const asked: string[] = [];
     const it = bench({
       jobMs: 100,
-      intercept: ({ verb, args }) => {
+      intercept: ({ verb }) => {
         if (verb.startsWith('grant.') && verb !== 'grant.key') asked.push(verb);
         if (verb === 'job.start') asked.push(verb);
         return verb === 'job.poll' && !asked.includes('job.start') ? { state } : undefined;

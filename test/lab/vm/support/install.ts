@@ -16,7 +16,7 @@ export interface ServerSpec {
   fleet: Fleet;
   name: string;
   number: number;
-  firmware: 'bios' | 'uefi';
+  firmware: 'bios' | 'uefi' | 'secure';
   /** Blank disks, by serial. */
   disks: readonly (Omit<VirtualDisk, 'image'> & { sizeMb: number })[];
   /** Shell: the functions `layout` and `settle` of install.sh. */
@@ -91,7 +91,7 @@ export async function installServer(spec: ServerSpec): Promise<{ machine: Machin
     ADDRESS: machine.address,
     MAC: machine.mac,
     KEY: key,
-    FIRMWARE: firmware,
+    FIRMWARE: firmware === 'bios' ? 'bios' : 'uefi',
     SERVER: 'server',
   };
   const head = Object.entries(facts).map(([word, value]) => `${word}='${value}'`);

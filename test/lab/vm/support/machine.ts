@@ -164,6 +164,23 @@ export class Machine {
     await this.gone();
   }
 
+  /** While it runs, the disk on its SCSI bus of that serial number is pulled, and another is put in. */
+  async swapDisk({ serial, by }: { serial: string; by: VirtualDisk }): Promise<void> {
+    const at = this.spec.disks.findIndex((disk) => disk.serial === serial);
+    await this.monitor(`device_del disk${at}`);
+    await this.monitor(`drive_add 0 if=none,id=new${at},file=${by.image},format=raw,cache=unsafe`);
+    await this.monitor(`device_add scsi-hd,bus=scsi0.0,drive=new${at},serial=${by.serial},id=other${at}`);
+  }
+
+  /** The cable of its network card is pulled, and put back after a while (ms). */
+  async unplugged(ms: number): Promise<void> {
+    const { fleet, number } = this.spec;
+    const set = (state: string) => runProgram({ command: ['ip', '-n', fleet.lan, 'link', 'set', `v${number}`, state] });
+    await set('down');
+    await sleep(ms);
+    await set('up');
+  }
+
   /** One command to QEMU's monitor. */
   async monitor(command: string): Promise<void> {
     await new Promise<void>((resolve, reject) => {
@@ -261,6 +278,6 @@ function diskArguments({ disk, id, bootIndex }: { disk: VirtualDisk; id: string;
   const kept = throwAway ? ',snapshot=on' : '';
   return [
     ...['-drive', `file=${image},if=none,id=${id},format=raw,cache=unsafe,discard=unmap,detect-zeroes=unmap${kept}`],
-    ...['-device', `${driver},drive=${id},serial=${serial},bootindex=${bootIndex}${sectors}`],
+    ...['-device', `${driver},drive=${id},id=disk${id.slice(1)},serial=${serial},bootindex=${bootIndex}${sectors}`],
   ];
 }

@@ -18,15 +18,19 @@ const HOST = 'web-1';
 /** Without hardware help, on a busy machine: several times what a quiet one takes. */
 const BACKUP_MS = 900_000;
 const BUILD_MS = 600_000;
-const RECOVERY_MS = 1_500_000;
+/** The old machine is asked, the rescue system looked at, the plan made. */
+const ASK_MS = 300_000;
+export const RECOVERY_MS = 1_500_000;
 /** Folders whose files are all compared. What a booted system writes anew lies elsewhere (`/var/log`, `/boot/initrd`). */
 const COMPARED = ['/srv', '/etc', '/usr', '/root', '/opt', '/home', '/var/lib/dpkg'];
 
 const planned = z.looseObject({
   type: z.literal('plan'),
+  run: z.string(),
   hash: z.string(),
   plan: z.looseObject({ blockers: z.array(z.string()), warnings: z.array(z.string()) }),
 });
+export type Planned = z.infer<typeof planned>;
 const outcome = z.looseObject({ type: z.literal('ended'), state: z.string() });
 export type Outcome = z.infer<typeof outcome>;
 
@@ -98,6 +102,26 @@ export class Recovery {
     return { files: files.join(''), layout: z.looseObject({ layout: layoutSchema }).parse(JSON.parse(stdout)).layout };
   }
 
+  /** Powers the recovered machine off and boots it with those of its disks alone; what it writes then is lost. */
+  async bootsWith(serials: readonly string[]): Promise<void> {
+    await this.machine.kill();
+    const { spec } = this.machine;
+    const disks = spec.disks
+      .filter(({ serial }) => serials.includes(serial))
+      .map((disk) => ({ ...disk, throwAway: true }));
+    this.machine = new Machine({ ...spec, name: `${HOST}-part`, disks });
+    await this.machine.start();
+    await this.machine.answers();
+    await this.machine.kill();
+    this.machine = new Machine(spec);
+  }
+
+  /** @throws unless the running machine's firmware says that it enforces signatures */
+  async bootedSecurely(): Promise<void> {
+    const { stdout } = await this.machine.ssh('od -An -tu1 /sys/firmware/efi/efivars/SecureBoot-*');
+    if (stdout.trim().split(/\s+/).at(-1) !== '1') throw new Error(`Secure Boot is not in force: ${stdout}`);
+  }
+
   /** Lines of one portrait that the other lacks, and what of the layouts differs; empty when nothing does. */
   differences(before: Portrait, after: Portrait): string[] {
     const [was, is] = [before, after].map(({ files }) => new Set(files.split('\n').filter((line) => !isOurs(line))));
@@ -124,10 +148,12 @@ export class Recovery {
 
   /** The server's power fails for good; the replacement boots the medium. */
   async replace(
-    options: { medium: string; disks: readonly (Omit<VirtualDisk, 'image'> & { sizeMb: number })[] } & Pick<
-      MachineSpec,
-      'mac'
-    >,
+    options: {
+      medium: string;
+      disks: readonly (Omit<VirtualDisk, 'image'> & { sizeMb: number })[];
+      /** What is done to the disks before it is powered on. */
+      prepare?: (disks: readonly VirtualDisk[]) => Promise<void>;
+    } & Pick<MachineSpec, 'mac'>,
   ): Promise<Machine> {
     await this.machine.kill();
     const { fleet } = this.product;
@@ -143,6 +169,7 @@ export class Recovery {
       disks,
       ...(options.mac === undefined ? {} : { mac: options.mac }),
     };
+    await options.prepare?.(disks);
     const rescue = new Machine({ ...shared, name: 'rescue', cdrom: options.medium });
     await rescue.start();
     await rescue.shows('RESURGO-RESCUE-READY');
@@ -150,11 +177,28 @@ export class Recovery {
     return rescue;
   }
 
+  /** Starts a recovery, which makes its plan and waits for the approval. @throws with what it asks instead */
+  async ask(rescue: Machine): Promise<Planned> {
+    const { product } = this;
+    const words = ['recover', HOST, '--at', rescue.address, '--key', product.fleet.adminKey, '--json'];
+    const said = await product.run(words, { allow: [1, 3], timeoutMs: ASK_MS });
+    const plan = said.events.find(({ type }) => type === 'plan');
+    if (plan === undefined) throw new Error(`no plan: exit ${said.code}\n${said.stderr}\n${said.stdout.slice(-4000)}`);
+    return planned.parse(plan);
+  }
+
+  /** Lets the target know a rescue system that has booted anew, by its administrator's access. */
+  async arm(rescue: Machine): Promise<void> {
+    const { product } = this;
+    const words = ['recover', HOST, '--at', rescue.address, '--key', product.fleet.adminKey, '--arm-only'];
+    await product.run(words, { timeoutMs: ASK_MS });
+  }
+
   /** Plans, approves, and waits for the end; where the rescue system reboots, the recovered machine is powered on. */
   async recover(rescue: Machine, args: readonly string[] = []): Promise<Outcome> {
     const { product } = this;
     const words = ['recover', HOST, '--at', rescue.address, '--key', product.fleet.adminKey, ...args];
-    const said = await product.run([...words, '--plan-only', '--json'], { timeoutMs: 300_000 });
+    const said = await product.run([...words, '--plan-only', '--json'], { timeoutMs: ASK_MS });
     const plan = planned.parse(said.events.find(({ type }) => type === 'plan'));
     if (plan.plan.blockers.length > 0) throw new Error(`the plan is blocked: ${plan.plan.blockers.join('; ')}`);
     const running = product.run([...words, '--approve', plan.hash, '--json'], {

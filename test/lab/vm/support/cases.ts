@@ -1,0 +1,73 @@
+/** The machines that the lab recovers: what they were, what they become, and what is looked at afterwards. */
+import { biosBtrfs, biosExt4, biosMbrXfs, biosMirror, biosThin, PASSPHRASE, uefiEncrypted, uefiExt4 } from './layouts';
+import type { Recovery, ServerCase } from './recovery';
+
+export interface RecoveryCase extends Omit<ServerCase, 'name'> {
+  /** Unique, up to 6 letters. */
+  name: string;
+  title: string;
+  /** What the replacement has, where it is another machine than the lost one. */
+  replacement?: { disks?: ServerCase['layout']['disks']; mac?: string };
+  /** Passphrases by the mapping's name. */
+  passphrases?: Record<string, string>;
+  /** Those of the differences told that the replacement's own disks and card make. */
+  expected?: RegExp;
+  /** Looked at after everything was compared. */
+  then?: (recovery: Recovery) => Promise<void>;
+}
+
+const GIB_MB = 1024;
+/** What is on another disk has other sizes. */
+const OTHER_DISK = /^\{"area":"(disks|partitions|file systems|boot)"/;
+
+/** By BIOS. */
+export const biosCases: readonly RecoveryCase[] = [
+  { name: 'ext4', title: 'GPT, one ext4', layout: biosExt4, number: 131 },
+  {
+    name: 'md',
+    title: 'LVM on md RAID1 over two disks; it boots with either alone',
+    layout: biosMirror,
+    number: 132,
+    then: async (recovery) => {
+      for (const serial of ['D1', 'D2']) await recovery.bootsWith([serial]);
+    },
+  },
+  { name: 'thin', title: 'LVM thin', layout: biosThin, number: 133 },
+  { name: 'btrfs', title: 'btrfs with subvolumes over two disks', layout: biosBtrfs, number: 134 },
+  { name: 'mbr', title: 'MBR with logical partitions, XFS', layout: biosMbrXfs, number: 135 },
+  {
+    name: 'small',
+    title: 'a smaller disk',
+    layout: biosExt4,
+    number: 136,
+    replacement: { disks: [{ serial: 'S1', sizeMb: 3 * GIB_MB }] },
+    expected: OTHER_DISK,
+  },
+];
+
+/** By UEFI. */
+export const uefiCases: readonly RecoveryCase[] = [
+  { name: 'uefi', title: 'GPT, ESP, swap, ext4', layout: uefiExt4, number: 140 },
+  {
+    name: 'secure',
+    title: 'Secure Boot',
+    layout: { ...uefiExt4, firmware: 'secure' },
+    number: 141,
+    then: (recovery) => recovery.bootedSecurely(),
+  },
+  {
+    name: 'luks',
+    title: 'LVM on LUKS 2',
+    layout: uefiEncrypted,
+    number: 142,
+    passphrases: { system_crypt: PASSPHRASE },
+  },
+  {
+    name: 'other',
+    title: 'another machine: a bigger NVMe disk, another MAC',
+    layout: uefiExt4,
+    number: 143,
+    replacement: { disks: [{ serial: 'N1', sizeMb: 6 * GIB_MB, bus: 'nvme' }], mac: '52:54:00:aa:bb:cc' },
+    expected: new RegExp(`${OTHER_DISK.source}|^\\{"area":"(network|files)"|\\./systemd/network/10-lan\\.network`),
+  },
+];
