@@ -5,6 +5,10 @@ LAB_PACKAGES='debootstrap btrfs-progs xfsprogs e2fsprogs dosfstools fdisk iprout
 libcap2-bin busybox-static shellcheck systemd-container procps docker.io docker-compose zfs-fuse
 xorriso mtools grub-common grub-pc-bin grub-efi-amd64-bin'
 
+# What virtual machines take besides.
+# shellcheck disable=SC2034 # Read by those who source this.
+METAL_PACKAGES='qemu-system-x86 ovmf mmdebstrap uidmap mtools zstd cpio dnsmasq-base ipxe'
+
 headline() { printf '\n== %s\n' "$*"; }
 
 is_root() { [ "$(id -u)" = 0 ]; }
@@ -28,7 +32,11 @@ lab_obstacle() {
   done
 }
 
-# The suites that need the lab.
+# The recoveries from bare metal of `npm test`: one by BIOS, one by UEFI.
+metal_suites() { printf '%s\n' test/lab/vm/recover-bios.test.ts test/lab/vm/recover-uefi.test.ts; }
+
+# The suites of `npm test` that need the lab.
 lab_suites() {
   find test/lab test/crash -name '*.test.ts' -not -path 'test/lab/vm/*' | sort
+  metal_suites
 }

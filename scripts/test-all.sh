@@ -1,5 +1,5 @@
 #!/bin/sh
-# `npm test`: set-up, lint, types, unit, processes (hosts, engine, workflow), lab (with crash and faults). Every part runs, any failure fails at the end; the last line counts.
+# `npm test`: set-up, lint, types, unit, processes (hosts, engine, workflow), lab (with crash and faults), metal (two recoveries in virtual machines). Every part runs, any failure fails at the end; the last line counts.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 # shellcheck source-path=SCRIPTDIR source=lib.sh
@@ -36,12 +36,21 @@ lab_part() { # NAME COMMAND…
   jest_part "$name" sh scripts/with-lab.sh "$@"
 }
 
-sh scripts/setup.sh || {
+# Without root no machine is raised, so nothing is wanted for it.
+# shellcheck disable=SC2086 # Words.
+! is_root || set -- $METAL_PACKAGES
+sh scripts/setup.sh "$@" || {
   echo 'The set-up failed, so no test was run.' >&2
   echo '0 passed, 1 failed, 0 skipped'
   exit 1
 }
 PATH=$PWD/node_modules/.bin:$PATH
+trees=
+if [ -z "$(lab_obstacle)" ]; then
+  # What the machines are made of comes over the network: it is there when they are due.
+  { test/lab/vm/support/tree.sh tools && test/lab/vm/support/tree.sh boot; } > "$results/trees" 2>&1 &
+  trees=$!
+fi
 part lint sh scripts/lint.sh
 part types tsc --noEmit
 # Several suites at a time, as they share nothing; of those that wait for sockets and timers more than they work, three.
@@ -55,6 +64,13 @@ export RESURGO_CRASH_SEED RESURGO_CRASH_CHOICE
 lab_part lab jest --selectProjects lab crash --maxWorkers=2
 echo "-- to repeat the same crashes: RESURGO_CRASH_CHOICE=$RESURGO_CRASH_CHOICE RESURGO_CRASH_SEED=$RESURGO_CRASH_SEED npm run test:crash"
 echo "-- to repeat the same faults: npm run test:faults -- --rounds 3 --seed $RESURGO_CRASH_SEED"
+# Side by side, with nothing else beside them: each machine is emulated on one processor.
+if [ -n "$trees" ]; then
+  wait "$trees" || cat "$results/trees"
+  # shellcheck disable=SC2046 # One word each.
+  jest_part metal sh scripts/with-lab.sh jest --maxWorkers=2 $(metal_suites)
+  echo "-- to repeat the same machines: RESURGO_CRASH_CHOICE=$RESURGO_CRASH_CHOICE RESURGO_CRASH_SEED=$RESURGO_CRASH_SEED npm run test:metal -- $(metal_suites | tr '\n' ' ')"
+fi
 
 headline 'Result'
 node scripts/test-summary.js "$results" || failed=1

@@ -31,7 +31,11 @@ const planned = z.looseObject({
   plan: z.looseObject({ blockers: z.array(z.string()), warnings: z.array(z.string()) }),
 });
 export type Planned = z.infer<typeof planned>;
-const outcome = z.looseObject({ type: z.literal('ended'), state: z.string() });
+const outcome = z.looseObject({
+  type: z.literal('ended'),
+  state: z.string(),
+  phases: z.array(z.looseObject({ phase: z.string(), seconds: z.number() })).default([]),
+});
 export type Outcome = z.infer<typeof outcome>;
 
 export interface ServerCase {
