@@ -26,11 +26,14 @@ const COMPARED = ['/srv', '/etc', '/usr', '/root', '/opt', '/home', '/var/lib/dp
 
 const planned = z.looseObject({
   type: z.literal('plan'),
-  run: z.string(),
   hash: z.string(),
   plan: z.looseObject({ blockers: z.array(z.string()), warnings: z.array(z.string()) }),
 });
-export type Planned = z.infer<typeof planned>;
+const started = z.looseObject({ run: z.string() });
+export interface Asked extends z.infer<typeof planned> {
+  /** The run that waits for the approval. */
+  run: string;
+}
 const outcome = z.looseObject({
   type: z.literal('ended'),
   state: z.string(),
@@ -182,13 +185,14 @@ export class Recovery {
   }
 
   /** Starts a recovery, which makes its plan and waits for the approval. @throws with what it asks instead */
-  async ask(rescue: Machine): Promise<Planned> {
+  async ask(rescue: Machine): Promise<Asked> {
     const { product } = this;
     const words = ['recover', HOST, '--at', rescue.address, '--key', product.fleet.adminKey, '--json'];
     const said = await product.run(words, { allow: [1, 3], timeoutMs: ASK_MS });
     const plan = said.events.find(({ type }) => type === 'plan');
     if (plan === undefined) throw new Error(`no plan: exit ${said.code}\n${said.stderr}\n${said.stdout.slice(-4000)}`);
-    return planned.parse(plan);
+    const { run } = started.parse(said.events.find(({ type }) => type === 'started'));
+    return { ...planned.parse(plan), run };
   }
 
   /** Lets the target know a rescue system that has booted anew, by its administrator's access. */
