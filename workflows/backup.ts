@@ -16,7 +16,7 @@ import type { Source } from '../runbooks/types';
 import { freezeMs } from '../planning/time-limits';
 import { copyAll } from './copies';
 import type { SourceOutcome } from './copy-window';
-import { describeFailure } from './failures';
+import { describeFailure, runFailure } from './failures';
 import { FreezeHooks } from './freeze-hooks';
 import { always } from './gate';
 import { compareIdentities, compareSizes } from './identity-gate';
@@ -86,13 +86,7 @@ class BackupRun extends RunParts {
       this.warnings.push(...(await this.teller.told()));
       const left = this.warnings.length === 0 ? '' : `. Also: ${this.warnings.join('; ')}`;
       if (cancelled) throw error;
-      throw ApplicationFailure.create({
-        type: failure.code,
-        nonRetryable: true,
-        message: `${failure.message}${left}`,
-        details: [failure],
-        cause: error instanceof Error ? error : undefined,
-      });
+      throw runFailure({ failure, error, message: `${failure.message}${left}` });
     }
   }
 

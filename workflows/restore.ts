@@ -13,7 +13,7 @@ import type { DestinationCheck, RestorePlan, SelectedSource, Selection } from '.
 import { mountsChanged } from '../planning/restore-mounts';
 import { approves, deletionLimit, planHash, SHORT_HASH } from '../planning/restore-approval';
 import type { FleetHost, RestoreInput } from '../planning/run-input';
-import { describeFailure } from './failures';
+import { describeFailure, runFailure } from './failures';
 import type { StepFailure } from './failures';
 import { abortedByOperator, always } from './gate';
 import { bulk, quick, tidying } from './options';
@@ -104,13 +104,7 @@ class RestoreRun extends RunParts {
       // A cancellation has no words of its own.
       const message = `${cancelled ? why : failure.message}${this.describeStates()}`;
       if (cancelled && !this.writing && this.hosts.all().length === 0) throw error;
-      throw ApplicationFailure.create({
-        type: failure.code,
-        nonRetryable: true,
-        message,
-        details: [failure, this.hosts.all()],
-        cause: error instanceof Error ? error : undefined,
-      });
+      throw runFailure({ failure, error, message, more: [this.hosts.all()] });
     }
   }
 
