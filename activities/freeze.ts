@@ -6,15 +6,15 @@
  */
 import { performance } from 'node:perf_hooks';
 import { ApplicationFailure } from '@temporalio/activity';
-import { z } from 'zod';
-import type { FreezeSession, Snapshotted, Thawed } from '../hosts/freeze-session';
+import type { FreezeSession } from '../hosts/freeze-session';
 import { HostError, isAway } from '../hosts/errors';
 import type { HostRef } from '../hosts/hosts';
-import type { MachineMoment } from '../planning/consistency';
-import type { FreezeEvent, FreezeReport, TornReason } from '../planning/torn';
+import type { TornReason } from '../planning/torn';
 import { judgeFreeze, pauseWindow } from '../planning/torn';
 import type { ActivityDeps, RunFence } from './context';
 import { asActivity, fenceFor, forEachLimited, heartbeating } from './context';
+import { namedSnapshots, newReport, readThaw } from './freeze-report';
+import type { HostFreezeReport, TakenSnapshot } from './freeze-report';
 
 export interface FreezeInput {
   fence: RunFence;
@@ -25,16 +25,6 @@ export interface FreezeInput {
   instants: number;
   /** `partial`: a host that can't be armed is left out and reported as missing. */
   onUnreachable: 'fail' | 'partial';
-}
-
-/** One source's snapshot of the instant, as its host named it. */
-export interface TakenSnapshot {
-  host: string;
-  source: string;
-  kind: string;
-  name: string;
-  /** Of a whole machine; missing from older hostkits. */
-  machine?: MachineMoment;
 }
 
 export interface FreezeResult {
@@ -50,16 +40,6 @@ export interface FreezeResult {
   missing: { host: string; code: string; message: string }[];
   /** The instants that did not count, with what tore them. */
   torn: { freeze: number; reasons: TornReason[] }[];
-}
-
-/** What a host's part in the freeze rests on, for the consistency label (S7). */
-export interface HostFreezeReport extends FreezeReport {
-  /** Running containers that were left alone: our own engine's. */
-  exempt: string[];
-  /** Running containers that the runbook doesn't ask to pause. */
-  unmatched: string[];
-  unitsStopped: string[];
-  unitsFrozen: string[];
 }
 
 interface Recorded {
@@ -230,67 +210,6 @@ export function freezeActivities({ hosts, logger }: ActivityDeps) {
     thawAll: (input: { fence: RunFence; hosts: HostRef[] }) =>
       asActivity(() => heartbeating({ body: () => thawAll(input) })),
   };
-}
-
-function newReport(session: FreezeSession): HostFreezeReport {
-  const { armed } = session;
-  const left = leftAlone.parse(armed.left);
-  return {
-    host: session.host,
-    phases: { armed: { timeMs: armed.timeMs, uptimeMs: armed.uptimeMs } },
-    directorMs: {},
-    torn: '',
-    deadmanFired: false,
-    containers: [],
-    pausedMs: 0,
-    events: [],
-    exempt: left.filter((each) => each.why === 'exempt').map((each) => each.name),
-    unmatched: left.filter((each) => each.why === 'no').map((each) => each.name),
-    unitsStopped: armed.units.filter((unit) => !byFreezing(unit)).map((unit) => unit.name),
-    unitsFrozen: armed.units.filter(byFreezing).map((unit) => unit.name),
-  };
-}
-
-function byFreezing(unit: object): boolean {
-  return 'by' in unit && unit.by === 'freeze';
-}
-
-/** Containers that were left as they are: `exempt` (our own engine's), `already` (paused by others), `no` (not asked for). */
-const leftAlone = z.array(z.looseObject({ name: z.string(), why: z.string() })).default([]);
-
-function namedSnapshots({ host, answer }: { host: string; answer: Snapshotted }): TakenSnapshot[] {
-  return answer.snapshots.map(({ source, kind = '', name = '', held, live, watched, skipped }) => ({
-    ...{ host, source, kind, name },
-    ...(held === undefined || live === undefined || watched === undefined || skipped === undefined
-      ? {}
-      : { machine: { held, live, watched, skipped } }),
-  }));
-}
-
-function readThaw({ report, thawed }: { report: FreezeReport; thawed: Thawed }): void {
-  report.phases.thawed = { timeMs: thawed.timeMs, uptimeMs: thawed.uptimeMs };
-  report.torn = thawed.torn;
-  report.deadmanFired = thawed.deadmanFired;
-  report.pausedMs = thawed.pausedMs;
-  report.containers = thawed.containers.map((each) =>
-    typeof each === 'string'
-      ? { id: each, name: each }
-      : { id: each.id, name: each.name, ...(each.state === undefined ? {} : { state: each.state }) },
-  );
-  report.events = readEvents(thawed.events);
-}
-
-/** The host's list of violations; a number or nothing means that it reports them only in `torn`. */
-function readEvents(events: unknown): FreezeEvent[] {
-  if (!Array.isArray(events)) return [];
-  return events.map((each: unknown) => {
-    const record = typeof each === 'object' && each !== null ? (each as Partial<Record<string, unknown>>) : {};
-    return {
-      action: typeof record.action === 'string' ? record.action : 'event',
-      name: typeof record.name === 'string' ? record.name : 'unknown',
-      ...(typeof record.timeMs === 'number' ? { timeMs: record.timeMs } : {}),
-    };
-  });
 }
 
 /** All at once; when one fails, the others are awaited first, so that nothing of this phase is still under way. */

@@ -1,7 +1,9 @@
 /** What a step of a recovery asks of the rescue system's hostkit: one job kind a step, its keys as docs/hostkit.md has them. */
-import { encodeValue } from '../hosts/request';
-import type { Device, DiskIdentity, RecoveryStep, StepSegment } from '../planning/recover-plan';
+import type { RecoveryStep, StepSegment } from '../planning/recover-plan';
 import { tableScript } from '../planning/recover-script';
+import { deviceWords, diskLines, diskWords } from './recover-devices';
+
+export { deviceWords, diskLines } from './recover-devices';
 
 export interface StepRequest {
   /** The job's kind. */
@@ -289,42 +291,6 @@ function segmentArgs(segments: readonly StepSegment[]): StepRequest['args'] {
     return { type, extents, areas, stripes, mirrors, stripeBytes, regionBytes };
   }
   throw new RangeError('a volume of linear and other segments can not be made');
-}
-
-/** A device as the rescue system's lib/device.sh reads it. */
-export function deviceWords(device: Device): string {
-  switch (device.kind) {
-    case 'disk':
-      return diskWords(device.disk);
-    case 'partition':
-      return `partition ${device.number} ${device.startByte} ${device.bytes} of ${deviceWords(device.on)}`;
-    case 'md':
-      return `md ${device.uuid}`;
-    case 'luks':
-      return `luks ${device.uuid} ${encodeValue(device.name)}`;
-    case 'lv':
-      return `lv ${encodeValue(device.group)} ${encodeValue(device.name)}`;
-    case 'zvol':
-      return `zvol ${encodeValue(device.dataset)}`;
-  }
-}
-
-function diskWords(disk: DiskIdentity): string {
-  return `disk ${identityWords(disk)}`;
-}
-
-function identityWords({ serial, wwn, bytes }: DiskIdentity): string {
-  return `${word(serial)} ${word(wwn)} ${bytes}`;
-}
-
-/** The disks that a job may write to, one a line, as it compares them. */
-export function diskLines(disks: readonly DiskIdentity[]): string {
-  return disks.map(identityWords).join('\n');
-}
-
-/** A serial that is a dash by itself can't be told from none; no disk has one. */
-function word(text: string | null): string {
-  return text === null || text === '' ? '-' : encodeValue(text);
 }
 
 function optional(text: string): string | undefined {

@@ -4,17 +4,13 @@
  */
 import { activityInfo, Context } from '@temporalio/activity';
 import { z } from 'zod';
-import { readBackups } from '../hosts/backups';
 import { HostError } from '../hosts/errors';
 import { runJob, stopJob } from '../hosts/jobs';
-import { listingLines } from '../hosts/listings';
 import { jobName } from '../planning/ids';
-import { differencesInWords, escapePath, readListing } from '../planning/listing';
-import type { Manifest } from '../planning/manifest';
-import type { DestinationCheck, DryRun } from '../planning/restore';
+import { differencesInWords } from '../planning/listing';
+import type { DryRun } from '../planning/restore';
 import { mountsChanged } from '../planning/restore-mounts';
 import type { Mounts } from '../planning/restore-mounts';
-import type { FleetHost } from '../planning/run-input';
 import type { ActivityDeps, RunFence } from './context';
 import { asActivity, fenceFor, heartbeating, jobSignal } from './context';
 import { openLine } from './data-line';
@@ -22,6 +18,8 @@ import { nameOf, placeArgs, scopeOf } from './restore-item';
 import type { RestoreItemRef } from './restore-item';
 import { byContent, DRY, keyFor, protectingNow, sendName } from './restore-pass';
 import type { Pass } from './restore-pass';
+import { checkDestination, mountsAt } from './restore-place';
+import { restoreReading } from './restore-read';
 import { sameBoot } from './same-boot';
 import type { CopyProgress } from './transfer';
 
@@ -59,18 +57,6 @@ export interface RestoredItem {
   kept?: string[];
 }
 
-const checked = z.looseObject({
-  fsType: z.string(),
-  fsUuid: z.string(),
-  freeBytes: z.number(),
-  /** Where the data goes, and whether anything lies in it already. */
-  destination: z.string().default(''),
-  holds: z.boolean().default(false),
-  /** What the destination lies on. */
-  mountPoint: z.string().optional(),
-  /** rsync patterns of mounts below, relative to the destination. */
-  protected: z.array(z.string()).default([]),
-});
 const sent = z.looseObject({
   bytes: z.number(),
   files: z.number(),
@@ -92,94 +78,6 @@ interface Following {
 
 /** Makes the activities of the workflow `restore`. */
 export function restoreActivities({ hosts, genuineSigners }: ActivityDeps) {
-  /** One backup's manifest. @throws a failure `not-found` or `damaged`; a bad signature is never passed over (S19) */
-  async function readBackup(input: {
-    group: string;
-    store: { name: string; host: FleetHost };
-    id: string;
-  }): Promise<{ manifest: Manifest; signedBy: string }> {
-    const { backups } = await readBackups({
-      hosts,
-      storeHost: input.store.host,
-      store: input.store.name,
-      group: input.group,
-    });
-    const found = backups.find((each) => each.id === input.id);
-    const at = { host: input.store.host.name, verb: 'store.list', step: 'read backup' };
-    if (found === undefined)
-      throw new HostError({ ...at, code: 'not-found', message: `there is no backup ${input.id} of ${input.group}` });
-    if (found.manifest === undefined || found.signedBy === undefined || found.problem !== undefined) {
-      throw new HostError({
-        ...at,
-        code: 'identity-changed',
-        message: `backup ${input.id}: ${found.problem ?? 'not signed'}`,
-        next: 'restore another backup, or look at the store by hand (docs/stores.md)',
-      });
-    }
-    if (!(await genuineSigners()).includes(found.signedBy)) {
-      throw new HostError({
-        ...at,
-        code: 'not-allowed',
-        message: `backup ${input.id} is signed by a key that this director does not know, ${found.signedBy}`,
-        next: `restore it from the director that made it, or look whose it is with \`resurgo adopt ${input.group}\` and retry this step`,
-      });
-    }
-    return { manifest: found.manifest, signedBy: found.signedBy };
-  }
-
-  async function checkDestination(input: { fence: RunFence; item: RestoreItemRef }): Promise<DestinationCheck> {
-    const { item, fence } = input;
-    const { host, source } = item.destination;
-    const step = `check ${nameOf(item)}`;
-    const none = { mounted: true, fsType: '', fsUuid: '', freeBytes: 0, holds: null, nested: [], safety: null };
-    try {
-      const args = { group: fence.group, run: fence.run, ...placeArgs(item) };
-      const reply = checked.parse(await hosts.call({ host, verb: 'restore.check', step, args }));
-      const safety = source?.snapshot === 'btrfs' || source?.snapshot === 'zfs' ? source.snapshot : null;
-      return {
-        allowed: true,
-        mounted: true,
-        fsType: reply.fsType,
-        fsUuid: reply.fsUuid,
-        freeBytes: reply.freeBytes,
-        holds: reply.holds ? reply.destination : null,
-        ...mountsOf(reply),
-        safety,
-      };
-    } catch (error) {
-      // A refusal belongs into the plan, where all of them are shown together; anything else is a failed look.
-      if (!(error instanceof HostError)) throw error;
-      if (error.code === 'not-allowed' || error.code === 'exists')
-        return { ...none, allowed: false, reason: error.reason };
-      if (error.code === 'not-mounted') return { ...none, allowed: true, mounted: false, reason: error.reason };
-      throw error;
-    }
-  }
-
-  /** Whether a path of a backup is a folder, or a single file; told by the listing that was sealed. */
-  async function lookUp(input: {
-    store: RestoreItemRef['store'];
-    id: string;
-    tree: string;
-    subpath: string;
-  }): Promise<{ single: boolean }> {
-    const { store, id, tree, subpath } = input;
-    const step = 'look up path';
-    const wanted = escapePath(subpath);
-    const ref = { storeHost: store.host, store: store.name, group: store.group, id, tree };
-    for await (const line of readListing(listingLines({ hosts, ref, step }))) {
-      if (line.kind === 'entry' && line.entry.path === wanted) return { single: line.entry.type !== 'd' };
-    }
-    throw new HostError({
-      host: store.host.name,
-      verb: 'store.listing',
-      step,
-      code: 'not-found',
-      message: `backup ${id} holds no ${subpath} in ${tree}`,
-      next: 'look for it with `resurgo find`',
-    });
-  }
-
   async function send(
     input: { fence: RunFence; item: RestoreItemRef; what: Pass; maxDelete?: number },
     { progress, signal }: Following,
@@ -251,12 +149,11 @@ export function restoreActivities({ hosts, genuineSigners }: ActivityDeps) {
   /** The place is looked at once more right before it is written to: between the plan and its approval a disk may have gone, or come. */
   async function restoreSource(input: RestoreSourceInput, following: Following): Promise<RestoredItem> {
     const { fence, fsUuid } = input;
-    const place = { group: fence.group, run: fence.run, ...placeArgs(input.item), fsUuid: fsUuid || undefined };
     const { host } = input.item.destination;
     const step = `restore ${nameOf(input.item)}`;
     // Each attempt: data that came back after a reboot would fill the memory of a rescue system.
     if (input.bootId !== undefined) await sameBoot({ hosts, host, bootId: input.bootId, step });
-    const now = mountsOf(checked.parse(await hosts.call({ host, verb: 'restore.check', step, args: place })));
+    const now = await mountsAt({ hosts, fence, item: input.item, step, fsUuid: fsUuid || undefined });
     await needsMountsOf(input, now);
     const item = protectingNow(input, now);
     const result = await send({ ...input, item, what: 'restore' }, following);
@@ -370,12 +267,9 @@ export function restoreActivities({ hosts, genuineSigners }: ActivityDeps) {
     };
 
   return {
-    lookUp: (input: { store: RestoreItemRef['store']; id: string; tree: string; subpath: string }) =>
-      asActivity(() => heartbeating({ body: () => lookUp(input) })),
-    readBackup: (input: { group: string; store: { name: string; host: FleetHost }; id: string }) =>
-      asActivity(() => heartbeating({ body: () => readBackup(input) })),
+    ...restoreReading({ hosts, genuineSigners }),
     checkDestination: (input: { fence: RunFence; item: RestoreItemRef }) =>
-      asActivity(() => heartbeating({ body: () => checkDestination(input) })),
+      asActivity(() => heartbeating({ body: () => checkDestination({ hosts, ...input }) })),
     countRestore: following(countRestore),
     restoreSource: following(restoreSource),
   };
@@ -383,8 +277,3 @@ export function restoreActivities({ hosts, genuineSigners }: ActivityDeps) {
 
 const AGAIN =
   'retry restores it again, compared by content; if it differs again, something still writes there, or the file can not be replaced (lsattr shows `i`: chattr -i)';
-
-function mountsOf(reply: z.infer<typeof checked>): Mounts {
-  const { mountPoint } = reply;
-  return { nested: reply.protected, ...(mountPoint === undefined ? {} : { mountPoint }) };
-}

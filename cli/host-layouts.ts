@@ -1,6 +1,6 @@
 /** Layouts of a host: as it is now, and as one of its backups holds it, checked against the signed manifest. No engine needed. */
 import { genuineSigners } from '../hosts/adopted-signers';
-import { isGenuine, readBackups, unknownKey, type StoreEntry } from '../hosts/backups';
+import { isGenuine, isWhole, readBackups, unknownKey, type StoreEntry } from '../hosts/backups';
 import { readLayout as readSealed } from '../hosts/layouts';
 import { layoutFacts } from '../hosts/verbs/reading';
 import { readLayout } from '../planning/layout-read';
@@ -41,10 +41,14 @@ interface Candidate {
 }
 
 /**
- * The layout in the backup `id`, or with `latest` in the newest that holds one of this host, whichever of its groups that is of.
+ * The layout in the backup `id`, or with `latest` in the newest that holds one of this host, whichever of its groups that is of; of whole
+ * backups alone where `whole` says so.
  * @throws CliError where none does, or where it is not the one that was signed; HostError
  */
-export async function storedLayout(context: CliContext, asked: { host: string; id: string }): Promise<StoredLayout> {
+export async function storedLayout(
+  context: CliContext,
+  asked: { host: string; id: string; whole?: true },
+): Promise<StoredLayout> {
   const { runbook } = context.runbook();
   const known = runbook.hosts[asked.host];
   const host = known?.short ?? asked.host;
@@ -61,6 +65,7 @@ export async function storedLayout(context: CliContext, asked: { host: string; i
     const { storeHost, store } = setup;
     const { backups } = await readBackups({ hosts, storeHost, store: store.name, group: name, step: 'read layout' });
     for (const entry of backups.filter((each) => asked.id === 'latest' || each.id === asked.id)) {
+      if (asked.whole === true && !isWhole(entry)) continue;
       const sha256 = entry.manifest?.layouts.find((each) => each.host === host)?.sha256;
       if (typeof sha256 === 'string') found.push({ entry, setup, sha256 });
       else lacking.push(`${entry.id} of ${name}: ${whyNone(entry, host)}`);

@@ -212,7 +212,10 @@ function builtMedia(args: Readonly<Record<string, unknown>>): Record<string, unk
     programs: 120,
     initramfsBytes: FAKE_MEDIUM.length,
     secureBoot: true,
-    files: names.map((name) => ({ name, bytes: FAKE_MEDIUM.length, sha256 })),
+    files: names.map((name) => ({
+      ...{ name, bytes: FAKE_MEDIUM.length, sha256 },
+      pinned: args['pinned'] === true && name === 'rescue.iso',
+    })),
     ...(args['pinned'] === true ? { hostKey: 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIfake rescue' } : {}),
   };
 }

@@ -4,29 +4,11 @@ import { open, readFile } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { z } from 'zod';
 import { INITRAMFS, KERNEL } from '../planning/netboot';
+import { filesOf, parseRescueBuild, type RescueBuild } from '../planning/rescue-media';
 import { isMissing } from './files';
 
 const FETCH = 'Fetch the build again with `resurgo rescue fetch`';
-
-/** What is asked of build.json here; the rest is its own affair. */
-const buildSchema = z.looseObject({
-  resurgoRescue: z.literal(1),
-  id: z.string(),
-  host: z.string(),
-  hostName: z.string(),
-  hostKey: z.string().nullable(),
-  files: z.array(
-    z.looseObject({
-      name: z.string(),
-      bytes: z.number().int(),
-      sha256: z.string(),
-      /** It holds the host key. A build that does not say so of its files is taken to have it in each. */
-      pinned: z.boolean().optional(),
-    }),
-  ),
-});
 
 /** Media that must not, or can't, be served. */
 export class NetbootError extends Error {
@@ -64,8 +46,7 @@ export async function openNetbootMedia({ folder, host }: { folder: string; host:
       message: `${folder} holds the rescue system of ${build.hostName}, not of ${host}`,
       next: `Name ${build.hostName}, or the folder of a build of ${host}`,
     });
-  const served = build.files.filter(({ name }) => name === KERNEL || name === INITRAMFS);
-  if (served.some(({ pinned }) => pinned ?? build.hostKey !== null))
+  if (filesOf({ build, output: 'pxe' }).some(({ pinned }) => pinned))
     throw new NetbootError({
       host,
       message: `the rescue system in ${folder} has a pinned host key in it: whoever asks for it by network would hold that key, and could pass for the rescue system of ${host}`,
@@ -115,7 +96,7 @@ async function sumOf(handle: FileHandle): Promise<string> {
   return sum.digest('hex');
 }
 
-async function readBuild({ folder, host }: { folder: string; host: string }): Promise<z.output<typeof buildSchema>> {
+async function readBuild({ folder, host }: { folder: string; host: string }): Promise<RescueBuild> {
   let text: string;
   try {
     text = await readFile(join(folder, 'build.json'), 'utf8');
@@ -127,15 +108,7 @@ async function readBuild({ folder, host }: { folder: string; host: string }): Pr
       next: FETCH,
     });
   }
-  const parsed = buildSchema.safeParse(parseJson(text));
-  if (parsed.success) return parsed.data;
-  throw new NetbootError({ host, message: `build.json in ${folder} is none of ours`, next: FETCH });
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+  const build = parseRescueBuild(text);
+  if (typeof build !== 'string') return build;
+  throw new NetbootError({ host, message: `what lies in ${folder} can't be served: ${build}`, next: FETCH });
 }

@@ -1,6 +1,7 @@
 /** What a build of rescue media says of itself: build.json beside the media, canonical JSON, signed by the director. Not for workflow code (zod). */
 import { z } from 'zod';
 import { isBackupId } from './ids';
+import { INITRAMFS, KERNEL } from './netboot';
 
 export const RESCUE_VERSION = 1;
 
@@ -9,8 +10,8 @@ const sum = z.string().regex(/^[0-9a-f]{64}$/);
 const instant = z.iso.datetime({ precision: 3 });
 const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/);
 
-/** `pinned`: it holds the rescue system's host key, and is a secret (S30). What is served by network never does. */
-const file = z.object({ name, bytes: count, sha256: sum, pinned: z.boolean().default(false) });
+/** `pinned`: it holds the rescue system's host key, and is a secret (S30). What is served by network never does. Never guessed. */
+const file = z.object({ name, bytes: count, sha256: sum, pinned: z.boolean() });
 
 export const rescueBuildSchema = z.object({
   resurgoRescue: z.literal(RESCUE_VERSION),
@@ -79,6 +80,6 @@ export function filesInLines(files: readonly RescueFileEntry[]): string {
 
 /** The file of a kind of medium: `iso` and `usb` are one hybrid image; of `pxe` there are two. */
 export function filesOf({ build, output }: { build: RescueBuild; output: 'iso' | 'usb' | 'pxe' }): RescueFileEntry[] {
-  const wanted = output === 'pxe' ? ['vmlinuz', 'initramfs.img'] : ['rescue.iso'];
+  const wanted = output === 'pxe' ? [KERNEL, INITRAMFS] : ['rescue.iso'];
   return build.files.filter((each) => wanted.includes(each.name));
 }

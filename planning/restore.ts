@@ -6,8 +6,11 @@ import type { BackupState, Manifest } from './manifest';
 import type { Protection } from './restore-protect';
 import { literalPattern, protections } from './restore-protect';
 import type { SelectedSource, Selection, TargetGroup, TargetSource } from './restore-select';
+import { planStops, wavesOf } from './restore-stops';
+import type { RestoreStop } from './restore-stops';
 
 export * from './restore-select';
+export * from './restore-stops';
 export type { Protection } from './restore-protect';
 
 /** `in-place` over the group's own data; `folder` beside it (nothing is stopped); `into` another fleet's group. */
@@ -81,13 +84,6 @@ export interface RestoreItem {
   safety: 'btrfs' | 'zfs' | null;
 }
 
-export interface RestoreStop {
-  host: string;
-  what: 'containers' | 'engine' | 'units';
-  /** From 1; the hosts of a wave are stopped together. */
-  wave: number;
-}
-
 export interface RestorePlan {
   resurgoRestorePlan: 1;
   mode: RestoreMode;
@@ -123,7 +119,9 @@ export function restorePlan(input: RestorePlanInput): RestorePlan {
   const items = input.items
     .map((item) => planItem({ item, input, blockers, warnings }))
     .sort((a, b) => (itemKey(a) < itemKey(b) ? -1 : 1));
-  const stops = mode === 'folder' ? [] : planStops({ input, items, warnings });
+  const touched = new Set(items.map((item) => item.destination.host));
+  const { stopWaves, selection } = input;
+  const stops = mode === 'folder' ? [] : planStops({ target, stopWaves, whole: selection.whole, touched, warnings });
   blockers.push(...clashes(items));
   if (items.length === 0) blockers.push('nothing is chosen');
   warnings.push(...backupWarnings(input));
@@ -243,35 +241,6 @@ function destinationOf({ item, mode }: { item: RestoreItemInput; mode: RestoreMo
     });
   }
   return subpath === null ? base : { ...base, path: join(base.path, subpath) };
-}
-
-/** Hosts to stop, in the runbook's order. An engine is stopped on all hosts: its swarm would start elsewhere what stops here. */
-function planStops({
-  input,
-  items,
-  warnings,
-}: {
-  input: RestorePlanInput;
-  items: RestoreItem[];
-  warnings: string[];
-}): RestoreStop[] {
-  const { target, stopWaves, selection } = input;
-  const { stop, stopOrder } = target.restore;
-  const touched = new Set(items.map((item) => item.destination.host));
-  const everywhere = selection.whole || stop === 'engine';
-  const waves = stopWaves
-    .map((wave) => wave.filter((host) => everywhere || touched.has(host)))
-    .filter((wave) => wave.length > 0);
-  const left = stopOrder.filter((host) => !waves.flat().includes(host));
-  if (left.length > 0) warnings.push(`these hosts of group ${target.name} go on running meanwhile: ${left.join(', ')}`);
-  return waves.flatMap((wave, index) => wave.map((host) => ({ host, what: stop, wave: index + 1 })));
-}
-
-/** The hosts of a plan's stops, wave by wave. */
-export function wavesOf(stops: readonly RestoreStop[]): string[][] {
-  return [...new Set(stops.map((stop) => stop.wave))].map((wave) =>
-    stops.filter((stop) => stop.wave === wave).map((stop) => stop.host),
-  );
 }
 
 function backupWarnings({ manifest, selection, mode, target, unplaced = [] }: RestorePlanInput): string[] {

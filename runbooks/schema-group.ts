@@ -156,7 +156,10 @@ const rescue = z
       .describe(
         '`iso` boots as CD and from a stick, by BIOS and UEFI; `usb` is the same file; `pxe` are kernel and initramfs.',
       ),
-    keep: v.int({ min: 1, max: 100 }).default(3).describe('How many builds of each host stay in the store.'),
+    keep: v
+      .int({ min: 1, max: 100 })
+      .default(3)
+      .describe('How many builds of each host stay in the store, besides those that the target keeps by itself.'),
     pinned_key: z
       .boolean()
       .default(true)

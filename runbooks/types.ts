@@ -178,7 +178,7 @@ export interface RescuePolicy {
   modules: (typeof RESCUE_MODULES)[number];
   network: (typeof RESCUE_NETWORKS)[number];
   outputs: (typeof RESCUE_OUTPUTS)[number][];
-  /** How many builds of each host stay in the store. */
+  /** How many builds of each host stay in the store, besides those that the target keeps by itself. */
   keep: number;
   /** Whether the rescue system's ssh host key is in the image. */
   pinnedKey: boolean;

@@ -4,19 +4,19 @@
  * Nothing is called a backup before the seal; whatever happens before leaves the store at its last sealed state and the hosts as they
  * were. A step that fails for good asks the operator; a cancelled or failed run takes back everything it did.
  */
-import { ApplicationFailure, isCancellation, patched } from '@temporalio/workflow';
+import { isCancellation, patched } from '@temporalio/workflow';
 import type { ChecksResult } from '../activities/checks';
 import type { FreezeResult } from '../activities/freeze';
-import type { OpenedStore, StoreState } from '../activities/store';
-import type { CopyInput } from '../activities/transfer';
+import type { StoreState } from '../activities/store';
 import { notRecoverable, notRecoverableText } from '../planning/recoverable';
 import type { LayoutEntry, NotRecoverable } from '../planning/recoverable';
 import type { BackupInput } from '../planning/run-input';
-import type { Source } from '../runbooks/types';
 import { freezeMs } from '../planning/time-limits';
+import { BackupHosts } from './backup-hosts';
 import { copyAll } from './copies';
+import { copyFacts } from './copy-facts';
 import type { SourceOutcome } from './copy-window';
-import { describeFailure } from './failures';
+import { describeFailure, runFailure } from './failures';
 import { FreezeHooks } from './freeze-hooks';
 import { always } from './gate';
 import { compareIdentities, compareSizes } from './identity-gate';
@@ -45,8 +45,6 @@ export interface BackupReport {
   warnings: string[];
 }
 
-/** A host that does not answer, and may again. */
-const AWAY: ReadonlySet<string> = new Set(['unreachable', 'timeout', 'connection-lost', 'session-lost']);
 /** How many torn instants are repeated before a person is asked (S1). */
 const INSTANTS = 3;
 /** A host with sick disks takes two minutes, and 64 are asked side by side: a thousand of them within this time. */
@@ -57,14 +55,15 @@ export async function backup(input: BackupInput): Promise<BackupReport> {
 }
 
 class BackupRun extends RunParts {
-  /** Host name → why it is not part of this backup. */
-  private readonly missing = new Map<string, string>();
+  private readonly hosts: BackupHosts;
   private touched = false;
   private readonly hooks: FreezeHooks;
 
   constructor(private readonly input: BackupInput) {
     super({ setup: input, run: input.run, kind: 'backup', title: `backup of ${input.group.name}, run ${input.run}` });
-    const { lease, gate, board, missing, warnings } = this;
+    const { lease, gate, board, warnings } = this;
+    this.hosts = new BackupHosts({ input, lease, gate, warnings });
+    const { missing } = this.hosts;
     this.hooks = new FreezeHooks({ input, lease, gate, board, missing, warnings });
   }
 
@@ -86,19 +85,13 @@ class BackupRun extends RunParts {
       this.warnings.push(...(await this.teller.told()));
       const left = this.warnings.length === 0 ? '' : `. Also: ${this.warnings.join('; ')}`;
       if (cancelled) throw error;
-      throw ApplicationFailure.create({
-        type: failure.code,
-        nonRetryable: true,
-        message: `${failure.message}${left}`,
-        details: [failure],
-        cause: error instanceof Error ? error : undefined,
-      });
+      throw runFailure({ failure, error, message: `${failure.message}${left}` });
     }
   }
 
   private async steps(): Promise<BackupReport> {
-    const unreachable = await this.board.step('lease', () => this.takeLease());
-    await this.without(unreachable);
+    const unreachable = await this.board.step('lease', () => this.hosts.takeLease());
+    await this.hosts.without(unreachable);
     const [checks, store] = await this.board.step('checks', () => this.check());
     const opened = await this.touch(() =>
       this.gate.must('open store', (round) =>
@@ -110,12 +103,12 @@ class BackupRun extends RunParts {
     // Before the freeze, so that looking prolongs no pause.
     const layouts = await this.layouts();
     const frozen = await this.freeze();
-    for (const host of frozen.missing) this.missing.set(host.host, host.message);
+    for (const host of frozen.missing) this.hosts.missing.set(host.host, host.message);
     const outcomes = await this.copy({ checks, store, opened, frozen });
     await compareSizes({
       gate: this.gate,
       input: this.input,
-      missing: this.missing,
+      missing: this.hosts.missing,
       checks,
       store,
       warnings: this.warnings,
@@ -128,7 +121,7 @@ class BackupRun extends RunParts {
       outcomes,
       store,
       warnings: this.warnings,
-      layouts: layouts.filter(({ host }) => this.present().some(({ short }) => short === host)),
+      layouts: layouts.filter(({ host }) => this.hosts.present().some(({ short }) => short === host)),
       hooksBefore: this.hooks.before,
       nowMs: Date.now(),
     });
@@ -159,48 +152,14 @@ class BackupRun extends RunParts {
     };
   }
 
-  /** A target that is away at night may be back by morning; what else keeps the lease from being had ends the run before anything is done. */
-  private takeLease() {
-    return this.gate.must(
-      'lease',
-      () => this.lease.take(),
-      (failure) => AWAY.has(failure.code),
-    );
-  }
-
-  /** Hosts that can't be reached: left out where the runbook allows a partial backup, a question for the operator otherwise (S18). */
-  private async without(unreachable: { host: string; message: string }[]): Promise<'as seen' | 'look again'> {
-    const first = unreachable.find((each) => !this.missing.has(each.host));
-    if (first === undefined) return 'as seen';
-    if (this.input.group.onUnreachable === 'fail') {
-      const names = unreachable.map((each) => each.host).join(', ');
-      const answer = await this.gate.ask({
-        step: 'reach hosts',
-        failure: { code: 'unreachable', host: first.host, message: `${names} can't be reached: ${first.message}` },
-        allowed: ['retry', 'skip', 'abort'],
-      });
-      if (answer.decision === 'abort')
-        throw ApplicationFailure.nonRetryable(`aborted by ${answer.by}: ${names} can't be reached`, 'unreachable');
-      if (answer.decision === 'retry') {
-        await this.without(await this.takeLease());
-        return 'look again';
-      }
-    }
-    for (const each of unreachable) {
-      this.missing.set(each.host, each.message);
-      this.warnings.push(`${each.host} is not in this backup: ${each.message}`);
-    }
-    return 'as seen';
-  }
-
   private async check(): Promise<[ChecksResult, StoreState]> {
     const { group } = this.input;
     const store = { name: this.input.store.name, host: this.input.storeHost };
     const both = await this.gate.must('checks', () =>
       Promise.all([
-        quick.checkHosts.executeWithOptions({ summary: `look at ${this.present().length} hosts` }, [
+        quick.checkHosts.executeWithOptions({ summary: `look at ${this.hosts.present().length} hosts` }, [
           {
-            ...{ group: group.name, hosts: this.present(), sources: group.sources },
+            ...{ group: group.name, hosts: this.hosts.present(), sources: group.sources },
             storeHost: store.host,
             partial: group.onUnreachable === 'partial',
           },
@@ -209,11 +168,11 @@ class BackupRun extends RunParts {
       ]),
     );
     // A host that has just come back is the likeliest to lack a mount: what was seen without it is not enough (S14).
-    if ((await this.without(both[0].unreachable)) === 'look again') return this.check();
+    if ((await this.hosts.without(both[0].unreachable)) === 'look again') return this.check();
     await compareIdentities({
       gate: this.gate,
       input: this.input,
-      missing: this.missing,
+      missing: this.hosts.missing,
       checks: both[0],
       store: both[1],
       warnings: this.warnings,
@@ -228,8 +187,8 @@ class BackupRun extends RunParts {
     const read = await this.board.step('layouts', () =>
       this.gate.must('layouts', (round) =>
         quick.captureLayouts.executeWithOptions(
-          { summary: `layouts of ${this.present().length} hosts`, startToCloseTimeout: LAYOUTS_TIMEOUT },
-          [{ ...this.storeInput(round), hosts: this.present() }],
+          { summary: `layouts of ${this.hosts.present().length} hosts`, startToCloseTimeout: LAYOUTS_TIMEOUT },
+          [{ ...this.storeInput(round), hosts: this.hosts.present() }],
         ),
       ),
     );
@@ -243,11 +202,11 @@ class BackupRun extends RunParts {
     const startToCloseTimeout = freezeMs({ maxPauseS, instants: INSTANTS });
     const once = (round: number): Promise<FreezeResult> =>
       freezing.freeze.executeWithOptions(
-        { summary: `freeze ${this.present().length} hosts together`, startToCloseTimeout },
+        { summary: `freeze ${this.hosts.present().length} hosts together`, startToCloseTimeout },
         [
           {
             fence: this.lease.fence(round),
-            hosts: this.present(),
+            hosts: this.hosts.present(),
             maxPauseS,
             instants: INSTANTS,
             onUnreachable: this.input.group.onUnreachable,
@@ -261,30 +220,15 @@ class BackupRun extends RunParts {
     );
   }
 
-  private copy(options: {
-    checks: ChecksResult;
-    store: StoreState;
-    opened: OpenedStore;
-    frozen: FreezeResult;
-  }): Promise<SourceOutcome[]> {
-    const { checks, store, opened, frozen } = options;
-    const { input, missing, lease, gate, board } = this;
-    return copyAll({
-      input,
-      missing,
-      lease,
-      gate,
-      board,
-      bytesOf: (source) => usedBytes({ checks, host: source.host, name: source.name }),
-      baseOf: ({ tree }) => baseOf({ store, opened, tree }),
-      isLive: (source) => isLive({ source, frozen }),
-    });
+  private copy(known: Parameters<typeof copyFacts>[0]): Promise<SourceOutcome[]> {
+    const { input, lease, gate, board } = this;
+    return copyAll({ input, missing: this.hosts.missing, lease, gate, board, ...copyFacts(known) });
   }
 
   /** A good backup's end: the snapshots go, the hosts forget the run. What can't be tidied is a warning, not a failure. */
   private async finish(report: BackupReport): Promise<void> {
     const tidy = new Tidy({ board: this.board, warnings: report.warnings });
-    const hosts = this.present();
+    const hosts = this.hosts.present();
     const clean = { fence: this.lease.fence(this.gate.roundsSoFar()), hosts };
     this.board.set('remove snapshots', 'running');
     await tidy.step('remove snapshots', () =>
@@ -292,10 +236,10 @@ class BackupRun extends RunParts {
     );
     await tidy.step('forget run', () =>
       tidying.forgetRun.executeWithOptions({ summary: 'jobs and keys of this run' }, [
-        { ...clean, hosts: this.everyone() },
+        { ...clean, hosts: this.hosts.everyone() },
       ]),
     );
-    await tidy.step('release lease', () => this.lease.release(this.present()));
+    await tidy.step('release lease', () => this.lease.release(this.hosts.present()));
     if (!tidy.left) this.board.set('remove snapshots', 'done');
     this.board.outcome(report.state);
     const bare = report.notRecoverable ?? [];
@@ -308,7 +252,7 @@ class BackupRun extends RunParts {
 
   /** Undoes a run that did not become a backup. Production first, then the store, then the traces. */
   private async takeBack(): Promise<void> {
-    const clean = { fence: this.lease.fence(this.gate.roundsSoFar() + 1), hosts: this.everyone() };
+    const clean = { fence: this.lease.fence(this.gate.roundsSoFar() + 1), hosts: this.hosts.everyone() };
     if (clean.fence.term === 0) return;
     const tidy = new Tidy({ board: this.board, warnings: this.warnings });
     if (this.touched) {
@@ -328,7 +272,7 @@ class BackupRun extends RunParts {
         tidying.dropSnapshots.executeWithOptions({ summary: 'drop snapshots' }, [clean]),
       );
     }
-    await tidy.step('release lease', () => this.lease.release(this.present()));
+    await tidy.step('release lease', () => this.lease.release(this.hosts.present()));
   }
 
   private async touch<T>(body: () => Promise<T>): Promise<T> {
@@ -336,40 +280,7 @@ class BackupRun extends RunParts {
     return this.board.step('open store', body);
   }
 
-  private present() {
-    return this.input.hosts.filter((host) => !this.missing.has(host.name));
-  }
-
-  /** The group's hosts and the store's, each once. */
-  private everyone() {
-    const all = this.present();
-    return all.some((host) => host.name === this.input.storeHost.name) ? all : [...all, this.input.storeHost];
-  }
-
   private storeInput(round: number) {
     return { fence: this.lease.fence(round), store: { name: this.input.store.name, host: this.input.storeHost } };
   }
-}
-
-/** What of a tree lies in `current` after the store was opened; undefined where that is not certain. */
-function baseOf(options: { store: StoreState; opened: OpenedStore; tree: string }): CopyInput['base'] {
-  const { store, opened, tree } = options;
-  if (opened.last === '') return 'nothing';
-  if (opened.wholeSeconds || store.newest?.id !== opened.last || opened.changed?.includes(tree) !== false)
-    return undefined;
-  const listing = store.newest.listings[tree];
-  // A tree that the backup lacks was not kept in `current` either.
-  if (listing === undefined) return 'nothing';
-  return listing === null ? undefined : { listing };
-}
-
-/** A whole machine is, unless its host has shown a snapshot for every part that changes. */
-function isLive({ source, frozen }: { source: Source; frozen: FreezeResult }): boolean {
-  if (source.snapshot !== 'system') return source.snapshot === 'none';
-  const taken = frozen.snapshots.find((each) => each.host === source.host && each.source === source.name);
-  return taken?.machine?.live.length !== 0;
-}
-
-function usedBytes({ checks, host, name }: { checks: ChecksResult; host: string; name: string }): number | undefined {
-  return checks.hosts.find((each) => each.host === host)?.sources.find((each) => each.name === name)?.usedBytes;
 }

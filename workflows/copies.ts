@@ -6,14 +6,13 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { CopyInput } from '../activities/transfer';
 import { copyLanes } from '../planning/order';
 import { formatBytes } from '../planning/progress';
 import type { BackupInput } from '../planning/run-input';
-import type { Source } from '../runbooks/types';
 import type { Board } from './board';
 import { answerSignal, askSignal } from './copy-batch';
 import type { copyBatch } from './copy-batch';
+import type { CopyFacts } from './copy-facts';
 import { copyWindow } from './copy-window';
 import type { CopyTask, CopyTaskItem, SourceOutcome } from './copy-window';
 import { abortedByOperator } from './gate';
@@ -21,14 +20,8 @@ import type { OpenQuestion, OperatorGate } from './gate';
 import type { LeaseKeeper } from './lease-keeper';
 import { Together } from './together';
 
-interface Options {
+interface Options extends CopyFacts {
   input: BackupInput;
-  /** Bytes in use, where the host knows. */
-  bytesOf: (source: Source) => number | undefined;
-  /** What of the source lies at the target, where that is certain. */
-  baseOf: (source: Source) => CopyInput['base'];
-  /** Whether (a part of) the source is read while it is in use. */
-  isLive: (source: Source) => boolean;
   missing: ReadonlyMap<string, string>;
   lease: LeaseKeeper;
   gate: OperatorGate;

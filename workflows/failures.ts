@@ -29,6 +29,23 @@ export function describeFailure(error: unknown): StepFailure {
   return { code: 'failed', message: error instanceof Error ? error.message : String(error) };
 }
 
+/** The end of a run by its failure, as whoever waits for it reads it: the failure by its code, and `more` about the run. */
+export function runFailure(options: {
+  failure: StepFailure;
+  error: unknown;
+  message?: string;
+  more?: unknown[];
+}): ApplicationFailure {
+  const { failure, error, message = failure.message, more = [] } = options;
+  return ApplicationFailure.create({
+    type: failure.code,
+    nonRetryable: true,
+    message,
+    details: [failure, ...more],
+    cause: error instanceof Error ? error : undefined,
+  });
+}
+
 function readDetails(value: unknown): FailureDetails {
   return typeof value === 'object' && value !== null ? value : {};
 }

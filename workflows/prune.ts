@@ -6,12 +6,10 @@
  * waiting for a person there would keep the next backup out for nothing. For the same reason a prune that nobody has asked for (by the
  * schedule's policy) never waits: what it can't remove stays until the next one, and a store that it can't read ends it.
  */
-import { ApplicationFailure, isCancellation } from '@temporalio/workflow';
+import { ApplicationFailure } from '@temporalio/workflow';
 import { PlanningError } from '../planning/errors';
 import { agreed, checkClocks, planPrune } from '../planning/prune';
 import type { PruneDecision, PruneInput, PrunePlan } from '../planning/prune';
-import { describeFailure } from './failures';
-import { always } from './gate';
 import { bulk, quick, tidying } from './options';
 import { RunParts } from './run-parts';
 import { Tidy } from './tidy';
@@ -49,28 +47,8 @@ class PruneRun extends RunParts {
     });
   }
 
-  async run(): Promise<PruneReport> {
-    try {
-      const report = await this.steps();
-      await always(() => this.tidy());
-      this.board.outcome(report.state);
-      // No "success": a ping of it would hide that the group's backups fail.
-      return report;
-    } catch (error) {
-      await always(() => this.tidy());
-      const cancelled = isCancellation(error);
-      this.board.outcome(cancelled ? 'Cancelled' : 'Failed');
-      if (cancelled) throw error;
-      const failure = describeFailure(error);
-      await this.teller.tell('failure', `the prune failed: ${failure.message}`);
-      throw ApplicationFailure.create({
-        type: failure.code,
-        nonRetryable: true,
-        message: failure.message,
-        details: [failure],
-        cause: error instanceof Error ? error : undefined,
-      });
-    }
+  run(): Promise<PruneReport> {
+    return this.toldIfFailed({ steps: () => this.steps(), tidy: () => this.tidy(), failed: 'the prune failed' });
   }
 
   private async steps(): Promise<PruneReport> {

@@ -7,15 +7,14 @@
 import { ApplicationFailure, defineQuery, isCancellation, setHandler } from '@temporalio/workflow';
 import type { RescueRef } from '../activities/recover';
 import type { PlannedMachine } from '../activities/recover-look';
-import { approvesUnattended } from '../planning/recover';
 import type { RecoveryPlan } from '../planning/recover';
-import { diskInWords, list } from '../planning/recover-words';
-import { approves, SHORT_HASH } from '../planning/restore-approval';
+import { SHORT_HASH } from '../planning/restore-approval';
 import type { FleetHost, RecoverInput } from '../planning/run-input';
 import type { RunFence } from '../activities/context';
-import { describeFailure } from './failures';
+import { describeFailure, runFailure } from './failures';
 import type { StepFailure } from './failures';
 import { abortedByOperator, always } from './gate';
+import { approval } from './recover-approval';
 import { healthOf } from './recover-health';
 import { RecoveredMachine } from './recover-machine';
 import { completed, plannedOnly } from './recover-report';
@@ -81,13 +80,8 @@ class RecoverRun extends RunParts {
       this.warnings.push(...(await this.teller.told()));
       if (cancelled && this.machine.state === 'untouched') throw error;
       const also = this.warnings.length === 0 ? '' : `. Also: ${this.warnings.join('; ')}`;
-      throw ApplicationFailure.create({
-        type: failure.code,
-        nonRetryable: true,
-        message: `${why}. ${now}${also}`,
-        details: [failure, { machine: this.machine.state, phases: this.timeline.phases }],
-        cause: error instanceof Error ? error : undefined,
-      });
+      const more = [{ machine: this.machine.state, phases: this.timeline.phases }];
+      throw runFailure({ failure, error, message: `${why}. ${now}${also}`, more });
     }
   }
 
@@ -120,7 +114,9 @@ class RecoverRun extends RunParts {
     const about = { input, evidence: this.evidence, plan: planned.plan, warnings: this.warnings };
     if (input.planOnly) return plannedOnly({ ...about, phases: this.timeline.phases });
     await this.tryWay(source);
-    await this.timeline.phase('approval', () => this.approval({ plan: planned.plan, anew }));
+    await this.timeline.phase('approval', () =>
+      approval({ input, plan: planned.plan, anew, gate: this.gate, warnings: this.warnings }),
+    );
     const approvedMs = Date.now();
     await this.timeline.phase('look again', () => this.lookAgain({ planned, source, rescue }));
     const made = await this.machine.make({ planned, source, rescue });
@@ -196,37 +192,6 @@ class RecoverRun extends RunParts {
         { fence: this.fence(round), item },
       ]),
     );
-  }
-
-  /** Only a person's word for exactly this plan lets it go on, or the runbook's where nothing of anybody's can be lost. */
-  private async approval({ plan, anew }: { plan: RecoveryPlan; anew: boolean }): Promise<void> {
-    const { hash, blockers, backup, host } = plan;
-    const { approve: given, setup } = this.input;
-    if (blockers.length > 0)
-      throw ApplicationFailure.nonRetryable(`this recovery is not possible: ${blockers.join('; ')}`, 'blocked');
-    const short = hash.slice(0, SHORT_HASH);
-    if (given !== null && approves({ approval: given, hash })) return;
-    // What was approved beforehand was the first plan: a second one is asked about.
-    if (given !== null && !anew)
-      throw ApplicationFailure.nonRetryable(
-        `the plan is another one now than the one you approved (${given}): its hash is ${short}. Read it again`,
-        'plan-changed',
-      );
-    if (setup.group.recover.approve === 'identical-disks' && approvesUnattended(plan)) {
-      this.warnings.push('approved by the runbook (recover.approve: identical-disks), by no person');
-      return;
-    }
-    const disks = plan.disks.filter(({ fate }) => fate === 'overwritten').map(diskInWords);
-    const answer = await this.gate.ask({
-      step: 'approve',
-      failure: {
-        code: 'approval',
-        message: `all that is on ${list(disks)} will be lost, and ${host} made there from backup ${backup}. Approve plan ${short}`,
-      },
-      allowed: ['abort'],
-      approve: hash,
-    });
-    if (answer.decision === 'abort') throw abortedByOperator({ step: 'approve', by: answer.by, reason: answer.reason });
   }
 
   /** An approval may come days after the plan: the old machine, the rescue system and its disks are looked at once more. */

@@ -12,7 +12,6 @@ import { formatBytes } from '../planning/progress';
 import type { FleetHost, RescueInput } from '../planning/run-input';
 import { rescueSeries } from '../planning/series';
 import { describeFailure } from './failures';
-import { always } from './gate';
 import { bulk, quick, tidying } from './options';
 import { RunParts } from './run-parts';
 import { sideBySide } from './side-by-side';
@@ -70,29 +69,12 @@ class RescueRun extends RunParts {
     });
   }
 
-  async run(): Promise<RescueReport> {
-    try {
-      const report = await this.steps();
-      await always(() => this.tidy());
-      report.warnings = this.warnings;
-      this.board.outcome(report.state);
-      // No "success": a ping of it would hide that the group's backups fail.
-      return report;
-    } catch (error) {
-      await always(() => this.tidy());
-      const cancelled = isCancellation(error);
-      this.board.outcome(cancelled ? 'Cancelled' : 'Failed');
-      if (cancelled) throw error;
-      const failure = describeFailure(error);
-      await this.teller.tell('failure', `building rescue media failed: ${failure.message}`);
-      throw ApplicationFailure.create({
-        type: failure.code,
-        nonRetryable: true,
-        message: failure.message,
-        details: [failure],
-        cause: error instanceof Error ? error : undefined,
-      });
-    }
+  run(): Promise<RescueReport> {
+    return this.toldIfFailed({
+      steps: () => this.steps(),
+      tidy: () => this.tidy(),
+      failed: 'building rescue media failed',
+    });
   }
 
   private async steps(): Promise<RescueReport> {

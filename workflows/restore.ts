@@ -4,29 +4,23 @@
  * Until the approval nothing is changed. From the first stop on, a host's workloads start again only when its data is whole; an
  * operator who aborts in the middle is told in what state each host is, and nothing starts on half-restored data (S21).
  */
-import { ApplicationFailure, defineQuery, isCancellation, patched, setHandler } from '@temporalio/workflow';
+import { ApplicationFailure, defineQuery, isCancellation, setHandler } from '@temporalio/workflow';
 import type { RestoredItem } from '../activities/restore';
-import type { RestoreItemRef } from '../activities/restore-item';
-import type { Manifest } from '../planning/manifest';
-import { sameStore, selectSources } from '../planning/restore';
-import type { DestinationCheck, RestorePlan, SelectedSource, Selection } from '../planning/restore';
-import { mountsChanged } from '../planning/restore-mounts';
+import { sameStore } from '../planning/restore';
+import type { RestorePlan } from '../planning/restore';
 import { approves, deletionLimit, planHash, SHORT_HASH } from '../planning/restore-approval';
 import type { FleetHost, RestoreInput } from '../planning/run-input';
-import { describeFailure } from './failures';
-import type { StepFailure } from './failures';
+import { describeFailure, runFailure } from './failures';
 import { abortedByOperator, always } from './gate';
-import { bulk, quick, tidying } from './options';
-import { HOSTS_AT_ONCE, RestoreHosts } from './restore-hosts';
+import { bulk, tidying } from './options';
+import { RestoreHosts } from './restore-hosts';
 import type { HostState } from './restore-hosts';
-import { deletesAt, destinations, everyHost, keyOf, planOf, protectionOf, storeOf } from './restore-items';
+import { deletesAt, everyHost, keyOf, planOf } from './restore-items';
 import type { Item } from './restore-items';
+import { RestoreLook } from './restore-look';
 import { RunParts } from './run-parts';
 import { sideBySide } from './side-by-side';
 import { Tidy } from './tidy';
-
-/** Counts at the same time: each reads a whole tree on the store's host. */
-const COUNTS_AT_ONCE = 16;
 
 export interface RestoreReport {
   state: 'Completed' | 'Planned';
@@ -65,6 +59,7 @@ function keptWords({ item, result: { kept = [] } }: RestoredPart): string[] {
 
 class RestoreRun extends RunParts {
   private readonly hosts: RestoreHosts;
+  private readonly look: RestoreLook;
   /** Set from the first byte on. */
   private writing = false;
   private planned: PlannedRestore | undefined;
@@ -77,6 +72,7 @@ class RestoreRun extends RunParts {
     this.board.backupId(id);
     const { board, gate, lease, warnings } = this;
     this.hosts = new RestoreHosts({ input, board, gate, lease, warnings });
+    this.look = new RestoreLook({ input, board, gate, lease });
     setHandler(planQuery, () => this.planned);
   }
 
@@ -104,13 +100,7 @@ class RestoreRun extends RunParts {
       // A cancellation has no words of its own.
       const message = `${cancelled ? why : failure.message}${this.describeStates()}`;
       if (cancelled && !this.writing && this.hosts.all().length === 0) throw error;
-      throw ApplicationFailure.create({
-        type: failure.code,
-        nonRetryable: true,
-        message,
-        details: [failure, this.hosts.all()],
-        cause: error instanceof Error ? error : undefined,
-      });
+      throw runFailure({ failure, error, message, more: [this.hosts.all()] });
     }
   }
 
@@ -119,76 +109,20 @@ class RestoreRun extends RunParts {
     sameStore(input);
     const unreachable = await this.board.step('lease', () => this.lease.take());
     this.away = new Set(unreachable.map((each) => each.host));
-    const { manifest } = await this.board.step('read backup', () =>
-      this.must('read backup', () =>
-        quick.readBackup.executeWithOptions({ summary: input.id }, [
-          { group: input.from.group, store: storeOf(input), id: input.id },
-        ]),
-      ),
-    );
-    const { items, selection, unplaced } = await this.gather(manifest);
+    const manifest = await this.look.readBackup();
+    const gathered = await this.look.gather({ manifest, away: this.away });
+    const { items } = gathered;
     // Known only now not to be a destination.
     for (const { host, message } of unreachable)
       this.warnings.push(`${host} was away and is left as it is: ${message}`);
-    const plan = planOf({ input, manifest, items, selection, unplaced });
+    const plan = planOf({ input, manifest, ...gathered });
     const hash = planHash(plan);
     this.planned = { plan, hash };
     if (input.planOnly) return this.report({ state: 'Planned', plan, hash, restored: [] });
     await this.approval({ plan, hash });
-    await this.lookAgain(items);
+    await this.look.lookAgain(items);
     const restored = await this.bringBack({ plan, items });
     return this.report({ state: 'Completed', plan, hash, restored });
-  }
-
-  /** Chooses, maps and looks at every destination; counts what would change. Changes nothing. */
-  private async gather(manifest: Manifest): Promise<{ items: Item[]; selection: Selection; unplaced: string[] }> {
-    const selection = selectSources({ manifest, ...this.input.select });
-    const { places: refs, unplaced } = destinations({ input: this.input, selection });
-    const away = refs.find(({ ref }) => this.away.has(ref.destination.host.name));
-    if (away !== undefined)
-      throw ApplicationFailure.nonRetryable(
-        `${away.ref.destination.host.name} can't be reached. Bring it up, or leave it out with --host`,
-        'unreachable',
-      );
-    const items = await this.board.step('look and count', () =>
-      sideBySide({
-        items: refs,
-        limit: COUNTS_AT_ONCE,
-        each: (place) => this.look({ ...place, manifest, selection }),
-      }),
-    );
-    return { items, selection, unplaced };
-  }
-
-  private async look(place: {
-    ref: RestoreItemRef;
-    selected: SelectedSource;
-    manifest: Manifest;
-    selection: Selection;
-  }): Promise<Item> {
-    const { selected, manifest, selection } = place;
-    const { input } = this;
-    const { tree, subpath, id } = place.ref.backup;
-    const name = keyOf(place);
-    const { single } =
-      subpath === null
-        ? { single: false }
-        : await this.must(
-            `look up ${subpath}`,
-            () =>
-              quick.lookUp.executeWithOptions({ summary: subpath }, [{ store: place.ref.store, id, tree, subpath }]),
-            // A mistyped path is this run's for good: asking would only keep the group from the restore that has the right one.
-            ({ code }) => code !== 'not-found',
-          );
-    const plain = { ...place.ref, single };
-    const check = await this.lookAt(plain);
-    // What is protected is known now, and the count must see it.
-    const ref = { ...plain, protect: protectionOf({ ref: plain, selected, check, input, manifest, selection }) };
-    if (!check.allowed || !check.mounted) return { ref, selected, check, dryRun: { files: 0, bytes: 0, deletions: 0 } };
-    const dryRun = await this.must(`count ${name}`, (round) =>
-      bulk.countRestore.executeWithOptions({ summary: name }, [{ fence: this.lease.fence(round), item: ref }]),
-    );
-    return { ref, selected, check, dryRun };
   }
 
   /** Only a person's word for exactly this plan lets it go on; no time-out does. */
@@ -214,73 +148,6 @@ class RestoreRun extends RunParts {
       approve: hash,
     });
     if (answer.decision === 'abort') throw abortedByOperator({ step: 'approve', by: answer.by, reason: answer.reason });
-  }
-
-  /** An approval may come days after the plan: a disk that has gone meanwhile, or come, is seen before anything is stopped. */
-  private async lookAgain(items: Item[]): Promise<void> {
-    await this.board.step('look again', () =>
-      sideBySide({
-        items,
-        limit: HOSTS_AT_ONCE,
-        each: async (item) => {
-          const now = await this.lookAt(item.ref);
-          const mounts = mountsChanged({ planned: item.check, now, single: item.ref.single });
-          if (now.allowed && now.mounted && now.fsUuid === item.check.fsUuid && mounts === undefined) return;
-          const why =
-            now.reason ??
-            mounts ??
-            `it lies on the file system ${now.fsUuid || 'unknown'} now, not on ${item.check.fsUuid}`;
-          throw ApplicationFailure.nonRetryable(
-            `${keyOf(item)} is not what the plan was made for: ${why}. Restore again, and read the new plan`,
-            'plan-changed',
-          );
-        },
-      }),
-    );
-    await this.countAgain(items);
-  }
-
-  /** What a person has read may be days old: what was written there since is not deleted on the strength of an old count. */
-  private async countAgain(items: Item[]): Promise<void> {
-    // Approved beforehand: the count is as fresh as the plan.
-    if (this.input.approve !== null) return;
-    // A restore that was begun by an earlier version goes on without.
-    if (!patched('count-again')) return;
-    await this.board.step('count again', () =>
-      sideBySide({
-        items: items.filter(({ ref }) => deletesAt(ref)),
-        limit: COUNTS_AT_ONCE,
-        each: async ({ ref, dryRun: { deletions } }) => {
-          const name = keyOf({ ref });
-          const now = await this.must(`count ${name} again`, (round) =>
-            bulk.countRestore.executeWithOptions({ summary: `${name}, again` }, [
-              { fence: this.lease.fence(round), item: ref, again: true },
-            ]),
-          );
-          if (now.deletions <= deletionLimit(deletions)) return;
-          throw ApplicationFailure.nonRetryable(
-            `${name} is not what the plan was made for: ${now.deletions} entries would be deleted there now, and ${deletions} when it was made. Nothing was stopped; restore again, and read the new plan`,
-            'plan-changed',
-          );
-        },
-      }),
-    );
-  }
-
-  /** A step that a plan needs. Where only the plan was wanted nobody is asked: waiting would keep the group from every backup for nothing. */
-  private must<T>(
-    step: string,
-    attempt: (round: number) => Promise<T>,
-    worthAsking: (failure: StepFailure) => boolean = () => true,
-  ): Promise<T> {
-    return this.gate.must(step, attempt, (failure) => !this.input.planOnly && worthAsking(failure));
-  }
-
-  private lookAt(ref: RestoreItemRef): Promise<DestinationCheck> {
-    const name = keyOf({ ref });
-    return this.must(`look at ${name}`, (round) =>
-      quick.checkDestination.executeWithOptions({ summary: name }, [{ fence: this.lease.fence(round), item: ref }]),
-    );
   }
 
   private async bringBack({ plan, items }: { plan: RestorePlan; items: Item[] }): Promise<RestoredPart[]> {

@@ -1,7 +1,9 @@
 /** What every run over a group is made of: its table, its gate, its lease, its way to tell people, and what it has to warn of. */
+import { isCancellation } from '@temporalio/workflow';
 import type { GroupSetup } from '../planning/run-input';
 import { Board } from './board';
-import { OperatorGate } from './gate';
+import { describeFailure, runFailure } from './failures';
+import { always, OperatorGate } from './gate';
 import { LeaseKeeper } from './lease-keeper';
 import { Teller } from './teller';
 
@@ -28,5 +30,31 @@ export abstract class RunParts {
       opened: ({ step, failure }) => this.teller.call(`step "${step}" waits for you: ${failure.message}`, { step }),
     });
     this.lease = new LeaseKeeper({ setup, run, series });
+  }
+
+  /**
+   * All of a run of which only the failure is told to people: a ping of its success would hide that the group's backups fail. It is tidied
+   * whatever becomes of it.
+   * @param run.failed what a failure is called: `the prune failed`
+   */
+  protected async toldIfFailed<Report extends { state: 'Completed' | 'Partial' }>(run: {
+    steps: () => Promise<Report>;
+    tidy: () => Promise<void>;
+    failed: string;
+  }): Promise<Report> {
+    try {
+      const report = await run.steps();
+      await always(run.tidy);
+      this.board.outcome(report.state);
+      return report;
+    } catch (error) {
+      await always(run.tidy);
+      const cancelled = isCancellation(error);
+      this.board.outcome(cancelled ? 'Cancelled' : 'Failed');
+      if (cancelled) throw error;
+      const failure = describeFailure(error);
+      await this.teller.tell('failure', `${run.failed}: ${failure.message}`);
+      throw runFailure({ failure, error });
+    }
   }
 }

@@ -5,19 +5,12 @@
  * it names the same run (S31). The children are ordinary runs (`backup/GROUP/RUN`, `prune/GROUP/RUN`), listed, watched and answered as
  * such. Ending this workflow from outside asks them to cancel, never terminates them: a backup must take back what it did (S8).
  */
-import {
-  ApplicationFailure,
-  executeChild,
-  isCancellation,
-  ParentClosePolicy,
-  uuid4,
-  workflowInfo,
-} from '@temporalio/workflow';
+import { executeChild, isCancellation, ParentClosePolicy, uuid4, workflowInfo } from '@temporalio/workflow';
 import { runId, workflowId } from '../planning/ids';
 import type { BackupInput } from '../planning/run-input';
 import type { backup, BackupReport } from './backup';
 import { Board } from './board';
-import { describeFailure } from './failures';
+import { describeFailure, runFailure } from './failures';
 import type { StepFailure } from './failures';
 import type { prune, PruneReport } from './prune';
 
@@ -65,13 +58,7 @@ export async function scheduledBackup(input: ScheduledBackupInput): Promise<Sche
     board.outcome(cancelled ? 'Cancelled' : 'Failed');
     if (cancelled) throw error;
     const failure = describeFailure(error);
-    throw ApplicationFailure.create({
-      type: failure.code,
-      nonRetryable: true,
-      message: failure.message,
-      details: [failure],
-      cause: error instanceof Error ? error : undefined,
-    });
+    throw runFailure({ failure, error });
   }
 }
 

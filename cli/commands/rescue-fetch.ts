@@ -2,8 +2,9 @@
 import { access } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import { Option, type Command } from '@commander-js/extra-typings';
-import { isMissing } from '../../hosts/files';
+import { isMissing, writeAtomic } from '../../hosts/files';
 import { fetchRescueFile } from '../../hosts/rescue-media';
+import { canonicalJson } from '../../planning/canonical';
 import { filesOf, type RescueBuild, type RescueFileEntry } from '../../planning/rescue-media';
 import { RESCUE_OUTPUTS } from '../../runbooks/types';
 import { run } from '../context';
@@ -29,7 +30,7 @@ export function registerRescueFetch(rescue: Command): void {
     .argument('<host>', 'a host of the runbook')
     .argument('[id]', 'a build, as `rescue list` shows it, or `latest`', 'latest')
     .addOption(new Option('--output <kind>', 'the kind of medium').choices(RESCUE_OUTPUTS).default('iso' as const))
-    .requiredOption('--to <file>', 'where it is written; of `pxe`, whose files are two, a folder that is there')
+    .requiredOption('--to <file>', 'where it is written; of `pxe`, whose files are several, a folder that is there')
     .option('--group <group>', 'the protection group whose store keeps them')
     .option('--force', 'replace what is there')
     .description('copy rescue media from the store to this machine')
@@ -45,15 +46,20 @@ async function fetch(context: CliContext, asked: Options & { name: string; id: s
   const media = await buildOf(context, asked);
   await notePinned(context, media);
   const { build } = media;
-  const written: string[] = [];
   const files = chosen({ build, output: asked.output });
-  for (const file of files) {
-    const to = resolve(asked.output === 'pxe' ? `${asked.to}/${file.name}` : asked.to);
+  const copies = files.map((file) => ({
+    file,
+    to: resolve(asked.output === 'pxe' ? `${asked.to}/${file.name}` : asked.to),
+  }));
+  // What `netboot` asks of the two is in it. It comes last: when it is there, so are they.
+  const said = asked.output === 'pxe' ? resolve(`${asked.to}/build.json`) : undefined;
+  const written = [...copies.map(({ to }) => to), ...(said === undefined ? [] : [said])];
+  for (const to of written) {
     if (asked.force !== true && (await isThere(to)))
       throw new CliError(`${to} is there already; nothing was written. --force replaces it`, EXIT.usage);
-    await fetchShown(context, { media, build, file, to });
-    written.push(to);
   }
+  for (const { file, to } of copies) await fetchShown(context, { media, build, file, to });
+  if (said !== undefined) await writeAtomic({ file: said, text: canonicalJson(build), mode: 0o600 });
   const secret = files.some(({ pinned }) => pinned);
   out.result({
     json: { host: build.hostName, id: build.id, verdict: build.verdict, secret, files: written },

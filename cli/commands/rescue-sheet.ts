@@ -15,7 +15,9 @@ import type { RescueBuild } from '../../planning/rescue-media';
 import type { Host, Runbook } from '../../runbooks/types';
 import { run } from '../context';
 import type { CliContext } from '../context';
-import { EXIT } from '../exit';
+import { CliError, EXIT } from '../exit';
+import { storedLayout } from '../host-layouts';
+import { instant } from '../output';
 import { groupOfHosts, hostNamed } from '../rescue-media';
 import { sheetHtml, sheetMarkdown, type SheetFacts } from '../rescue-sheet-text';
 
@@ -69,8 +71,8 @@ async function factsOf(
       return null;
     }
   };
-  const [layout, media, backup] = await Promise.all([
-    unless('its disks and its network', () => liveLayout({ hosts, runbook, host })),
+  const [shown, media, backup] = await Promise.all([
+    unless('its disks and its network', () => layoutOf(context, { hosts, runbook, host })),
     unless('its rescue media', () => newestMedia(context, { at, host })),
     unless('its newest backup', async () => newestWhole((await readBackups(at)).backups)?.id ?? null),
   ]);
@@ -78,9 +80,8 @@ async function factsOf(
   const keys = await loadDirectorKeys({ stateDir: context.stateDir });
   const facts: SheetFacts = {
     printedAt: new Date(),
-    ...{ host, group, layout, media, backup },
-    layoutFrom:
-      layout === null ? 'it did not answer when this was printed' : 'what the host said when this was printed',
+    ...{ host, group, media, backup },
+    ...(shown ?? { layout: null, layoutFrom: 'it did not answer when this was printed, and no backup tells them' }),
     store: { name: store.name, host: storeHost.name, address: storeHost.address, place: store.place, kind: store.kind },
     fingerprints: [
       ...(await pinnedOf(context, { runbook, names: [host.name, storeHost.name] })),
@@ -98,9 +99,35 @@ async function factsOf(
   return { facts, missing };
 }
 
-async function liveLayout({ hosts, runbook, host }: { hosts: Hosts; runbook: Runbook; host: Host }) {
-  const facts = await layoutFacts({ hosts, host: hostRef({ runbook, host: host.name }), step: 'sheet' });
-  return readLayout({ facts, host: host.short, capturedAt: new Date() });
+/** What the host says; where it says nothing, what its newest whole backup holds: of a dead machine there is no other. @throws HostError */
+async function layoutOf(
+  context: CliContext,
+  { hosts, runbook, host }: { hosts: Hosts; runbook: Runbook; host: Host },
+): Promise<Pick<SheetFacts, 'layout' | 'layoutFrom'>> {
+  let silent: HostError;
+  try {
+    const facts = await layoutFacts({ hosts, host: hostRef({ runbook, host: host.name }), step: 'sheet' });
+    const layout = readLayout({ facts, host: host.short, capturedAt: new Date() });
+    return { layout, layoutFrom: 'what the host said when this was printed' };
+  } catch (error) {
+    if (!(error instanceof HostError)) throw error;
+    silent = error;
+  }
+  const stored = await storedLayout(context, { host: host.name, id: 'latest', whole: true }).catch((error: unknown) => {
+    if (error instanceof HostError || error instanceof CliError) return error;
+    throw error;
+  });
+  if (stored instanceof Error) {
+    context.out.warn(`no layout from a backup either: ${stored instanceof HostError ? stored.reason : stored.message}`);
+    throw silent;
+  }
+  const { layout, id, group } = stored;
+  const at = instant(layout.capturedAt);
+  context.out.warn(`${host.name} tells nothing now (${silent.reason}): the page has its disks of backup ${id}, ${at}`);
+  return {
+    layout,
+    layoutFrom: `backup ${id} of ${group}, for which the host was looked at ${at}: it did not answer when this was printed`,
+  };
 }
 
 async function newestMedia(

@@ -1,5 +1,5 @@
 # Takes rescue media that have arrived into the store's list: receivers gone → what build.json says is there and nothing else → flushed →
-# published by one rename → only the newest `keep` of that host stay, and the newest one that is known to boot. Of media that are in the list
+# published by one rename → only the newest `keep` of that host stay, and whatever the target's own floor holds (S27). Of media that are in the list
 # already it renews build.json, as after a boot, when they are still what it says.
 # keys: store:name host:name id:id build:b64 build_sig:b64 files:lines keep:int=3
 
@@ -34,6 +34,8 @@ job_main() {
   rescue_store_lock
   keep_words "$keep_arrived"
   if [ "$keep_arrived" != "$keep_here/$arg_id" ]; then
+    # In the place of whatever was sent under that name.
+    atomic_put "$keep_arrived/received" "$(date -u +%Y%m%d_%H%M%S)" || job_fail no-space "cannot write in $keep_arrived"
     mv -T -- "$keep_arrived" "$keep_here/$arg_id" || job_fail failed "cannot publish $keep_here/$arg_id"
   fi
   sync -f "$keep_here" || job_fail failed "cannot flush $keep_here to disk; look at the store's disk"
@@ -54,7 +56,7 @@ keep_inputs() {
     if ! check_type hex "$keep_sum" || ! check_type int "$keep_bytes" || ! check_type name "$keep_name" || [ -n "$keep_rest" ]; then
       job_fail bad-request 'files are lines of sum, bytes and name'
     fi
-    case $keep_name in build.json | build.sig) job_fail bad-request "$keep_name is no medium" ;; esac
+    case $keep_name in build.json | build.sig | received) job_fail bad-request "$keep_name is no medium" ;; esac
     # Canonical JSON has one form: what is signed is what is looked for.
     grep -qF -e "{\"bytes\":$keep_bytes,\"name\":\"$keep_name\",\"pinned\":true,\"sha256\":\"$keep_sum\"}" \
       -e "{\"bytes\":$keep_bytes,\"name\":\"$keep_name\",\"pinned\":false,\"sha256\":\"$keep_sum\"}" build.json ||
@@ -78,7 +80,7 @@ keep_verify() {
   for keep_path in "$1"/* "$1"/.[!.]* "$1"/..?*; do
     [ -e "$keep_path" ] || [ -h "$keep_path" ] || continue
     keep_name=${keep_path##*/}
-    case $keep_name in build.json | build.sig) continue ;; esac
+    case $keep_name in build.json | build.sig | received) continue ;; esac
     awk -v name="$keep_name" '$3 "" == name "" { found = 1 } END { exit !found }' files ||
       job_fail failed "among the rescue media of $arg_host lies something that build.json does not name; build again"
   done
@@ -102,15 +104,11 @@ keep_words() {
   done
 }
 
-# keep_prune: the newest stay, and the newest of those that were booted; a name goes first, so that no crash leaves half a medium under it.
+# keep_prune: the newest stay, and what the floor holds; a name goes first, so that no crash leaves half a medium under it.
 keep_prune() {
   keep_removed=''
-  keep_booted=''
-  for keep_id in $(rescue_ids "$arg_host"); do
-    if grep -qF '"verdict":"booted"' "$keep_here/$keep_id/build.json" 2>/dev/null; then keep_booted=$keep_id; fi
-  done
-  for keep_id in $(rescue_ids "$arg_host" | sort -r | tail -n "+$((arg_keep + 1))"); do
-    [ "$keep_id" != "$keep_booted" ] || continue
+  keep_floor=$(rescue_floor "$arg_host") || job_fail internal 'cannot tell what of the rescue media has to stay; nothing was removed'
+  for keep_id in $(rescue_ids "$arg_host" | sort -r | tail -n "+$((arg_keep + 1))" | grep -vxF -e "$keep_floor"); do
     mv -T -- "$keep_here/$keep_id" "$keep_here/.removing-$keep_id" || job_fail failed "cannot remove $keep_here/$keep_id"
     rm -rf --one-file-system -- "$keep_here/.removing-$keep_id"
     keep_removed="$keep_removed${keep_removed:+,}\"$keep_id\""

@@ -41,7 +41,8 @@ streams_plan() {
       while (!calm && name < path) if ((getline name < touched) > 0) name = name ""; else calm = 1
       return !calm && name == path
     }
-    function up(path) { return match(path, /\/[^\/]*$/) ? substr(path, 1, RSTART - 1) : "." }
+    # A string: inside brackets busybox takes an escaped slash for a backslash and a slash.
+    function up(path) { return match(path, "/[^/]*$") ? substr(path, 1, RSTART - 1) : "." }
     function rest(path) { if (!(path in named)) { named[path]; print path > (dir "/rest.paths") } }
     BEGIN {
       printf "" > (dir "/big"); printf "" > (dir "/new"); printf "" > (dir "/small"); printf "" > (dir "/cut.paths")

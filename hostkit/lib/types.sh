@@ -42,7 +42,7 @@ encode() {
   case $1 in
     *[!A-Za-z0-9._/@:=,+-]*)
       encoded=$(printf '%s' "$1" | od -An -v -tu1 | awk '{ for (i = 1; i <= NF; i++) { c = sprintf("%c", $i + 0)
-        if ($i < 128 && c ~ /[A-Za-z0-9._\/@:=,+-]/) printf "%s", c; else printf "%%%02X", $i } }')
+        if ($i < 128 && c ~ "[A-Za-z0-9._/@:=,+-]") printf "%s", c; else printf "%%%02X", $i } }')
       ;;
   esac
   : "$encoded"

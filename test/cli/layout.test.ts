@@ -1,18 +1,16 @@
 /** `layout` over a fleet in memory, with no engine, and what other commands say of the layouts in backups. */
-import { createHash } from 'node:crypto';
-import { gzipSync } from 'node:zlib';
 import type { CliContext } from '../../cli/context';
 import { showBackupReport } from '../../cli/commands/backup';
 import { showReport } from '../../cli/commands/reports';
 import { layoutText } from '../../cli/layout-text';
 import { Output } from '../../cli/output';
 import { HostError } from '../../hosts/errors';
-import { canonicalJson } from '../../planning/canonical';
 import type { Layout } from '../../planning/layout-schema';
-import { unkept, type LayoutEntry } from '../../planning/recoverable';
+import { unkept } from '../../planning/recoverable';
 import { altered, golden, layoutOf, machine } from '../planning/layout-machines';
 import { useMemoryFleet } from './support/memory-fleet';
 import { entry } from './support/stored';
+import { storeWithLayout } from './support/stored-layout';
 
 const fleet = useMemoryFleet();
 const answers = (facts: unknown) => {
@@ -76,21 +74,8 @@ it('S29 no byte of a hostile host reaches the terminal as it is', () => {
 describe('layouts in backups', () => {
   const FACTS = machine('uefi-ext4');
   const layoutAt = (facts = FACTS): Layout => ({ ...layoutOf(facts), host: 'app-1' });
-  const sum = (layout: Layout) => createHash('sha256').update(canonicalJson(layout)).digest('hex');
-
-  /** A backup that holds a layout of `app-1`, in the store. */
-  function stored(
-    id: string,
-    options: Parameters<typeof entry>[0] & { layout?: Layout; entry?: Partial<LayoutEntry> },
-  ) {
-    const { layout = layoutAt(), entry: more } = options;
-    const run = `r-${id.replace('_', '-')}-x`;
-    const kept = { host: 'app-1', sha256: sum(layout), recoverable: true, reasons: [], ...more };
-    fleet.store(entry({ layouts: [kept], ...options, id, run }));
-    fleet.hosts.host('target').layouts.set(`${run} app-1`, gzipSync(canonicalJson(layout)).toString('base64'));
-  }
-  const backup = (id: string, options: Partial<Parameters<typeof stored>[1]> = {}) => {
-    stored(id, { ...options, id });
+  const backup = (id: string, options: Partial<Omit<Parameters<typeof storeWithLayout>[0], 'fleet' | 'id'>> = {}) => {
+    storeWithLayout({ fleet, layout: layoutAt(), ...options, id });
   };
   const grown = altered(FACTS, { 'config:/etc/fstab': `${FACTS['config:/etc/fstab']?.out ?? ''}# changed\n` });
 
@@ -112,7 +97,7 @@ describe('layouts in backups', () => {
     const strange = await fleet.run('layout', 'show', 'app-1', '--backup', 'latest');
     expect([strange.code, strange.stdout]).toEqual([1, '']);
     expect(strange.stderr).toContain('signed by the unknown key');
-    backup('20261121_013000', { entry: { sha256: 'd'.repeat(64) } });
+    backup('20261121_013000', { named: { sha256: 'd'.repeat(64) } });
     const changed = await fleet.run('layout', 'show', 'app-1', '--backup', 'latest');
     expect([changed.code, changed.stdout]).toEqual([1, '']);
     expect(changed.stderr).toContain('not the one that was signed');
@@ -188,7 +173,7 @@ describe('layouts in backups', () => {
     const words = 'app-1 is not recoverable from bare metal, because sda: it is a bcache device';
 
     it('is a verdict on a whole system: in show, list and status; the backup counts all the same', async () => {
-      backup('20261120_013000', { kind: 'system', entry: bad });
+      backup('20261120_013000', { kind: 'system', named: bad });
       const shown = await fleet.run('show', 'latest');
       expect(shown.code).toBe(0);
       expect(shown.stdout).toContain(`NOT RECOVERABLE: ${words}\nlayouts: app-1\n`);
@@ -197,7 +182,7 @@ describe('layouts in backups', () => {
     });
 
     it('is a note where only data are backed up', async () => {
-      backup('20261120_013000', { entry: bad });
+      backup('20261120_013000', { named: bad });
       const shown = await fleet.run('show', 'latest');
       expect(shown.stdout).not.toContain('NOT RECOVERABLE');
       expect(shown.stdout).toContain('note: blank disks could not be made app-1 again, because sda: it is');

@@ -1,10 +1,11 @@
 /** `netboot` over loopback: what it serves, to whom, and what it refuses to serve. */
-import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { RescueBuild, RescueFileEntry } from '../../planning/rescue-media';
+import { sampleBuild, sampleMedium } from '../planning/rescue-sample';
 import { resurgo } from './support/run';
 import type { Ran } from './support/run';
 
@@ -24,15 +25,14 @@ afterEach(() => {
 });
 
 /** As `rescue fetch` leaves it. */
-function build(over: Record<string, unknown> = {}): void {
+function build(over: Partial<RescueBuild> = {}): void {
   for (const [name, text] of Object.entries(FILES)) writeFileSync(join(folder, name), text);
-  const files = Object.entries(FILES).map(([name, text]) => ({
-    name,
-    bytes: Buffer.byteLength(text),
-    sha256: createHash('sha256').update(text).digest('hex'),
-  }));
-  const said = { resurgoRescue: 1, id: '20261129_080000', host: 'web-1', hostName: 'web-1', hostKey: null, files };
-  writeFileSync(join(folder, 'build.json'), JSON.stringify({ ...said, ...over }));
+  const said = sampleBuild({ host: 'web-1', hostName: 'web-1', files: media(), ...over });
+  writeFileSync(join(folder, 'build.json'), JSON.stringify(said));
+}
+
+function media({ pinned = false } = {}): RescueFileEntry[] {
+  return Object.entries(FILES).map(([name, content]) => sampleMedium({ name, content, pinned }));
 }
 
 function freePort(): Promise<number> {
@@ -145,7 +145,7 @@ test('what was looked at is served, even when the folder holds something else me
 });
 
 test('S30 an image with a pinned host key is not served', async () => {
-  build({ hostKey: 'ssh-ed25519 AAAA' });
+  build({ files: media({ pinned: true }) });
   const ran = await netboot('--any');
   expect(ran.code).toBe(1);
   expect(ran.stderr).toContain('has a pinned host key in it');
@@ -153,6 +153,14 @@ test('S30 an image with a pinned host key is not served', async () => {
 });
 
 test.each<[string, () => void, string]>([
+  [
+    'that does not say whether it holds a host key',
+    () => {
+      const unsaid = media().map(({ name, bytes, sha256 }) => ({ name, bytes, sha256 }));
+      writeFileSync(join(folder, 'build.json'), JSON.stringify({ ...sampleBuild({ files: media() }), files: unsaid }));
+    },
+    'files.0.pinned',
+  ],
   [
     'of another host',
     () => {
@@ -177,7 +185,7 @@ test.each<[string, () => void, string]>([
   [
     'without the output pxe',
     () => {
-      build({ files: [] });
+      build({ files: [sampleMedium({ name: 'rescue.iso', content: 'an image' })] });
     },
     'output pxe',
   ],

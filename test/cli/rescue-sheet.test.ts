@@ -3,6 +3,7 @@ import { sheetHtml, sheetMarkdown, type SheetFacts } from '../../cli/rescue-shee
 import { HostError } from '../../hosts/errors';
 import { golden } from '../planning/layout-machines';
 import { useMemoryFleet } from './support/memory-fleet';
+import { storeWithLayout } from './support/stored-layout';
 
 const facts = (over: Partial<SheetFacts> = {}): SheetFacts => ({
   printedAt: new Date('2026-11-29T09:00:00.000Z'),
@@ -60,8 +61,41 @@ describe('the command', () => {
       return undefined;
     };
     const dark = await fleet.run('rescue', 'sheet', 'app-1');
-    expect([dark.code, dark.stderr]).toEqual([3, 'missing on the page: its disks and its network: it is off\n']);
+    expect([dark.code, dark.stderr]).toEqual([
+      3,
+      expect.stringContaining('missing on the page: its disks and its network: it is off\n'),
+    ]);
     expect(dark.stdout).toContain('Its disks are not known here');
+    expect(dark.stderr).toContain('no layout from a backup either: no backup holds a layout of app-1');
+  });
+
+  it('of a host that is gone it has the disks of the newest whole backup, and says which that is and of when', async () => {
+    fleet.intercept = ({ verb, host }) => {
+      if (verb === 'layout' && host === 'app-1') throw away();
+      return undefined;
+    };
+    const seen = (capturedAt: string, serial: string) => {
+      const layout = { ...golden('uefi-ext4'), host: 'app-1', capturedAt };
+      layout.disks[0]!.serial = serial;
+      return layout;
+    };
+    storeWithLayout({ fleet, id: '20261120_013000', layout: seen('2026-11-20T01:29:58.000Z', 'SERIAL-OLD') });
+    storeWithLayout({ fleet, id: '20261121_013000', layout: seen('2026-11-21T01:29:58.000Z', 'SERIAL-WHOLE') });
+    const partial = seen('2026-11-22T01:29:58.000Z', 'SERIAL-PARTIAL');
+    storeWithLayout({ fleet, id: '20261122_013000', state: 'Partial', layout: partial });
+    const dead = await fleet.run('rescue', 'sheet', 'app-1');
+    expect([dead.code, dead.stderr]).toEqual([
+      0,
+      'app-1 tells nothing now (it is off): the page has its disks of backup 20261121_013000, 2026-11-21 01:29:58 UTC\n',
+    ]);
+    expect(dead.stdout).toContain(
+      'From backup 20261121_013000 of portal, for which the host was looked at 2026-11-21 01:29:58 UTC: it did not answer when this was printed.',
+    );
+    expect(dead.stdout).toContain('SERIAL-WHOLE');
+    storeWithLayout({ fleet, id: '20261123_013000', layout: partial, named: { sha256: 'd'.repeat(64) } });
+    const forged = await fleet.run('rescue', 'sheet', 'app-1');
+    expect([forged.code, forged.stderr]).toEqual([3, expect.stringContaining('is not the one that was signed')]);
+    expect(forged.stdout).not.toContain('SERIAL-');
   });
 });
 

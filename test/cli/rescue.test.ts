@@ -1,21 +1,21 @@
 /** The commands of `rescue` that need no engine, over a fleet in memory. */
-import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FAKE_MEDIUM } from '../../hosts/fake-replies';
+import { openNetbootMedia } from '../../hosts/netboot-media';
 import { rescueKeys } from '../../hosts/rescue-ref';
 import { showRescueReport } from '../../cli/commands/rescue-build';
 import type { CliContext } from '../../cli/context';
 import { tools } from '../../cli/usb-disk';
 import type { RescueReport } from '../../workflows/rescue';
 import { canonicalJson } from '../../planning/canonical';
-import { RESCUE_VERSION, type RescueBuild } from '../../planning/rescue-media';
+import type { RescueBuild } from '../../planning/rescue-media';
+import { SAMPLE_HOST_KEY as HOST_KEY, sampleBuild, sampleMedium } from '../planning/rescue-sample';
 import { useMemoryFleet } from './support/memory-fleet';
 import { own, stranger } from './support/stored';
 
 const fleet = useMemoryFleet();
-const HOST_KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ2oj43KUYmituBZ7L5qNlPpxANB6iT1b9kHFA1a748Q';
 let folder = '';
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'resurgo-media-'));
@@ -25,16 +25,8 @@ afterEach(() => {
 });
 
 function build(over: Partial<RescueBuild> = {}, key = own): RescueBuild {
-  const sha256 = createHash('sha256').update(FAKE_MEDIUM).digest('hex');
-  return {
-    ...{ resurgoRescue: RESCUE_VERSION, id: '20261121_013000', host: 'app-1', hostName: 'app-1' },
-    ...{ kernel: '6.1.0-18', modules: 913, firmware: 40, chosen: 'common', network: 'captured' },
-    files: [{ name: 'rescue.iso', bytes: FAKE_MEDIUM.length, sha256, pinned: true }],
-    ...{ hostKey: HOST_KEY, secureBoot: true, builtAt: '2026-11-21T01:30:00.000Z', layoutSha256: 'b'.repeat(64) },
-    ...{ verdict: 'booted', bootedAt: '2026-11-21T01:31:00.000Z', version: '0.1.0' },
-    director: { id: 'director-test', publicKeyHex: key.publicKeyHex },
-    ...over,
-  };
+  const files = [sampleMedium({ name: 'rescue.iso', content: FAKE_MEDIUM, pinned: true })];
+  return sampleBuild({ files, director: { id: 'director-test', publicKeyHex: key.publicKeyHex }, ...over });
 }
 
 function keep(made: RescueBuild, { key = own, sig }: { key?: typeof own; sig?: string } = {}): void {
@@ -177,6 +169,21 @@ describe('rescue fetch', () => {
     expect((await fleet.run('rescue', 'fetch', 'app-1', '--output', 'pxe', '--to', folder)).stderr).toContain(
       'have no pxe',
     );
+  });
+
+  it('files for the network come with what is said of them, and netboot takes the folder as it is', async () => {
+    const files = ['vmlinuz', 'initramfs.img'].map((name) => sampleMedium({ name, content: FAKE_MEDIUM }));
+    keep(build({ files }));
+    writeFileSync(join(folder, 'initramfs.img'), 'of another build');
+    const fetch = (...more: string[]) =>
+      fleet.run('rescue', 'fetch', 'app-1', '--output', 'pxe', '--to', folder, ...more);
+    expect((await fetch()).stderr).toContain('is there already; nothing was written');
+    expect(readdirSync(folder)).toEqual(['initramfs.img']);
+    const ran = await fetch('--force');
+    expect([ran.code, ran.stderr]).toEqual([0, '']);
+    const media = await openNetbootMedia({ folder, host: 'app-1' });
+    await media.close();
+    expect([media.id, [...media.files.keys()]]).toEqual(['20261121_013000', ['vmlinuz', 'initramfs.img']]);
   });
 });
 

@@ -5,7 +5,7 @@ import { describeAsRoot, fence } from './support';
 import type { Reply } from './support';
 import { RUN, SshBox } from './support-sshd';
 
-jest.setTimeout(60_000);
+jest.setTimeout(120_000);
 
 const SERIES = 'portal.rescue';
 const ISO = Buffer.from('an image that boots');
@@ -91,16 +91,26 @@ describeAsRoot('rescue media in a store, over a real sshd', () => {
     return keep(id, files, over);
   }
 
+  /** As if they had come on that day by the target's clock. */
+  const cameOn = (id: string, day: string) => {
+    fs.writeFileSync(kept(`${id}/received`), `${day}_120000\n`);
+  };
+
   it('go from the host that made them into the list, the newest three stay, and one file is read back', () => {
     expect(at.box.ask('rescue.list', { store: 'main', group: 'portal' })).toMatchObject({ ok: true, builds: [] });
-    for (const id of ['20260101_010000', '20260102_010000', '20260103_010000'])
+    const before = utc();
+    for (const id of ['20251231_010000', '20260101_010000', '20260102_010000', '20260103_010000'])
       expect(whole(id)).toMatchObject({ exit: 0, result: { id, removed: [] } });
+    const came = fs.readFileSync(kept('20260103_010000/received'), 'utf8').trim();
+    expect(came >= before && came <= utc()).toBe(true);
     expect(whole('20260104_010000')).toMatchObject({ exit: 0, result: { removed: ['20260101_010000'] } });
-    expect(ids()).toEqual(['20260102_010000', '20260103_010000', '20260104_010000']);
+    // The first that came today stays.
+    expect(ids()).toEqual(['20251231_010000', '20260102_010000', '20260103_010000', '20260104_010000']);
     expect(fs.readFileSync(kept('20260104_010000/rescue.iso')).equals(ISO)).toBe(true);
     expect(fs.statSync(kept('20260104_010000/rescue.iso')).mode & 0o777).toBe(0o600);
     const { builds } = at.box.ask('rescue.list', { store: 'main', group: 'portal', host: 'app-1' });
     expect(builds).toMatchObject([
+      { id: '20251231_010000' },
       { id: '20260102_010000' },
       { id: '20260103_010000' },
       { host: 'app-1', sig: 'c2ln' },
@@ -115,10 +125,19 @@ describeAsRoot('rescue media in a store, over a real sshd', () => {
     const files = build();
     const booted = keep('20260102_010000', files, words('20260102_010000', files, 'booted'));
     expect(booted).toMatchObject({ exit: 0, result: { removed: [] } });
-    expect(whole('20260105_010000', { keep: 1 })).toMatchObject({
-      result: { removed: ['20260104_010000', '20260103_010000'] },
-    });
-    expect(ids()).toEqual(['20260102_010000', '20260105_010000']);
+    for (const [id, removed] of [
+      ['20260105_010000', []],
+      ['20260105_020000', ['20260103_010000']],
+      ['20260105_030000', ['20260104_010000']],
+    ] as const)
+      expect(whole(id)).toMatchObject({ result: { removed } });
+    expect(ids()).toEqual([
+      '20251231_010000',
+      '20260102_010000',
+      '20260105_010000',
+      '20260105_020000',
+      '20260105_030000',
+    ]);
   });
 
   it('what a build.json does not name, or names otherwise, is not taken', () => {
@@ -200,6 +219,32 @@ describeAsRoot('rescue media in a store, over a real sshd', () => {
     expect(granted('20260108_010000', tree).added).toMatchObject({ ok: false, code: 'not-allowed' });
   });
 
+  it('S27 whoever has the keys of the director pushes out nothing in a day, whatever he asks for', () => {
+    const listed = () => ids().filter((name) => !name.endsWith('.part'));
+    const booted = '20260102_010000';
+    const days = (month: string) => {
+      for (const [index, id] of listed().entries()) cameOn(id, `${month}${String(index + 1).padStart(2, '0')}`);
+    };
+    days('202602');
+    const good = listed().slice(-6);
+    // Many in one day: the first of that day stays, the newest three, and all that came on the days before.
+    const many = ['20260301_010000', '20260301_020000', '20260301_030000', '20260301_040000', '20260301_050000'];
+    for (const id of many) expect(whole(id, { keep: 1 })).toMatchObject({ exit: 0 });
+    expect(listed()).toEqual([...new Set([booted, ...good, ...many.filter((id) => id !== '20260301_020000')])].sort());
+    // Seven more days push out the days before, and not what is known to boot.
+    days('202603');
+    const before = listed();
+    expect(whole('20260302_010000', { keep: 1 })).toMatchObject({ exit: 0 });
+    expect(listed()).toEqual([...new Set([booted, ...before.slice(-6), '20260302_010000'])].sort());
+    // What is sent under the name of the target's own word is none of it.
+    const files = build({ 'rescue.iso': ISO, received: Buffer.from('20250101_010000\n') });
+    expect(open('20260303_010000')).toMatchObject({ ok: true });
+    expect(send('20260303_010000')).toMatchObject({ exit: 0 });
+    expect(keep('20260303_010000', files)).toMatchObject({ result: { code: 'bad-request' } });
+    expect(keep('20260303_010000', files.slice(0, 1))).toMatchObject({ exit: 0 });
+    expect(fs.readFileSync(kept('20260303_010000/received'), 'utf8').slice(0, 8)).toBe(utc().slice(0, 8));
+  });
+
   it('the lease of the media is not that of the group', () => {
     const lease = { owner: 'director', term: 0, ttl: 60, store: 'main' };
     expect(at.box.ask('lease.take', { group: 'portal', run: 'run-backup', ...lease })).toMatchObject({ ok: true });
@@ -215,6 +260,11 @@ describeAsRoot('rescue media in a store, over a real sshd', () => {
     expect(at.box.ask('store.list', { store: 'main', group: SERIES })).toMatchObject({ code: 'bad-request' });
   });
 });
+
+/** The time now as the target writes it down. */
+function utc(): string {
+  return new Date().toISOString().slice(0, 19).replace(/[-:]/g, '').replace('T', '_');
+}
 
 function sumOf(content: Buffer): string {
   return createHash('sha256').update(content).digest('hex');

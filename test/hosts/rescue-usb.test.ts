@@ -1,6 +1,5 @@
 /** Rescue media onto a disk that is one: a loop device, which `lsblk` is made to call a stick. */
 import { execFileSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +9,7 @@ import { canonicalJson } from '../../planning/canonical';
 import { useMemoryFleet } from '../cli/support/memory-fleet';
 import { own } from '../cli/support/stored';
 import { describeAsRoot } from '../hostkit/support';
+import { sampleBuild, sampleMedium } from '../planning/rescue-sample';
 
 jest.setTimeout(60_000);
 
@@ -31,16 +31,9 @@ describeAsRoot('rescue write-usb', () => {
   });
 
   function keep(): void {
-    const sha256 = createHash('sha256').update(FAKE_MEDIUM).digest('hex');
-    const bytes = Buffer.from(
-      canonicalJson({
-        ...{ resurgoRescue: 1, id: '20261121_013000', host: 'app-1', hostName: 'app-1', kernel: '6.1.0', modules: 1 },
-        ...{ firmware: 0, chosen: 'common', network: 'captured', hostKey: null, secureBoot: true, version: '0.1.0' },
-        files: [{ name: 'rescue.iso', bytes: FAKE_MEDIUM.length, sha256 }],
-        ...{ builtAt: '2026-11-21T01:30:00.000Z', layoutSha256: 'b'.repeat(64), verdict: 'made', bootedAt: null },
-        director: { id: 'director-test', publicKeyHex: own.publicKeyHex },
-      }),
-    );
+    const files = [sampleMedium({ name: 'rescue.iso', content: FAKE_MEDIUM })];
+    const director = { id: 'director-test', publicKeyHex: own.publicKeyHex };
+    const bytes = Buffer.from(canonicalJson(sampleBuild({ files, hostKey: null, director })));
     const medium = { group: 'portal', host: 'app-1', id: '20261121_013000', sig: own.sign(bytes) };
     fleet.hosts.host('target').media.push({ ...medium, build: bytes.toString('base64') });
   }

@@ -1,6 +1,6 @@
 /** Which disk is meant: by what it says of itself, and by nothing else. A wrong answer here writes over the wrong disk. */
 import { describeAsRoot, SHELLS } from '../support';
-import { RescueShell } from './kit';
+import { useRescueShell } from './kit';
 
 const BYTES = 64 * 1024 * 1024;
 const SECTORS = String(BYTES / 512);
@@ -28,19 +28,11 @@ function partition(on: string, number: number, start: number, sectors: number) {
 
 describeAsRoot('devices of the machine that is recovered', () => {
   describe.each(SHELLS)('%s', (name) => {
-    let shell: RescueShell;
-    beforeAll(() => {
-      shell = new RescueShell(name);
-    });
-    afterAll(() => {
-      shell.close();
-    });
-
-    let count = 0;
+    const shell = useRescueShell(name);
     const find = (sys: Record<string, string | null>, words: string): string =>
       shell.run({
         parts: ['lib/device.sh'],
-        sys: shell.files(`sys${count++}`, { block: null, 'class/block': null, ...sys }),
+        sys: shell.files({ block: null, 'class/block': null, ...sys }),
         script: `device_find '${words}'; printf '%s %s\\n' "$device" "$device_bytes"`,
       });
     const two = { ...disk('vda', { serial: 'D1' }), ...disk('vdb', { serial: 'D2', wwid: 'naa.5000c500a1b2c3d4' }) };
@@ -76,7 +68,7 @@ describeAsRoot('devices of the machine that is recovered', () => {
       expect(find({ ...ways, ...hidden }, `disk N1 - ${BYTES}`)).toBe(`/dev/nvme0n1 ${BYTES}\n`);
       const told = shell.run({
         parts: ['lib/disks.sh', 'lib/layout-storage.sh'],
-        sys: shell.files(`sys${count++}`, { ...ways, ...hidden }),
+        sys: shell.files({ ...ways, ...hidden }),
         script: 'layout_disks',
       });
       expect(told).toBe(`nvme0n1 ${BYTES} N1 -\n`);
@@ -108,7 +100,7 @@ describeAsRoot('devices of the machine that is recovered', () => {
       const busy = (sys: Record<string, string | null>): string =>
         shell.run({
           parts: ['lib/device.sh'],
-          sys: shell.files(`sys${count++}`, { ...sys, 'class/block/vda/dev': '4095:1\n' }),
+          sys: shell.files({ ...sys, 'class/block/vda/dev': '4095:1\n' }),
           script: `if device_busy /dev/vda; then echo "$device_why"; else echo free; fi`,
         });
       const parted = { ...partition('vda', 2, 2048, 4096), 'class/block/vda/vda2/dev': '4095:2\n' };
@@ -135,7 +127,7 @@ describeAsRoot('devices of the machine that is recovered', () => {
     const same = (dump: string, seen: number): string =>
       shell.run({
         parts: ['jobs/disk-table.sh'],
-        sys: shell.files(`sys${count++}`, {
+        sys: shell.files({
           ...disk('vda', { serial: 'D1' }),
           ...Object.fromEntries(
             Array.from({ length: seen }, (_, i) => Object.entries(partition('vda', i + 1, 2048, 2048))).flat(),

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import * as path from 'node:path';
 import { describeAsRoot, SHELLS } from '../support';
-import { RescueShell } from './kit';
+import { useRescueShell } from './kit';
 
 const PARTITION = '11111111-2222-4333-8444-5555555555a2';
 const ENTRIES = `BootCurrent: 0001
@@ -13,17 +13,9 @@ Boot0003* debian\tHD(1,GPT,${PARTITION},0x800,0x20000)/File(\\EFI\\debian\\shimx
 
 describeAsRoot('the EFI side of a boot loader', () => {
   describe.each(SHELLS)('%s', (name) => {
-    let shell: RescueShell;
-    beforeAll(() => {
-      shell = new RescueShell(name);
-    });
-    afterAll(() => {
-      shell.close();
-    });
-
-    let count = 0;
+    const shell = useRescueShell(name);
     function run(files: Record<string, string | null>, script: string, id = ''): { root: string; out: string } {
-      const root = shell.files(`efi${count++}`, files);
+      const root = shell.files(files);
       const head = `arg_id='${id}' new='${root}' new_esp='${root}/boot/efi'; uname() { echo x86_64; }; efi_arch; efi_id`;
       return { root, out: shell.run({ parts: ['lib/new.sh', 'lib/efi.sh'], script: `${head}\n${script}` }) };
     }

@@ -7,10 +7,26 @@ import type { Shell } from '../support';
 
 const HOSTKIT = path.join(__dirname, '../../../hostkit');
 
-export class RescueShell {
-  readonly root = mkdtempSync(path.join(tmpdir(), 'resurgo-rescue-'));
+/** One for the tests of the `describe` around it, made before them and gone after them. */
+export function useRescueShell(shell: Shell): RescueShell {
+  const made = new RescueShell(shell);
+  beforeAll(() => {
+    made.open();
+  });
+  afterAll(() => {
+    made.close();
+  });
+  return made;
+}
 
-  constructor(private readonly shell: Shell) {
+export class RescueShell {
+  private root = '';
+  private folders = 0;
+
+  constructor(private readonly shell: Shell) {}
+
+  open(): void {
+    this.root = mkdtempSync(path.join(tmpdir(), 'resurgo-rescue-'));
     for (const part of ['lib', 'jobs']) {
       for (const from of [part, `rescue/${part}`])
         cpSync(path.join(HOSTKIT, from), path.join(this.root, 'kit', part), { recursive: true });
@@ -21,9 +37,11 @@ export class RescueShell {
     rmSync(this.root, { recursive: true, force: true });
   }
 
-  /** Writes files below a folder of the test: text, or null for a folder, or `-> TARGET` for a link that leads nowhere here. */
-  files(folder: string, files: Record<string, string | null>): string {
-    const root = path.join(this.root, folder);
+  /** Writes files below a new folder of the test: text, or null for a folder, or `-> TARGET` for a link that leads nowhere here. */
+  files(files: Record<string, string | null>): string {
+    this.folders += 1;
+    const root = path.join(this.root, `files${this.folders}`);
+    mkdirSync(root);
     for (const [name, text] of Object.entries(files)) {
       const file = path.join(root, name);
       mkdirSync(text === null ? file : path.dirname(file), { recursive: true });

@@ -1,19 +1,11 @@
 /** What a recovery must not write over, as the rescue system looks for it: where nobody could look, it says so. */
 import { SHELLS } from '../support';
-import { RescueShell } from './kit';
+import { useRescueShell } from './kit';
 
 const BIOS_BOOT = 'ID_PART_ENTRY_TYPE=21686148-6449-6e6f-744e-656564454649';
 
 describe.each(SHELLS)('stores and rescue media, in %s', (name) => {
-  let shell: RescueShell;
-  beforeAll(() => {
-    shell = new RescueShell(name);
-  });
-  afterAll(() => {
-    shell.close();
-  });
-
-  let count = 0;
+  const shell = useRescueShell(name);
   /** A device that begins with `start`, of which blkid says `said` with that exit; `unshare` stands in for the look itself. */
   const look = ({
     said = '',
@@ -28,7 +20,7 @@ describe.each(SHELLS)('stores and rescue media, in %s', (name) => {
     inside?: string;
     gone?: boolean;
   }): string => {
-    const folder = shell.files(`media${count++}`, {
+    const folder = shell.files({
       facts: null,
       ...(gone ? {} : { sda1: start }),
       said: said === '' ? '' : `${said}\n`,

@@ -2,7 +2,7 @@
 import { rmSync, utimesSync } from 'node:fs';
 import * as path from 'node:path';
 import { describeAsRoot, SHELLS } from '../support';
-import { RescueShell } from './kit';
+import { useRescueShell } from './kit';
 
 const ROOT = '5e5e0001-0000-4000-8000-000000000001';
 type Files = Record<string, string | null>;
@@ -85,26 +85,17 @@ const SUSE: Files = {
 
 describeAsRoot('can the new system boot?', () => {
   describe.each(SHELLS)('%s', (name) => {
-    let shell: RescueShell;
-    beforeAll(() => {
-      shell = new RescueShell(name);
-    });
-    afterAll(() => {
-      shell.close();
-    });
-
-    let count = 0;
+    const shell = useRescueShell(name);
     /** The problems of a tree with these files in the place of its own, and without those that are undefined; its kernel. */
     function verify(
       tree: Files,
       change: Record<string, string | null | undefined> = {},
       { firmware = 'bios', needs = 'ext4 virtio_blk dm_mod', old = '' } = {},
     ): { problems: string[]; kernel: string } {
-      const folder = `new${count++}`;
       const written = Object.entries({ ...tree, ...change }).flatMap(([file, text]) =>
         text === undefined ? [] : [[file, text] as const],
       );
-      const root = shell.files(folder, Object.fromEntries(written));
+      const root = shell.files(Object.fromEntries(written));
       if (old !== '') utimesSync(path.join(root, old), 1000, 1000);
       const out = shell.run({
         parts: ['lib/new.sh', 'lib/chain.sh', 'lib/verify.sh'],
@@ -263,7 +254,7 @@ cat problems`,
       });
       const out = shell.run({
         parts: ['lib/chain.sh', 'lib/verify.sh'],
-        sys: shell.files(`sys${count++}`, { ...block('vda', 'vda2', '254:2'), ...block('vdb', 'vdb1', '254:17') }),
+        sys: shell.files({ ...block('vda', 'vda2', '254:2'), ...block('vdb', 'vdb1', '254:17') }),
         script: `new=/mnt/new/x
 findmnt() {
   case "$2 $4" in

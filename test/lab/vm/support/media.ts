@@ -1,9 +1,9 @@
 /** Rescue media of the lab's server, made by job `rescue-build` as on that server, and a machine that starts from them. */
 import { existsSync, writeFileSync } from 'node:fs';
-import { mkdir, readFile, stat } from 'node:fs/promises';
-import { createHash } from 'node:crypto';
+import { mkdir, readFile } from 'node:fs/promises';
 import * as path from 'node:path';
 import type { Fleet } from '../../support/fleet';
+import { sampleBuild, sampleMedium } from '../../../planning/rescue-sample';
 import { runProgram } from '../../support/program';
 import { built } from './install';
 
@@ -27,14 +27,12 @@ export async function buildMedia({ fleet, pinned }: { fleet: Fleet; pinned: bool
 async function describeBuild({ folder, pinned }: { folder: string; pinned: boolean }): Promise<void> {
   const files = await Promise.all(
     FILES.map(async (name) => {
-      const file = path.join(folder, name);
-      const sha256 = createHash('sha256')
-        .update(await readFile(file))
-        .digest('hex');
-      return { name, bytes: (await stat(file)).size, sha256 };
+      // What is for the network holds no host key, whatever the image does (outputs_make).
+      return sampleMedium({ name, content: await readFile(path.join(folder, name)) });
     }),
   );
-  const hostKey = pinned ? (await readFile(path.join(folder, 'rescue.key.pub'), 'utf8')).trim() : null;
-  const build = { resurgoRescue: 1, id: '20260101_000000', host: 'web-1', hostName: 'web-1', hostKey, files };
+  const words = pinned ? (await readFile(path.join(folder, 'rescue.key.pub'), 'utf8')).split(' ') : [];
+  const hostKey = pinned ? words.slice(0, 2).join(' ').trim() : null;
+  const build = sampleBuild({ host: 'web-1', hostName: 'web-1', hostKey, files });
   writeFileSync(path.join(folder, 'build.json'), JSON.stringify(build));
 }

@@ -1,0 +1,69 @@
+/** Names with a backslash, by each awk that a host may have: busybox's keeps a backslash that stands in brackets for itself. */
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+const LIB = resolve(__dirname, '../../hostkit');
+
+/** A listing's lines: folders by name, files of one byte by name. */
+function listing({ folders, files }: { folders: string[]; files: string[] }): string {
+  const line = (type: string, size: string, path: string) =>
+    [type, '0644', '0', '0', size, '1.000000000', '-', '-', '-', path].join('\t');
+  const lines = [...folders.map((path) => line('d', '-', path)), ...files.map((path) => line('f', '1', path))];
+  lines.sort((one, other) => ((one.split('\t')[9] ?? '') < (other.split('\t')[9] ?? '') ? -1 : 1));
+  return ['resurgo-listing 1', ...lines, 'xattrs', ''].join('\n');
+}
+
+describe.each(['awk', 'busybox awk'])('with %s', (awk) => {
+  let root: string;
+  beforeEach(() => {
+    root = mkdtempSync(join(tmpdir(), 'resurgo-awk-'));
+    mkdirSync(join(root, 'bin'));
+    const [program = 'awk', ...applet] = awk.split(' ');
+    const found = execFileSync('sh', ['-c', `command -v ${program}`], { encoding: 'utf8' }).trim();
+    if (applet.length === 0) symlinkSync(found, join(root, 'bin/awk'));
+    else writeFileSync(join(root, 'bin/awk'), `#!/bin/sh\nexec ${found} ${applet.join(' ')} "$@"\n`);
+    chmodSync(join(root, 'bin/awk'), 0o755);
+  });
+  afterEach(() => {
+    rmSync(root, { recursive: true, force: true });
+  });
+  const run = (...lines: string[]): string =>
+    execFileSync('dash', ['-c', ['set -eu', ...lines].join('\n')], {
+      cwd: root,
+      encoding: 'utf8',
+      env: { ...process.env, LC_ALL: 'C', RESURGO_LIB: LIB, PATH: `${join(root, 'bin')}:${process.env.PATH ?? ''}` },
+    });
+
+  test('a value that is sent to another host', () => {
+    expect(run('. "$RESURGO_LIB/lib/types.sh"', `encode '/srv/a\\b c'`, 'printf %s "$encoded"')).toBe('/srv/a%5Cb%20c');
+  });
+
+  test('S9 the folder of a new file is sent after the file, so that its time is as it was', () => {
+    const folders = ['.', 'data'];
+    writeFileSync(join(root, 'before'), listing({ folders, files: [] }));
+    writeFileSync(join(root, 'listing'), listing({ folders, files: ['data/a\\b'] }));
+    run(
+      '. "$RESURGO_LIB/lib/streams.sh"',
+      'STORES_INPLACE_BYTES=65536 client_inplace=1',
+      'streams_plan listing before 1 lists yes',
+    );
+    const rest = readFileSync(join(root, 'lists/rest'), 'utf8').split('\0');
+    expect(rest).toEqual(expect.arrayContaining(['./data', './data/a\\b']));
+    expect(rest).not.toContain('./.');
+  });
+
+  test('S20 a folder that holds what is not compared is no difference', () => {
+    writeFileSync(join(root, 'wanted'), listing({ folders: ['.'], files: [] }));
+    writeFileSync(join(root, 'found'), listing({ folders: ['.', 'old', 'old\\er'], files: [] }));
+    writeFileSync(join(root, 'entries'), 'old/hidden\\one\nold\\er/b\\c/hidden\n');
+    run(
+      '. "$RESURGO_LIB/jobs/restore-verify.sh"',
+      'listing_entries() { cp entries "$2/entries"; }',
+      'arg_extra=0 destination=$PWD',
+      'verify_kept',
+    );
+    expect(readFileSync(join(root, 'kept'), 'utf8')).toBe('old\nold\\er\n');
+  });
+});
