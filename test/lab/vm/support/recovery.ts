@@ -29,6 +29,7 @@ const planned = z.looseObject({
   hash: z.string(),
   plan: z.looseObject({ blockers: z.array(z.string()), warnings: z.array(z.string()) }),
 });
+const refusal = z.looseObject({ code: z.string(), message: z.string() });
 const started = z.looseObject({ run: z.string() });
 export interface Asked extends z.infer<typeof planned> {
   /** The run that waits for the approval. */
@@ -184,11 +185,20 @@ export class Recovery {
     return rescue;
   }
 
-  /** Starts a recovery, which makes its plan and waits for the approval. @throws with what it asks instead */
+  /** Starts a recovery that must not find its way, and says why it has ended. */
+  async refused(rescue: Machine): Promise<string> {
+    const { events } = await this.product.run(this.words(rescue), { allow: [1], timeoutMs: ASK_MS });
+    const { code, message } = refusal.parse(events.find(({ type }) => type === 'ended'));
+    return `${code}: ${message}`;
+  }
+
+  private words(rescue: Machine): string[] {
+    return ['recover', HOST, '--at', rescue.address, '--key', this.product.fleet.adminKey, '--json'];
+  }
+
+  /** Starts a recovery, which makes its plan and waits for the approval. @throws with what it says instead */
   async ask(rescue: Machine): Promise<Asked> {
-    const { product } = this;
-    const words = ['recover', HOST, '--at', rescue.address, '--key', product.fleet.adminKey, '--json'];
-    const said = await product.run(words, { allow: [1, 3], timeoutMs: ASK_MS });
+    const said = await this.product.run(this.words(rescue), { allow: [1, 3], timeoutMs: ASK_MS });
     const plan = said.events.find(({ type }) => type === 'plan');
     if (plan === undefined) throw new Error(`no plan: exit ${said.code}\n${said.stderr}\n${said.stdout.slice(-4000)}`);
     const { run } = started.parse(said.events.find(({ type }) => type === 'started'));
@@ -205,11 +215,11 @@ export class Recovery {
   /** Plans, approves, and waits for the end; where the rescue system reboots, the recovered machine is powered on. */
   async recover(rescue: Machine, args: readonly string[] = []): Promise<Outcome> {
     const { product } = this;
-    const words = ['recover', HOST, '--at', rescue.address, '--key', product.fleet.adminKey, ...args];
-    const said = await product.run([...words, '--plan-only', '--json'], { timeoutMs: ASK_MS });
+    const words = [...this.words(rescue), ...args];
+    const said = await product.run([...words, '--plan-only'], { timeoutMs: ASK_MS });
     const plan = planned.parse(said.events.find(({ type }) => type === 'plan'));
     if (plan.plan.blockers.length > 0) throw new Error(`the plan is blocked: ${plan.plan.blockers.join('; ')}`);
-    const running = product.run([...words, '--approve', plan.hash, '--json'], {
+    const running = product.run([...words, '--approve', plan.hash], {
       timeoutMs: RECOVERY_MS,
       allow: [0, 1, 3],
     });
