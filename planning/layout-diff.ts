@@ -3,6 +3,7 @@
  * boot to boot; what changes by itself (how full something is, addresses of DHCP, loaded modules, snapshots) is no change.
  */
 import { canonicalJson } from './canonical';
+import { WHY } from './layout-limits';
 import type { Layout } from './layout-schema';
 import { sha256Hex } from './sha256';
 
@@ -230,6 +231,9 @@ function otherItems({ layout, dynamic, names }: OtherItems): Item[] {
     ...configs
       .filter(({ path }) => !FLEETING_FILES.has(path) && !(path === '/etc/resolv.conf' && dynamic.size > 0))
       .map(({ path, sha256 }) => item('files', path, { content: sha256 })),
-    ...limits.map(({ what, why, weight }) => item('limits', `${what}: ${why}`, { weight })),
+    ...limits
+      // That it was not asked is none of the machine.
+      .filter(({ why }) => why !== WHY.bootUnknown)
+      .map(({ what, why, weight }) => item('limits', `${what}: ${why}`, { weight })),
   ];
 }

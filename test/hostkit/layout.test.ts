@@ -320,7 +320,9 @@ describeAsRoot('a disk with real file systems', () => {
   });
 
   it('no file system is mounted for it, but in the rescue system, where stores and rescue media are looked for', () => {
-    expect(layout.parse(box.ask('layout')).facts['media']).toBeUndefined();
+    const outside = layout.parse(box.ask('layout')).facts;
+    expect(['media', 'tools', 'kernel-modules', 'built-for'].filter((name) => name in outside)).toEqual([]);
+    fs.writeFileSync(box.file('etc/resurgo/rescue.layout'), 'the sum\n');
     fs.cpSync(path.join(__dirname, '../../hostkit/rescue/lib'), box.file('lib/resurgo/lib'), { recursive: true });
     const own = loop.slice('/dev/'.length);
     run(
@@ -343,7 +345,14 @@ describeAsRoot('a disk with real file systems', () => {
     // Not every kernel that tests run on knows FAT: then it is told that nobody could look.
     const media = facts['media']?.out.replace(`${own}p1 unknown\n`, '');
     expect(media).toBe(`${own}p2 rescue\n${own}p3 store\n${own}p4 store\n`);
-    const [disk] = foundMachine({ facts }).disks;
+    const found = foundMachine({ facts });
+    // Those that look up a device are declared in the library itself.
+    expect([found.builtFor, found.tools?.programs.has('blockdev'), found.tools?.modules.has('proc')]).toEqual([
+      'the sum',
+      true,
+      true,
+    ]);
+    const [disk] = found.disks;
     expect(disk?.inUse).toEqual(['it holds the rescue system', 'it holds a store of backups']);
     expect(disk?.contents.filter((each) => !each.startsWith('nobody'))).toEqual([
       'GPT with 5 partitions',

@@ -5,6 +5,7 @@ import { DEFAULT_RECOVERY_POLICY, planRecovery } from '../../planning/recover';
 import type { FoundMachine, RecoveryPlan } from '../../planning/recover';
 import { bootTarget } from '../../planning/recover-boot';
 import { layoutChanges, layoutSum } from '../../planning/layout-diff';
+import { WHY } from '../../planning/layout-limits';
 import type { Layout } from '../../planning/layout-schema';
 import { foundMachine, LayoutKit, sameDisks } from './layout-builder';
 import { LAYOUTS } from './layout-cases';
@@ -170,12 +171,11 @@ describe('others are fatal, by name', () => {
 describe('a host whose hostkit does not tell all of it yet', () => {
   const older = (name: string, changes: Changes = {}): Facts =>
     altered(machine(name), { ...changes, 'boot-modules': undefined, 'grub-platforms': undefined });
-  const UNKNOWN = 'the host did not tell all that makes it boot, so whether a recovery can is not known';
 
   it('is recoverable as far as is known, and that it is not known is a limit', () => {
     const layout = layoutOf(older('uefi-ext4'));
     expect(layout.boot).not.toHaveProperty('remake');
-    expect(layout.limits).toEqual([{ what: 'the boot set-up', why: UNKNOWN, weight: 'part' }]);
+    expect(layout.limits).toEqual([{ what: 'the boot set-up', why: WHY.bootUnknown, weight: 'part' }]);
   });
 
   it('is not recoverable by what is certain', () => {
@@ -184,7 +184,7 @@ describe('a host whose hostkit does not tell all of it yet', () => {
   });
 
   it('has not changed because more is told of it', () => {
-    const before = { ...layoutOf(older('uefi-ext4')), limits: [] };
+    const before = layoutOf(older('uefi-ext4'));
     const after = layoutOf(machine('uefi-ext4'));
     expect(layoutChanges({ before, after })).toEqual([]);
     const grown = structuredClone(after);
