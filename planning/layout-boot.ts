@@ -58,9 +58,13 @@ function noteBootDisk({
   mounted,
   disks,
 }: Pick<BootOf, 'reading' | 'devices' | 'mounted'> & { disks: readonly string[] }): void {
-  const under = mounted.flatMap(({ path, device }) =>
-    ['/', '/usr', '/boot'].includes(path) && device !== undefined ? devices.downFrom(device).map(({ id }) => id) : [],
-  );
+  const under = mounted.flatMap(({ path, device, type }) => {
+    if (!['/', '/usr', '/boot'].includes(path) || device === undefined) return [];
+    // A btrfs is mounted on all its devices, and names one.
+    const uuid = type === 'btrfs' ? device.probed.get('ID_FS_UUID') : undefined;
+    const members = devices.all.filter((each) => uuid !== undefined && each.probed.get('ID_FS_UUID') === uuid);
+    return [device, ...members].flatMap((each) => devices.downFrom(each).map(({ id }) => id));
+  });
   if (disks.length > 0 && !disks.some((id) => under.includes(id)))
     reading.limit({ what: 'the boot loader', why: WHY.bootDisk, weight: 'fatal' });
 }

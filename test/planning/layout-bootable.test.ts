@@ -168,6 +168,22 @@ describe('others are fatal, by name', () => {
   });
 });
 
+it('boot code on any disk of a btrfs will do, though its mount names one', () => {
+  const layout = layoutOf(machine('btrfs-two'));
+  expect(layout.disks).toHaveLength(2);
+  const sectors = layout.disks.map(({ name }) => machine('btrfs-two')[`sector:/dev/${name}`]?.out ?? '');
+  const code = sectors.find((each) => each.replace(/\s/g, '').includes('47525542')) ?? '';
+  const blank = ' 00'.repeat(440) + code.replace(/\n/g, '').slice(3 * 440);
+  expect(code).not.toBe('');
+  const onOne = (own: string) =>
+    Object.fromEntries(layout.disks.map(({ name }) => [`sector:/dev/${name}`, name === own ? code : blank]));
+  for (const { name } of layout.disks) {
+    const told = layoutOf(altered(machine('btrfs-two'), onOne(name)));
+    expect(told.boot.biosDisks).toEqual([`disk:${name}`]);
+    expect(recoverability(told).reasons).toEqual([]);
+  }
+});
+
 describe('a host whose hostkit does not tell all of it yet', () => {
   const older = (name: string, changes: Changes = {}): Facts =>
     altered(machine(name), { ...changes, 'boot-modules': undefined, 'grub-platforms': undefined });
