@@ -49,7 +49,7 @@ describe.each(SHELLS)('tools and modules of a rescue system, in %s', (name) => {
     const told = shell
       .run({
         parts,
-        script: `sed 's|"/lib/modules/|"${root}/|' "$RESURGO_LIB/lib/tools.sh" >tools.here
+        script: `sed 's|"/lib/modules/|"${root}/|g' "$RESURGO_LIB/lib/tools.sh" >tools.here
 . ./tools.here
 uname() { echo 6.1; }
 tools_modules`,
