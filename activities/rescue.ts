@@ -80,8 +80,11 @@ export function rescueActivities({ hosts, openSigner, rescue, logger }: Activity
     return { layoutSha256: layoutSum(readLayout({ facts, host: host.short, capturedAt: new Date() })) };
   }
 
-  async function buildRescue(input: RescueStep & { policy: RescuePolicy }, progress: Progress): Promise<BuiltRescue> {
-    const { policy } = input;
+  async function buildRescue(
+    input: RescueStep & { policy: RescuePolicy; layoutSha256: string },
+    progress: Progress,
+  ): Promise<BuiltRescue> {
+    const { policy, layoutSha256 } = input;
     const { result, endedMs } = await runJob({
       ...jobOf({ input, step: 'build', host: input.host }),
       kind: 'rescue-build',
@@ -90,6 +93,7 @@ export function rescueActivities({ hosts, openSigner, rescue, logger }: Activity
         pinned: policy.pinnedKey,
         network: policy.network,
         outputs: policy.outputs.join('\n'),
+        layout: layoutSha256,
       },
       onProgress: (now) => {
         show(progress, { step: now.step });

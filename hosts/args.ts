@@ -133,6 +133,8 @@ export interface JobArgs extends Record<RescueJob, Loose> {
     network: 'captured' | 'dhcp';
     /** Kinds of media, one a line. */
     outputs: string;
+    /** The sum of the host's layout: the rescue system tells what it was built for. */
+    layout: string;
   };
   'rescue-send': Peer & { grant: string; bandwidthKib: number; io: 'normal' | 'low' | 'idle' };
   'rescue-keep': {

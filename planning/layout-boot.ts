@@ -1,4 +1,5 @@
 /** How the machine boots: firmware, loader and its place, kernels. */
+import { ESP_PLACES, kernelVersion } from './boot-families';
 import type { Devices } from './layout-devices';
 import { bytesOf, type Reading } from './layout-facts';
 import { WHY } from './layout-limits';
@@ -30,11 +31,14 @@ export function readBoot({ reading, devices, mounted, partitions }: BootOf): Lay
   const loader = loaderOf({ files, running: running?.loader ?? null });
   if (loader === 'unknown' || loader === 'none')
     reading.limit({ what: 'the boot loader', why: WHY.loaderUnknown, weight: 'fatal' });
+  const ofBios = uefi ? [] : biosDisks({ reading, devices, loader });
+  noteBootDisk({ reading, devices, mounted, disks: ofBios });
+  const remake = remakeOf({ reading, files, mounted });
   return {
     firmware: uefi ? 'uefi' : 'bios',
     secureBoot: uefi ? bytesOf(reading.text('secure-boot'))[4] === 1 : null,
     loader,
-    biosDisks: uefi ? [] : biosDisks({ reading, devices, loader }),
+    biosDisks: ofBios,
     espMounts: espMounts({ mounted, partitions, inUse: running?.partitionUuid ?? null }),
     shim: files.some((file) => /\/shim[a-z0-9]*\.efi$/i.test(file)),
     efiEntries: entries,
@@ -43,6 +47,52 @@ export function readBoot({ reading, devices, mounted, partitions }: BootOf): Lay
     commandLine: reading.word('cmdline') ?? '',
     initramfs: initramfsOf({ reading, files }),
     blsEntries: files.filter((file) => /\/loader\/entries\/[^/]+\.conf$/.test(file)).sort(),
+    ...(remake === undefined ? {} : { remake }),
+  };
+}
+
+/** A firmware may boot from one disk and the system lie on another: a recovery finds boot code on the latter alone. */
+function noteBootDisk({
+  reading,
+  devices,
+  mounted,
+  disks,
+}: Pick<BootOf, 'reading' | 'devices' | 'mounted'> & { disks: readonly string[] }): void {
+  const under = mounted.flatMap(({ path, device, type }) => {
+    if (!['/', '/usr', '/boot'].includes(path) || device === undefined) return [];
+    // A btrfs is mounted on all its devices, and names one.
+    const uuid = type === 'btrfs' ? device.probed.get('ID_FS_UUID') : undefined;
+    const members = devices.all.filter((each) => uuid !== undefined && each.probed.get('ID_FS_UUID') === uuid);
+    return [device, ...members].flatMap((each) => devices.downFrom(each).map(({ id }) => id));
+  });
+  if (disks.length > 0 && !disks.some((id) => under.includes(id)))
+    reading.limit({ what: 'the boot loader', why: WHY.bootDisk, weight: 'fatal' });
+}
+
+/** Undefined where the hostkit is of before it was asked, or an answer is missing. */
+function remakeOf({
+  reading,
+  files,
+  mounted,
+}: Pick<BootOf, 'reading' | 'mounted'> & { files: readonly string[] }): LayoutBoot['remake'] {
+  if (
+    ['boot-modules', 'grub-platforms', 'boot-tools', 'boot-files'].some((name) => reading.problem(name) !== undefined)
+  )
+    return undefined;
+  const esp = ESP_PLACES.find((place) => mounted.some(({ path, type }) => path === place && type === 'vfat'));
+  const tools = reading.lines('boot-tools').flatMap((line) => {
+    const [name = '', at = ''] = line.split(' ');
+    // The jobs look where packages put their programs.
+    return at.startsWith('/usr/local/') ? [] : [name];
+  });
+  return {
+    tools: tools.sort(),
+    grubPlatforms: [...new Set(reading.lines('grub-platforms'))].sort(),
+    loaderFiles: files
+      .flatMap((file) => (esp !== undefined && file.startsWith(`${esp}/`) ? [file.slice(esp.length + 1)] : []))
+      .filter((file) => /^EFI\/[^/]+\/[^/]+\.efi$/i.test(file))
+      .sort(),
+    moduleVersions: [...new Set(reading.lines('boot-modules'))].sort(),
   };
 }
 
@@ -122,22 +172,28 @@ function efiOf(text: string): { entries: LayoutBoot['efiEntries']; order: string
 }
 
 function kernelsOf(files: string[]): LayoutBoot['kernels'] {
-  return files
-    .flatMap((image) => {
-      const [, folder, release] = /^(.*\/)(?:vmlinuz|vmlinux|Image|kernel)-([^/]+?)(?:\.efi)?$/.exec(image) ?? [];
-      if (folder === undefined || release === undefined) return [];
-      const names = [`initrd.img-${release}`, `initramfs-${release}.img`, `initrd-${release}`, `initramfs-${release}`];
-      const initramfs = names.map((name) => folder + name).find((file) => files.includes(file)) ?? null;
-      return [{ release, image, initramfs }];
-    })
-    .sort((a, b) => (a.release < b.release ? -1 : 1));
+  const named = files.flatMap((image) => {
+    const [, folder, release] = /^(.*\/)(?:vmlinuz|vmlinux|Image|kernel)-([^/]+?)(?:\.efi)?$/.exec(image) ?? [];
+    if (folder === undefined || release === undefined) return [];
+    const names = [`initrd.img-${release}`, `initramfs-${release}.img`, `initrd-${release}`, `initramfs-${release}`];
+    const initramfs = names.map((name) => folder + name).find((file) => files.includes(file)) ?? null;
+    return [{ release, image, initramfs }];
+  });
+  // Of the boot loader specification: a folder of the machine's, in it one for each kernel.
+  const inFolders = files.flatMap((image) => {
+    const release = image.endsWith('/linux') ? kernelVersion(image) : undefined;
+    if (release === undefined || named.some((each) => each.release === release)) return [];
+    const initramfs = image.replace(/linux$/, 'initrd');
+    return [{ release, image, initramfs: files.includes(initramfs) ? initramfs : null }];
+  });
+  return [...named, ...inFolders].sort((a, b) => (a.release < b.release ? -1 : 1));
 }
 
 function initramfsOf({ reading, files }: { reading: Reading; files: string[] }): LayoutBoot['initramfs'] {
   const tools = new Map(reading.lines('boot-tools').map((line) => [line.split(' ')[0], true]));
   if (tools.has('update-initramfs')) return 'initramfs-tools';
-  if (tools.has('dracut')) return 'dracut';
-  if (tools.has('mkinitcpio')) return 'mkinitcpio';
+  for (const tool of ['dracut', 'mkinitrd', 'mkinitcpio', 'mkinitfs', 'booster'] as const)
+    if (tools.has(tool)) return tool;
   return files.some((file) => /\/init(?:rd|ramfs)[.-]/.test(file)) ? 'unknown' : 'none';
 }
 

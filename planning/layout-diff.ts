@@ -3,6 +3,7 @@
  * boot to boot; what changes by itself (how full something is, addresses of DHCP, loaded modules, snapshots) is no change.
  */
 import { canonicalJson } from './canonical';
+import { WHY } from './layout-limits';
 import type { Layout } from './layout-schema';
 import { sha256Hex } from './sha256';
 
@@ -44,7 +45,11 @@ export function layoutChanges({ before, after }: { before: Layout; after: Layout
   const dynamic = new Set(
     [before, after].flatMap(({ network }) => network.interfaces.filter((each) => each.dynamic).map(({ name }) => name)),
   );
-  const [was, is] = [itemsOf({ layout: before, dynamic }), itemsOf({ layout: after, dynamic })];
+  // What was not asked then has not changed.
+  const isAsked = [before, after].every(({ boot }) => boot.remake !== undefined);
+  const itemsAsked = (layout: Layout) =>
+    itemsOf({ layout: isAsked ? layout : { ...layout, boot: { ...layout.boot, remake: undefined } }, dynamic });
+  const [was, is] = [itemsAsked(before), itemsAsked(after)];
   const changes = [...new Set([...was.keys(), ...is.keys()])].flatMap((key) =>
     compared({ was: was.get(key), is: is.get(key) }),
   );
@@ -191,7 +196,7 @@ const FLEETING_FILES = new Set(['/boot/grub2/grubenv']);
 function otherItems({ layout, dynamic, names }: OtherItems): Item[] {
   const { system, boot, network, configs, limits } = layout;
   const item = (area: LayoutArea, key: string, value: Plain): Item => ({ area, key, value });
-  const { efiEntries, efiOrder, kernels, commandLine, ...lastingBoot } = boot;
+  const { efiEntries, efiOrder, kernels, commandLine, remake, ...lastingBoot } = boot;
   const labels = new Map(efiEntries.map(({ number, label }) => [number, label]));
   // The kernel's image changes with every update, and stands among the kernels already.
   const line = commandLine.split(' ').filter((word) => !/^(?:BOOT_IMAGE|initrd)=/.test(word));
@@ -201,6 +206,8 @@ function otherItems({ layout, dynamic, names }: OtherItems): Item[] {
       ...lastingBoot,
       biosDisks: boot.biosDisks.map((id) => names.get(id) ?? id).sort(),
       commandLine: line.join(' '),
+      // Versions change with every update, and stand among the kernels.
+      remake: remake === undefined ? undefined : { ...remake, moduleVersions: undefined },
       efiOrder: efiOrder.map((each) => labels.get(each) ?? each),
     }),
     ...efiEntries.map((each) => item('boot', `boot entry ${each.label}`, { ...each, number: undefined })),
@@ -224,6 +231,9 @@ function otherItems({ layout, dynamic, names }: OtherItems): Item[] {
     ...configs
       .filter(({ path }) => !FLEETING_FILES.has(path) && !(path === '/etc/resolv.conf' && dynamic.size > 0))
       .map(({ path, sha256 }) => item('files', path, { content: sha256 })),
-    ...limits.map(({ what, why, weight }) => item('limits', `${what}: ${why}`, { weight })),
+    ...limits
+      // That it was not asked is none of the machine.
+      .filter(({ why }) => why !== WHY.bootUnknown)
+      .map(({ what, why, weight }) => item('limits', `${what}: ${why}`, { weight })),
   ];
 }

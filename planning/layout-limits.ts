@@ -46,6 +46,20 @@ export const WHY = {
     'it has a part of a kind that Resurgo does not know (draid, a file, one that is missing or being replaced)',
   externalVdev: 'it has a part for deduplication tables: they come back within the pool',
   loaderUnknown: 'what boots it is no loader that Resurgo knows',
+  extlinux: 'it is extlinux or syslinux, which Resurgo does not install',
+  noGrubInstall: 'the system has no grub-install, by which Resurgo makes it boot',
+  noGrubPlatform: 'GRUB’s own files for this firmware are not installed (Debian: grub-pc-bin, grub-efi-amd64-bin)',
+  noGrubConfig: 'the system has no grub-mkconfig, by which its configuration is written anew',
+  noEfiLoader: 'its folder on the EFI system partition holds none of shim, GRUB and systemd-boot',
+  unifiedKernels: 'systemd-boot starts kernels without entries in loader/entries (unified images)',
+  bootDisk: 'its boot code lies on a disk that neither / nor /boot lies on',
+  espElsewhere: 'no FAT is mounted at /boot/efi, /efi or /boot, where a recovery looks for it',
+  kernelUnversioned:
+    'none has its version in its name and modules of that version (/boot/vmlinuz-VERSION and /lib/modules/VERSION)',
+  initramfsForeign: 'the system makes it by none of update-initramfs, dracut and mkinitrd',
+  initramfsUnreadable: 'the system has neither lsinitramfs nor lsinitrd, by which a recovery looks into it',
+  bootUnknown:
+    'the host did not tell all that makes it boot, so whether a recovery can is not known: bring its hostkit up to date (`resurgo enroll --update`), and back it up again',
   architecture: 'it is of a processor whose boot Resurgo does not know',
   wireless: 'it is a wireless network: its keys are not told by the host',
   foreignInterface:

@@ -1,5 +1,6 @@
 /** The facts of a host → its layout. Pure; it never throws: what can't be understood stands in the layout's limits. Not for workflow code (zod). */
 import { readBoot, readConfigs } from './layout-boot';
+import { BOOT_UNKNOWN, bootProblems, isBootKnown } from './layout-bootable';
 import { Devices } from './layout-devices';
 import { readDisks } from './layout-disks';
 import { Reading, type Facts } from './layout-facts';
@@ -55,6 +56,9 @@ export function readLayout({ facts, host, capturedAt }: LayoutSource): Layout {
   } satisfies Omit<Layout, 'limits'>;
   noteCut(reading);
   const layout = onlyValid({ layout: told, reading });
+  for (const each of bootProblems({ layout, firmware: layout.boot.firmware }))
+    reading.limit({ ...each, weight: 'fatal' });
+  if (!isBootKnown(layout)) reading.limit({ ...BOOT_UNKNOWN, weight: 'part' });
   const onDevices = mounted.flatMap(({ path, device }) => (device === undefined ? [] : [{ path, device }]));
   return {
     ...layout,

@@ -40,6 +40,16 @@ const efiEntry = z.strictObject({
   loader: word.nullable().describe('Path on the ESP, with backslashes, `\\EFI\\debian\\shimx64.efi`.'),
 });
 
+/** Optional: layouts of before it was asked don't have it, and stay as they were signed. */
+const remake = z
+  .strictObject({
+    tools: z.array(word).describe('Programs for it, sorted: `grub-install`, `update-initramfs` …'),
+    grubPlatforms: z.array(word).describe('Firmwares that GRUB’s files are there for: `i386-pc`, `x86_64-efi` …'),
+    loaderFiles: z.array(word).describe('`EFI/debian/shimx64.efi` …, from the top of the EFI system partition.'),
+    moduleVersions: z.array(word).describe('Versions of kernels whose modules are there.'),
+  })
+  .describe('What a recovery makes it boot again with. Missing where the host’s hostkit did not tell it.');
+
 const boot = z
   .strictObject({
     firmware: z.enum(['bios', 'uefi']).describe('What it was booted by.'),
@@ -52,8 +62,18 @@ const boot = z
     efiOrder: z.array(z.string()),
     kernels: z.array(z.strictObject({ release: word, image: word, initramfs: word.nullable() })),
     commandLine: word.describe('Of the running kernel.'),
-    initramfs: z.enum(['initramfs-tools', 'dracut', 'mkinitcpio', 'none', 'unknown']),
+    initramfs: z.enum([
+      'initramfs-tools',
+      'dracut',
+      'mkinitrd',
+      'mkinitcpio',
+      'mkinitfs',
+      'booster',
+      'none',
+      'unknown',
+    ]),
     blsEntries: z.array(word).describe('Files of boot loader specification entries.'),
+    remake: remake.optional(),
   })
   .describe('How it boots.');
 

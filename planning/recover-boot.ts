@@ -1,4 +1,5 @@
 /** What the boot loader of a recovered system needs to know: the disks that it boots from, and the name of its EFI folder. Pure. */
+import { efiFolder, keepsLoader, loadersIn } from './boot-families';
 import type { Layout } from './layout-schema';
 import { fileSystemDevices, storageGraph } from './recover-graph';
 import type { DiskIdentity, RecoveryPlan } from './recover-plan';
@@ -10,7 +11,13 @@ export interface BootTarget {
   efiId: string | null;
 }
 
-export function bootTarget({ layout, plan }: { layout: Layout; plan: RecoveryPlan }): BootTarget {
+export function bootTarget({
+  layout,
+  plan,
+}: {
+  layout: Layout;
+  plan: Pick<RecoveryPlan, 'firmware' | 'disks'>;
+}): BootTarget {
   const was = bootDisks({ layout, firmware: plan.firmware });
   const names = layout.disks.filter((disk) => was.includes(disk.id)).map((disk) => disk.name);
   return {
@@ -36,21 +43,10 @@ function bootDisks({ layout, firmware }: { layout: Layout; firmware: 'bios' | 'u
     .flatMap((fileSystem) => fileSystemDevices(fileSystem).flatMap((id) => graph.disksUnder(id)));
 }
 
-/** Folders that are no system's own that could be recovered, as the rescue system has them (hostkit/rescue/lib/efi.sh). A FAT tells no case. */
-const FOREIGN = ['BOOT', 'MICROSOFT', 'DELL', 'HP'];
-
-/** The folder that the machine was booted from, else the distribution's own. */
-function efiId({ boot, system }: Layout): string | null {
-  const order = [...boot.efiEntries].sort((a, b) => rank(boot.efiOrder, a.number) - rank(boot.efiOrder, b.number));
-  for (const { loader } of order) {
-    const [, folder] = /^\\EFI\\([A-Za-z0-9._-]+)\\[^\\]+$/i.exec(loader ?? '') ?? [];
-    if (folder !== undefined && !FOREIGN.includes(folder.toUpperCase())) return folder;
-  }
-  return system.os.id === '' ? null : system.os.id;
-}
-
-/** Those that the order does not name come last. */
-function rank(order: readonly string[], number: string): number {
-  const at = order.indexOf(number);
-  return at < 0 ? order.length : at;
+/** A loader that stays as it came is looked for where one is: not every system's folder has its name. */
+function efiId({ system, boot }: Layout): string | null {
+  const folder = efiFolder({ system, boot });
+  const { remake } = boot;
+  if (remake === undefined || !keepsLoader({ system, boot, remake })) return folder;
+  return loadersIn({ remake, folder }).length > 0 ? folder : null;
 }

@@ -1,7 +1,13 @@
 /** What else keeps a recovered machine from coming up, said before anything is written. */
+import { ESP_PLACES, keepsLoader } from './boot-families';
+import { BOOT_UNKNOWN, bootProblems, isBootKnown } from './layout-bootable';
+import { layoutSum } from './layout-diff';
 import type { Layout } from './layout-schema';
 import type { FoundMachine } from './recover-machine';
 import type { Storage } from './recover-graph';
+import type { Held } from './recover-held';
+import { lostMounts } from './recover-held';
+import { limitInWords } from './recover-keep';
 import { list, printable } from './recover-words';
 
 const BIOS_BOOT = '21686148-6449-6E6F-744E-656564454649';
@@ -39,6 +45,37 @@ export function firmwareChecks({ layout, machine, storage }: CheckInput): { warn
       `${message}, for which its layout has no place. Set the machine's firmware to ${was === 'uefi' ? 'UEFI' : 'BIOS (legacy)'} and boot the rescue system again`,
     );
   return { warnings, blockers };
+}
+
+/** Whether the jobs that come after the data can make the new system boot here. What is not known is told, and no success. */
+export function bootChecks({ layout, machine, held }: Omit<CheckInput, 'storage'> & { held: Held }): {
+  warnings: string[];
+  blockers: string[];
+} {
+  const { system, boot } = layout;
+  const lost = lostMounts({ storage: layout, held }).map(({ path }) => path);
+  const isKept = boot.remake !== undefined && keepsLoader({ system, boot, remake: boot.remake });
+  const needed = ['/', '/usr', '/boot', ...(machine.firmware === 'uefi' && isKept ? ESP_PLACES : [])];
+  return {
+    warnings: isBootKnown(layout) ? [] : [printable(`${BOOT_UNKNOWN.what}: ${BOOT_UNKNOWN.why}`)],
+    blockers: [
+      ...bootProblems({ layout, firmware: machine.firmware }).map(limitInWords),
+      ...lost
+        .filter((path) => needed.includes(path))
+        .map(
+          (path) =>
+            `${path} is not in the backup, and without what lies there the new system would not boot. Take another backup (--backup), and one whose runbook does not exclude it`,
+        ),
+    ],
+  };
+}
+
+/** Media that were built for something else may do as well: what the steps need of them is looked at by itself. */
+export function mediaNotes({ layout, machine: { builtFor } }: Omit<CheckInput, 'storage'>): string[] {
+  if (builtFor === null || builtFor === layoutSum(layout)) return [];
+  return [
+    `the rescue system was built for another layout of ${layout.host} than that of this backup: a kernel, a disk or the network has changed between the two. Newer media are shown by \`resurgo rescue list ${layout.host}\``,
+  ];
 }
 
 /** What will be different on the new machine, or has to be given by hand. */

@@ -8,7 +8,7 @@ import { readMounted } from './layout-mounts';
 import { readNetwork } from './layout-net';
 import { readSystem } from './layout-system';
 import { contentsOf } from './recover-contents';
-import { diskFacts, type FoundDisk, type FoundMachine } from './recover-machine';
+import { diskFacts, type FoundDisk, type FoundMachine, type FoundTools } from './recover-machine';
 
 /** Without these it is not known which disks there are, or which of them are in use or hold what must not be written over. */
 const NEEDED = ['lsblk', 'slaves', 'mounts', 'swaps', 'media'];
@@ -65,7 +65,18 @@ export function foundMachine({ facts }: { facts: Facts }): FoundMachine {
     interfaces: readNetwork(reading)
       .interfaces.filter(({ kind }) => kind === 'ethernet')
       .map(({ name, mac, permanentMac }) => ({ name, mac: permanentMac ?? mac })),
+    tools: toolsOf(reading),
+    builtFor: reading.word('built-for'),
   };
+}
+
+function toolsOf(reading: Reading): FoundTools | null {
+  if (['tools', 'kernel-modules'].some((name) => reading.problem(name) !== undefined)) return null;
+  const programs = reading.lines('tools').flatMap((line) => {
+    const [name = '', at = '-'] = line.split(' ');
+    return at === '-' ? [] : [name];
+  });
+  return { programs: new Set(programs), modules: new Set(reading.lines('kernel-modules')) };
 }
 
 /** Why a device is not to be touched, by its id. */

@@ -36,11 +36,7 @@ export function keptStorage({
   const warnings = limits
     .filter((each) => each.weight === 'part')
     .map((each) => printable(`${each.what}: ${each.why}`));
-  const blockers = limits
-    .filter((each) => each.weight === 'fatal')
-    .map((each) =>
-      printable(`${each.what} can't be made again: ${each.why}. Recover this host by hand, from its files`),
-    );
+  const blockers = limits.filter((each) => each.weight === 'fatal').map(limitInWords);
   const empty = lostMounts({ storage, held }).map(({ path }) => path);
   const known = keepOnly({ storage, gone: undescribed(storage), why: UNKNOWN, empty, warnings, blockers });
   const graph = storageGraph(known);
@@ -61,6 +57,11 @@ export function keptStorage({
     warnings,
     blockers,
   };
+}
+
+/** A fatal limit as what forbids the recovery. */
+export function limitInWords({ what, why }: Pick<Limit, 'what' | 'why'>): string {
+  return printable(`${what} can't be made again: ${why}. Recover this host by hand, from its files`);
 }
 
 /** Why something goes, and what an operator can do about it. */

@@ -18,12 +18,24 @@ export interface FoundInterface {
   mac: string | null;
 }
 
+/** What a rescue system brings along for the plan's steps. */
+export interface FoundTools {
+  /** Tools that its jobs know of and that are there. */
+  programs: ReadonlySet<string>;
+  /** Kernel modules that can be loaded or are built in, with `_` in their names. */
+  modules: ReadonlySet<string>;
+}
+
 export interface FoundMachine {
   /** What the rescue system was booted by. */
   firmware: 'bios' | 'uefi';
   memoryBytes: number;
   disks: FoundDisk[];
   interfaces: FoundInterface[];
+  /** Null where it does not tell: its media are of an older Resurgo. */
+  tools: FoundTools | null;
+  /** The sum (`layoutSum`) of the layout that its media were built for; null where it does not tell. */
+  builtFor: string | null;
 }
 
 export interface RecoveryPolicy {

@@ -5,7 +5,8 @@
 import { canonicalJson } from './canonical';
 import { PlanningError } from './errors';
 import type { Layout } from './layout-schema';
-import { firmwareChecks, otherWarnings } from './recover-checks';
+import { bootTarget } from './recover-boot';
+import { bootChecks, firmwareChecks, mediaNotes, otherWarnings } from './recover-checks';
 import type { Graph } from './recover-graph';
 import { storageGraph } from './recover-graph';
 import type { Held } from './recover-held';
@@ -21,6 +22,7 @@ import type { PlannedDisk, RecoveryPlan } from './recover-plan';
 import type { Sized } from './recover-size';
 import { sizedStorage } from './recover-size';
 import { recoverySteps } from './recover-steps';
+import { toolChecks } from './recover-tools';
 import { plannedTrees } from './recover-tree';
 import { diskInWords, printable } from './recover-words';
 import { sha256Hex } from './sha256';
@@ -60,7 +62,16 @@ export function planRecovery({ layout, machine, policy, backup, held }: Recovery
   const sized = mapping.blockers.length === 0 ? sizedStorage({ graph: before, chosen, policy }) : undefined;
   const storage = sized?.storage ?? kept.storage;
   const checks = firmwareChecks({ layout, machine, storage });
-  const blockers = [...kept.blockers, ...mapping.blockers, ...(sized?.blockers ?? []), ...checks.blockers];
+  const boot = bootChecks({ layout, machine, held });
+  const blockers = [
+    ...new Set([
+      ...kept.blockers,
+      ...mapping.blockers,
+      ...(sized?.blockers ?? []),
+      ...checks.blockers,
+      ...(checks.blockers.length > 0 ? [] : boot.blockers),
+    ]),
+  ];
   for (const id of idle) {
     const name = id.slice(id.indexOf(':') + 1);
     blockers.push(printable(`${name} is pinned and not made again: ${kept.unneeded.get(id) ?? ''}. Take the pin away`));
@@ -69,6 +80,14 @@ export function planRecovery({ layout, machine, policy, backup, held }: Recovery
     blockers.push('the layout has no file system on / that could be made again. Take the layout of another backup');
   }
   const disks = plannedDisks({ layout, found: machine.disks, mapping });
+  const { firmware } = machine;
+  const isBootless = () => firmware === 'bios' && bootTarget({ layout, plan: { firmware, disks } }).disks.length === 0;
+  if (blockers.length === 0 && isBootless())
+    blockers.push('none of the disks that this host booted from is made again: take its --leave-out away');
+  const planned =
+    sized === undefined || blockers.length > 0 ? [] : recoverySteps({ graph: storageGraph(storage), chosen });
+  const tools = toolChecks({ steps: planned, machine, host: layout.host });
+  blockers.push(...tools.blockers);
   const losses = disks
     .filter((disk) => disk.fate === 'overwritten' && !disk.isSame && disk.contents.length > 0)
     .map((disk) =>
@@ -80,7 +99,9 @@ export function planRecovery({ layout, machine, policy, backup, held }: Recovery
     printable(`${id.slice(id.indexOf(':') + 1)} of the layout is not made again: ${why}`),
   );
   const warnings = [
-    ...kept.warnings,
+    ...new Set([...kept.warnings, ...boot.warnings]),
+    ...tools.warnings,
+    ...mediaNotes({ layout, machine }),
     ...kept.losses.map(lossInWords),
     ...losses,
     ...unneeded,
@@ -93,12 +114,12 @@ export function planRecovery({ layout, machine, policy, backup, held }: Recovery
     host: layout.host,
     backup,
     layoutSha256: sha256Hex(canonicalJson(layout)),
-    firmware: machine.firmware,
+    firmware,
     policy,
     disks,
     ...(kept.losses.length > 0 ? { lost: kept.losses.map(({ what }) => printable(what)) } : {}),
     after: treesOf({ sized, before, chosen }),
-    steps: sized === undefined || blockers.length > 0 ? [] : recoverySteps({ graph: storageGraph(storage), chosen }),
+    steps: blockers.length > 0 ? [] : planned,
     warnings: warnings.sort(),
     blockers: blockers.sort(),
   };

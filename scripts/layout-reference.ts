@@ -38,10 +38,10 @@ export function layoutReference(): string {
   ].join('\n');
 }
 
-/** All fields are always there: a column that says so in every row is noise. */
+/** All fields but those that say so are always there: a column for it is noise. */
 function plain(row: string): string {
   return row
-    .replace(/ \| \*\*required\*\* \| /, ' | ')
+    .replace(/ \| (?:\*\*required\*\*|–) \| /, ' | ')
     .replace('| field | what | default | meaning |', '| field | what | meaning |')
     .replace('|---|---|---|---|', '|---|---|---|');
 }

@@ -118,7 +118,9 @@ class RescueRun extends RunParts {
     const id = this.open.get(host.name)?.id ?? backupId({ frozenAtMs: Date.now() });
     const at = { fence: this.lease.fence(round), host, store: { name: store.name, host: this.input.storeHost }, id };
     this.open.set(host.name, at);
-    const built = await bulk.buildRescue.executeWithOptions({ summary: `build on ${host.name}` }, [{ ...at, policy }]);
+    const built = await bulk.buildRescue.executeWithOptions({ summary: `build on ${host.name}` }, [
+      { ...at, policy, layoutSha256 },
+    ]);
     const { bandwidthBytesPerS, direction, io } = group.transfer;
     const share = Math.min(SIDE_BY_SIDE, group.transfer.parallel, this.input.hosts.length);
     const transfer = { direction, io, bandwidthBytesPerS: Math.floor(bandwidthBytesPerS / share) };

@@ -1,10 +1,10 @@
 # Makes this host's rescue system and the media that boot it, of its own kernel, modules, tools and boot loaders. Nothing leaves the host: the
 # result lies in the run's folder until it is sent (or the run forgotten).
 # keys: modules:word(common|needed|all)=common pinned:bool=1 network:word(captured|dhcp)=captured outputs:lines kernel:name?
-# keys: storage:word(host|all)=host pack:word(fast|small)=fast
+# keys: storage:word(host|all)=host pack:word(fast|small)=fast layout:text?
 
 # Set or read elsewhere:
-: "${arg_group-}" "${arg_kernel-}" "${arg_modules-}" "${arg_network-}" "${arg_outputs-}" "${arg_pack-}" "${arg_pinned-}" "${arg_run-}" "${arg_storage-}" "${json-}" "${line-}" "${output_names-}" "${output_secure-}" "${rescue_facts-}"
+: "${arg_group-}" "${arg_kernel-}" "${arg_layout-}" "${arg_modules-}" "${arg_network-}" "${arg_outputs-}" "${arg_pack-}" "${arg_pinned-}" "${arg_run-}" "${arg_storage-}" "${json-}" "${line-}" "${output_names-}" "${output_secure-}" "${rescue_facts-}"
 
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/rescue-image.sh"
@@ -26,7 +26,7 @@ job_main() {
   cd work || job_fail failed 'the folder of this job can not be entered'
   build_pinned=no
   [ "$arg_pinned" = 0 ] || build_pinned=yes
-  rescue_compose "$rescue_kernel" "$arg_modules" "$build_pinned" "$arg_network" "$arg_storage" "$arg_pack"
+  rescue_compose "$rescue_kernel" "$arg_modules" "$build_pinned" "$arg_network" "$arg_storage" "$arg_pack" "$arg_layout"
   cp "$build_image" vmlinuz
   touch -d @0 vmlinuz initramfs.img
   job_progress '"step":"media"'

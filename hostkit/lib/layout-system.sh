@@ -30,6 +30,8 @@ layout_boot() {
   fi
   fact_made boot-files layout_boot_files
   fact_made boot-tools layout_boot_tools
+  fact_made boot-modules layout_boot_modules
+  fact_made grub-platforms layout_grub_platforms
 }
 
 # The modules, fonts and translations of GRUB are hundreds and tell nothing.
@@ -41,9 +43,25 @@ layout_boot_files() {
 }
 
 layout_boot_tools() {
-  for boot_tool in update-initramfs dracut mkinitcpio update-grub grub-install grub2-install grub-mkconfig grub2-mkconfig bootctl \
-    extlinux kernel-install efibootmgr; do
+  for boot_tool in update-initramfs dracut mkinitrd mkinitcpio mkinitfs booster lsinitramfs lsinitrd update-grub grub-install \
+    grub2-install grub-mkconfig grub2-mkconfig bootctl extlinux kernel-install efibootmgr; do
     ! tool_path "$boot_tool" || printf '%s %s\n' "$boot_tool" "$tool_at"
+  done
+}
+
+# Versions of kernels whose modules are there, as a recovery looks for them (rescue/lib/new.sh).
+layout_boot_modules() {
+  modules_at=/usr/lib/modules
+  [ -d "$modules_at" ] || modules_at=/lib/modules
+  for modules_of in "$modules_at"/*; do
+    if [ -d "$modules_of/kernel" ] || [ -f "$modules_of/modules.dep" ]; then printf '%s\n' "${modules_of##*/}"; fi
+  done
+}
+
+# The firmwares that GRUB can be installed for; by this file grub-install knows one.
+layout_grub_platforms() {
+  for platform_at in /usr/lib/grub/* /usr/lib/grub2/* /usr/share/grub/* /usr/share/grub2/*; do
+    [ ! -f "$platform_at/modinfo.sh" ] || printf '%s\n' "${platform_at##*/}"
   done
 }
 

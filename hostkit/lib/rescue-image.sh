@@ -12,8 +12,8 @@ TAB=$(printf '\t')
 LF='
 '
 
-# rescue_compose KERNEL MODULES PINNED(yes|no) NETWORK(captured|dhcp) [STORAGE(host|all) [PACK(fast|small)]]: writes ./initramfs.img, for which
-# the working folder is free to be used. Sets $rescue_facts (JSON members).
+# rescue_compose KERNEL MODULES PINNED(yes|no) NETWORK(captured|dhcp) [STORAGE(host|all) [PACK(fast|small) [LAYOUT_SUM]]]: writes
+# ./initramfs.img, for which the working folder is free to be used. Sets $rescue_facts (JSON members).
 rescue_compose() {
   rescue_kernel=$1 rescue_pack=${6:-fast}
   rescue_files=$PWD/files rescue_links=$PWD/links
@@ -26,6 +26,7 @@ rescue_compose() {
   rescue_programs || fail missing-tool "missing on this host, and the rescue system can't do without: $rescue_missing. Install them (Debian: busybox openssh-server rsync attr acl fdisk)"
   rescue_modules "$1" "$2"
   rescue_own "$3" "$4"
+  [ -z "${7-}" ] || printf '%s\n' "$7" >own/etc/resurgo/rescue.layout
   # Our own scripts call it by this path.
   rescue_find busybox
   printf '/bin/busybox %s\n' "$rescue_path" >>"$rescue_links"

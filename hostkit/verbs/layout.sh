@@ -16,6 +16,8 @@
 . "$RESURGO_LIB/lib/layout-configs.sh"
 # shellcheck source=/dev/null
 [ ! -r "$RESURGO_LIB/lib/media.sh" ] || . "$RESURGO_LIB/lib/media.sh"
+# shellcheck source=/dev/null
+[ ! -r "$RESURGO_LIB/lib/tools.sh" ] || . "$RESURGO_LIB/lib/tools.sh"
 
 verb_main() {
   set +e
@@ -25,11 +27,13 @@ verb_main() {
   layout_boot
   layout_network
   layout_configs
+  # In the rescue system alone: what a recovery can do here.
+  [ ! -r "$RESURGO_LIB/lib/tools.sh" ] || layout_rescue
   layout_devices
   layout_lvm
   layout_mounted
   layout_zfs
-  # In the rescue system alone: what a recovery must leave alone.
+  # There too: what a recovery must leave alone.
   [ ! -r "$RESURGO_LIB/lib/media.sh" ] || layout_media
   facts_reply
 }

@@ -5,6 +5,7 @@ import type { JobStep } from '../../activities/recover-requests';
 import { RESCUE_JOBS, rescueJob } from '../../hosts/args';
 import { wireKey } from '../../hosts/request';
 import { DEFAULT_RECOVERY_POLICY, planRecovery } from '../../planning/recover';
+import { stepNeeds } from '../../planning/recover-tools';
 import { LAYOUTS } from '../planning/layout-cases';
 import { foundMachine, sameDisks } from '../planning/layout-builder';
 
@@ -69,6 +70,14 @@ describe('what a step asks of the rescue system', () => {
       }).toEqual({ said, empty: [] });
       const missing = [...keys].filter(([key, must]) => must && !given.some(([each]) => wireKey(each) === key));
       expect({ said, missing }).toEqual({ said, missing: [] });
+    }
+  });
+
+  test('the plan asks for the tools of the job that does the step', () => {
+    for (const { name, step } of steps) {
+      const isDone = !LATER.has(step.kind) && !isDataset(step);
+      const job = isDone ? stepRequest({ step: step as JobStep, tree: TREE }).kind : undefined;
+      expect([name, step.key, stepNeeds(step).job]).toEqual([name, step.key, job]);
     }
   });
 

@@ -169,6 +169,37 @@ describeAsRoot('what a host tells of its layout', () => {
       ]);
     });
 
+    it('what makes it boot: programs, kernels with modules, and what GRUB’s files are there for', () => {
+      const files = {
+        'modules/6.1.0-1-amd64/modules.dep': '',
+        'modules/6.1.0-2-amd64/kernel/fs/x.ko': '',
+        // Left behind by a package that is gone.
+        'modules/5.10.0-1-amd64/modules.builtin.bin': '',
+        'grub/i386-pc/modinfo.sh': '',
+        'grub/x86_64-efi/modinfo.sh': '',
+        'grub/x86_64-efi-signed/grubx64.efi.signed': '',
+      };
+      for (const [name, text] of Object.entries(files)) {
+        fs.mkdirSync(path.dirname(box.file(name)), { recursive: true });
+        fs.writeFileSync(box.file(name), text);
+      }
+      changed(box, 'layout-system.sh', 'modules_at=/usr/lib/modules', `modules_at=${box.file('modules')}`);
+      changed(box, 'layout-system.sh', '/usr/lib/grub/*', `${box.file('grub')}/*`);
+      changed(box, 'layout-system.sh', '/usr/lib/grub2/* /usr/share/grub/* /usr/share/grub2/*', '/none/*');
+      for (const name of ['mkinitrd', 'lsinitrd']) stub(box, name, '#!/bin/sh\n');
+      const facts = asked();
+      expect(facts['boot-modules']).toMatchObject({ exit: 0, out: '6.1.0-1-amd64\n6.1.0-2-amd64\n' });
+      expect(facts['grub-platforms']).toMatchObject({ exit: 0, out: 'i386-pc\nx86_64-efi\n' });
+      expect(facts['boot-tools']?.out).toMatch(/^mkinitrd \/usr\/local\/sbin\/mkinitrd$/m);
+      const { remake } = layoutOf(facts).boot;
+      expect(remake).toMatchObject({
+        moduleVersions: ['6.1.0-1-amd64', '6.1.0-2-amd64'],
+        grubPlatforms: ['i386-pc', 'x86_64-efi'],
+      });
+      // The jobs look where packages put their programs.
+      expect(remake?.tools).not.toContain('mkinitrd');
+    });
+
     it('more files than are kept are said to be more', () => {
       changed(box, 'layout-configs.sh', 'CONFIGS_MOST=300', 'CONFIGS_MOST=1');
       fs.writeFileSync(box.file('etc/fstab'), 'UUID=1 / ext4 defaults 0 1\n');
@@ -289,7 +320,9 @@ describeAsRoot('a disk with real file systems', () => {
   });
 
   it('no file system is mounted for it, but in the rescue system, where stores and rescue media are looked for', () => {
-    expect(layout.parse(box.ask('layout')).facts['media']).toBeUndefined();
+    const outside = layout.parse(box.ask('layout')).facts;
+    expect(['media', 'tools', 'kernel-modules', 'built-for'].filter((name) => name in outside)).toEqual([]);
+    fs.writeFileSync(box.file('etc/resurgo/rescue.layout'), 'the sum\n');
     fs.cpSync(path.join(__dirname, '../../hostkit/rescue/lib'), box.file('lib/resurgo/lib'), { recursive: true });
     const own = loop.slice('/dev/'.length);
     run(
@@ -312,7 +345,14 @@ describeAsRoot('a disk with real file systems', () => {
     // Not every kernel that tests run on knows FAT: then it is told that nobody could look.
     const media = facts['media']?.out.replace(`${own}p1 unknown\n`, '');
     expect(media).toBe(`${own}p2 rescue\n${own}p3 store\n${own}p4 store\n`);
-    const [disk] = foundMachine({ facts }).disks;
+    const found = foundMachine({ facts });
+    // Those that look up a device are declared in the library itself.
+    expect([found.builtFor, found.tools?.programs.has('blockdev'), found.tools?.modules.has('proc')]).toEqual([
+      'the sum',
+      true,
+      true,
+    ]);
+    const [disk] = found.disks;
     expect(disk?.inUse).toEqual(['it holds the rescue system', 'it holds a store of backups']);
     expect(disk?.contents.filter((each) => !each.startsWith('nobody'))).toEqual([
       'GPT with 5 partitions',

@@ -68,6 +68,24 @@ describe.each(SHELLS)('in %s', (shell) => {
   });
 });
 
+test.each([
+  ['says so', 'a'.repeat(64), `${'a'.repeat(64)}\n`],
+  ['of before says nothing', '', 'none\n'],
+])('an image that was built for a layout %s', (_, sum, said) => {
+  const steps = ['rescue_find', 'rescue_storage_choose', 'rescue_programs', 'rescue_modules', 'rescue_canonical'];
+  const told = sh({
+    lines: [
+      '. "$RESURGO_LIB/lib/rescue-image.sh"',
+      ...steps.map((each) => `${each}() { rescue_storage= rescue_path=/bin/busybox; }`),
+      // What stands in the image is what lies there when it is packed.
+      'rescue_own() { mkdir -p own/etc/resurgo; }',
+      'rescue_pack() { : >modules; : >files.sorted; : >initramfs.img; cat own/etc/resurgo/rescue.layout 2>/dev/null || echo none; }',
+      `rescue_compose 6.1 common yes dhcp host fast '${sum}'`,
+    ],
+  });
+  expect(told).toBe(said);
+});
+
 const MAKERS = ['xorriso', 'mcopy', 'mkfs.vfat', 'grub-mkimage'];
 const missing = MAKERS.filter((name) => !['/usr/bin', '/usr/sbin', '/sbin'].some((at) => existsSync(join(at, name))));
 // With CI=true nothing is skipped: it fails by what is missing.

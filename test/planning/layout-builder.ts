@@ -16,7 +16,8 @@ import type {
   Vdev,
 } from '../../planning/layout-storage';
 import { diskFacts } from '../../planning/recover-machine';
-import type { FoundDisk, FoundMachine } from '../../planning/recover-machine';
+import type { FoundDisk, FoundMachine, FoundTools } from '../../planning/recover-machine';
+import { DEVICE_TOOLS, JOB_TOOLS } from '../../planning/recover-tools';
 
 export const MIB = 2 ** 20;
 export const GIB = 2 ** 30;
@@ -598,6 +599,21 @@ export function sameDisks(layout: Layout, change: Partial<FoundDisk> = {}): Foun
   }));
 }
 
+/** All that a plan can need of a rescue system. */
+export const ALL_TOOLS: FoundTools = {
+  programs: new Set(
+    [
+      ...Object.values(JOB_TOOLS),
+      ...Object.values(DEVICE_TOOLS),
+      ['thin_check', 'vgchange', 'pvchange', 'chattr', 'dmsetup'],
+    ].flat(),
+  ),
+  modules: new Set([
+    ...['ext4', 'xfs', 'btrfs', 'vfat', 'linear', 'raid0', 'raid1', 'raid10', 'raid456'],
+    ...['dm_mod', 'dm_crypt', 'dm_thin_pool', 'dm_raid', 'dm_mirror'],
+  ]),
+};
+
 export function foundMachine(
   layout: Layout,
   disks: readonly FoundDisk[],
@@ -608,6 +624,8 @@ export function foundMachine(
     memoryBytes: layout.system.memoryBytes,
     disks: [...disks],
     interfaces: layout.network.interfaces.map(({ name, mac }) => ({ name, mac })),
+    tools: ALL_TOOLS,
+    builtFor: null,
     ...change,
   };
 }
@@ -637,10 +655,22 @@ function emptyLayout(host: string, firmware: 'bios' | 'uefi'): Layout {
       shim: false,
       efiEntries: [],
       efiOrder: [],
-      kernels: [],
+      kernels: [
+        {
+          release: '6.1.0-9-amd64',
+          image: '/boot/vmlinuz-6.1.0-9-amd64',
+          initramfs: '/boot/initrd.img-6.1.0-9-amd64',
+        },
+      ],
       commandLine: '',
       initramfs: 'initramfs-tools',
       blsEntries: [],
+      remake: {
+        tools: ['grub-install', 'grub-mkconfig', 'lsinitramfs', 'update-grub', 'update-initramfs'],
+        grubPlatforms: ['i386-pc', 'x86_64-efi'],
+        loaderFiles: firmware === 'uefi' ? ['EFI/debian/grubx64.efi', 'EFI/debian/shimx64.efi'] : [],
+        moduleVersions: ['6.1.0-9-amd64'],
+      },
     },
     disks: [],
     tables: [],

@@ -70,6 +70,20 @@ describe('the machine that a rescue system finds', () => {
     expect(diskOf(rescue([{ kname: 'sda' }]))).toMatchObject({ serial: 'S-sda', contents: [], inUse: [] });
   });
 
+  it('tells what it brings along, where it tells it', () => {
+    expect(foundMachine({ facts: rescue([{ kname: 'sda' }]) })).toMatchObject({ tools: null, builtFor: null });
+    const facts = rescue([{ kname: 'sda' }], {
+      tools: 'mke2fs /usr/sbin/mke2fs\nmdadm -\n',
+      'kernel-modules': 'ext4\ndm_mod\n',
+      'built-for': `${'a'.repeat(64)}\n`,
+    });
+    const { tools, builtFor } = foundMachine({ facts });
+    expect([[...(tools?.programs ?? [])], [...(tools?.modules ?? [])]]).toEqual([['mke2fs'], ['ext4', 'dm_mod']]);
+    expect(builtFor).toBe('a'.repeat(64));
+    const failed = altered(facts, { 'kernel-modules': { exit: 124, out: '' } });
+    expect(foundMachine({ facts: failed }).tools).toBeNull();
+  });
+
   it('is the machine of the layout, where it is the same one', () => {
     const facts = altered(machine('uefi-ext4'), { media: '' });
     const { network, system, boot } = layoutOf(facts);

@@ -365,14 +365,17 @@ describe('the planner', () => {
     // What reads a rescue system's answer says that it is not.
     const files = readdirSync(folder).filter(
       (name) =>
-        name.startsWith('recover') && !readFileSync(join(folder, name), 'utf8').includes('Not for workflow code'),
+        /^(?:recover|boot-families|layout-(?:bootable|diff|limits))/.test(name) &&
+        !readFileSync(join(folder, name), 'utf8').includes('Not for workflow code'),
     );
     expect(files.length).toBeGreaterThan(15);
     for (const name of files) {
       const imports =
         readFileSync(join(folder, name), 'utf8').match(/^(?:import|export) [^;]*? from '[^']+';$/gm) ?? [];
       for (const line of imports.filter((each) => !/^(?:import|export) type /.test(each))) {
-        expect(`${name}: ${line}`).toMatch(/from '\.\/(?:recover[a-z-]*|canonical|errors|sha256|restore-approval)';$/);
+        expect(`${name}: ${line}`).toMatch(
+          /from '\.\/(?:recover[a-z-]*|boot-families|layout-(?:bootable|diff|limits)|canonical|errors|sha256|restore-approval)';$/,
+        );
       }
     }
   });

@@ -8,8 +8,9 @@ import type { DecideInput, OpenQuestion } from '../../workflows/gate';
 import type { PlannedRecovery, recover } from '../../workflows/recover';
 import type { RecoverReport } from '../../workflows/recover-report';
 import { until } from '../workers/fixtures/engine';
+import { altered } from '../planning/layout-machines';
 import { useEngine, withFleet } from './support/engine';
-import { recovery, RESCUE } from './support/recovery';
+import { recovery, RESCUE, rescueFacts } from './support/recovery';
 import type { Recovery } from './support/recovery';
 
 jest.setTimeout(120_000);
@@ -203,13 +204,17 @@ test('with identical-disks a blank disk needs no word, and that is told', async 
 });
 
 test('and what the backup does not hold needs one all the same', async () => {
-  const made = recovery({ group: { recover: { approve: 'identical-disks' } }, parts: ['/elsewhere'] });
+  const made = recovery({
+    group: { recover: { approve: 'identical-disks' } },
+    machine: 'mbr-logical',
+    parts: ['/', '/boot'],
+  });
   await playing(made, async (handle) => {
     const { allowed } = await asked(handle, 'approve');
     expect(allowed).toContain('abort');
     const planned = await handle.query<PlannedRecovery | undefined>('plan');
     expect(planned?.plan.warnings).toContainEqual(
-      expect.stringMatching(/^\/ is not in the backup: what is on it is lost/),
+      expect.stringMatching(/^\/var\/log is not in the backup: what is on it is lost/),
     );
     await answer(handle, { decision: 'abort', step: 'approve' });
     return failure(handle);
@@ -387,6 +392,21 @@ describe('a backup that can not make the machine again', () => {
     const made = recovery();
     made.now.disks = [{ name: 'vda', bytes: 2 ** 20, serial: 'SMALL' }];
     expect(await playing(made, failure)).toMatch(/this recovery is not possible: .*Nothing was written/);
+    expect(writing(made)).toEqual([]);
+  });
+
+  test('a rescue system without a tool that a step needs is refused before anything is written', async () => {
+    const made: ReturnType<typeof recovery> = recovery({
+      more: ({ host, verb }) => {
+        if (host !== RESCUE || verb !== 'layout') return undefined;
+        const facts = rescueFacts(made.now.disks);
+        const tools = facts['tools']?.out.replace('mke2fs /usr/sbin/mke2fs', 'mke2fs -') ?? '';
+        return { facts: altered(facts, { tools }) };
+      },
+    });
+    expect(await playing(made, failure)).toMatch(
+      /this recovery is not possible: the rescue system that is booted lacks mke2fs \(Debian: e2fsprogs\), needed by “Make ext4.*Nothing was written/,
+    );
     expect(writing(made)).toEqual([]);
   });
 });

@@ -1,5 +1,6 @@
 # Makes subvolumes read-only again, once their data is there. `paths`: one a line, from the top level.
 # keys: on:text uuid:text paths:lines
+# tools: blkid btrfs
 
 # Set or read elsewhere:
 : "${arg_on-}" "${arg_paths-}" "${arg_uuid-}" "${device-}"

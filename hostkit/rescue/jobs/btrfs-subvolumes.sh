@@ -1,5 +1,6 @@
 # Makes the subvolumes of a btrfs, before it is mounted for good, those above before those below. `subvolumes`: one a line, `NODATACOW(0|1) PATH`.
 # keys: on:text uuid:text subvolumes:lines default:text?
+# tools: btrfs chattr?
 
 # Set or read elsewhere:
 : "${arg_default-}" "${arg_on-}" "${arg_subvolumes-}" "${arg_uuid-}" "${device-}"

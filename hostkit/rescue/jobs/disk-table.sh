@@ -1,5 +1,6 @@
 # Writes a partition table, as the plan has it, and has the kernel see it. `script` is sfdisk's own format, base64.
 # keys: on:text disks:lines sector:int script:b64 count:int
+# tools: sfdisk partx
 
 # Set or read elsewhere:
 : "${arg_count-}" "${arg_disks-}" "${arg_on-}" "${arg_script-}" "${arg_sector-}" "${device-}" "${device_why-}" "${line-}"

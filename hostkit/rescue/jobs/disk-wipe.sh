@@ -1,6 +1,7 @@
 # Takes everything off a disk that says what lies there: signatures of its partitions and its own, tables at both ends. What lay there is lost
 # from here on, so nothing is in use, and the disk is the one of the approved plan.
 # keys: disk:text
+# tools: wipefs partx
 
 # Set or read elsewhere:
 : "${arg_disk-}" "${device-}" "${device_bytes-}" "${device_why-}"

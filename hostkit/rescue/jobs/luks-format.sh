@@ -1,6 +1,7 @@
 # Makes an encrypted volume anew, with the UUID and cipher that it had, under one passphrase, and opens it. Where the header's backup is there,
 # luks-restore brings all its keys back instead. The passphrase came by verb luks.secret.
 # keys: on:text disks:lines name:name version:word(1|2) uuid:text label:text? cipher:text key_bits:int sector:int=512 offset:int=0
+# tools: wipefs cryptsetup dmsetup blockdev
 
 # Set or read elsewhere:
 : "${arg_cipher-}" "${arg_disks-}" "${arg_key_bits-}" "${arg_label-}" "${arg_name-}" "${arg_offset-}" "${arg_on-}" "${arg_run-}" "${arg_sector-}" \

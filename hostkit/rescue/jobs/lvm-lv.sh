@@ -1,6 +1,7 @@
 # Makes a logical volume where its data lay. `areas`: one a line, in the order of the data, `PV_UUID START_EXTENT EXTENTS`.
 # keys: disks:lines lv_group:text name:text extents:int tags:text? type:text=linear stripes:int=1 stripe_bytes:int=0 mirrors:int=0
 # keys: region_bytes:int=0 areas:lines? pool:text? virtual_bytes:int=0 chunk_bytes:int=0 metadata_bytes:int=0 discards:text? zero:bool=1
+# tools: lvs pvs lvcreate thin_check?
 
 # Set or read elsewhere:
 : "${arg_areas-}" "${arg_chunk_bytes-}" "${arg_discards-}" "${arg_disks-}" "${arg_extents-}" "${arg_lv_group-}" "${arg_metadata_bytes-}" "${arg_mirrors-}" \

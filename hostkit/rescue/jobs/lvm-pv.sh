@@ -1,5 +1,6 @@
 # Makes a physical volume with the UUID that it had, and room before its data as it was.
 # keys: on:text disks:lines uuid:text data_offset:int
+# tools: wipefs pvs pvcreate
 
 # Set or read elsewhere:
 : "${arg_data_offset-}" "${arg_disks-}" "${arg_on-}" "${arg_uuid-}" "${device-}" "${device_why-}"

@@ -1,6 +1,7 @@
 # Makes a logical volume read-only again, once its data is there. Where it is mounted, its file system is first: what it still would write
 # could not reach the volume.
 # keys: lv_group:text name:text
+# tools: lvs lvchange
 
 # Set or read elsewhere:
 : "${arg_lv_group-}" "${arg_name-}" "${device-}" "${encoded-}" "${unescaped-}"

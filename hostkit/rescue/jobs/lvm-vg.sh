@@ -1,5 +1,6 @@
 # Makes a volume group of its physical volumes. `members`: one a line, `PV_UUID ALLOCATABLE(0|1) TAG,TAG`, `-` for no tags.
 # keys: disks:lines name:text extent:int tags:text? members:lines
+# tools: pvs vgs vgcreate vgchange? pvchange?
 
 # Set or read elsewhere:
 : "${arg_disks-}" "${arg_extent-}" "${arg_members-}" "${arg_name-}" "${arg_run-}" "${arg_tags-}"

@@ -2,6 +2,7 @@
 # stays so. The members' copies are brought in step by the kernel in the background.
 # keys: disks:lines device:name name:text? homehost:text? uuid:text level:word(linear|raid0|raid1|raid4|raid5|raid6|raid10) metadata:text
 # keys: layout:text? chunk_kib:int=0 component_kib:int=0 bitmap:word(internal|none)=none members:lines spares:lines?
+# tools: wipefs mdadm
 
 # Set or read elsewhere:
 : "${arg_bitmap-}" "${arg_chunk_kib-}" "${arg_component_kib-}" "${arg_device-}" "${arg_disks-}" "${arg_homehost-}" "${arg_layout-}" "${arg_level-}" \

@@ -1,6 +1,7 @@
 # Makes a btrfs on one or several devices, in the order of its members: profiles, features, identity.
 # keys: on:lines disks:lines uuid:text label:text? node:int sector:int features:text? runtime:text? checksum:word(crc32c|xxhash|sha256|blake2)=crc32c
 # keys: data:word(single|dup|raid0|raid1|raid1c3|raid1c4|raid10|raid5|raid6) metadata:word(single|dup|raid0|raid1|raid1c3|raid1c4|raid10|raid5|raid6)
+# tools: blkid wipefs mkfs.btrfs btrfs
 
 # Set or read elsewhere:
 : "${arg_checksum-}" "${arg_data-}" "${arg_disks-}" "${arg_features-}" "${arg_label-}" "${arg_metadata-}" "${arg_node-}" "${arg_on-}" "${arg_run-}" \

@@ -2,6 +2,7 @@
 # keys: on:text disks:lines type:word(ext2|ext3|ext4) uuid:text label:text? blocks:int block:int inode:int inodes:int reserved:int
 # keys: reserved_uid:int=0 reserved_gid:int=0 features:text options:text? hash:text? stride:int=0 stripe:int=0 journal:int=0
 # keys: errors:word(continue|remount-ro|panic) mounts:text=-1 interval:int=0
+# tools: blkid wipefs blockdev mke2fs tune2fs
 
 # Set or read elsewhere:
 : "${arg_block-}" "${arg_blocks-}" "${arg_errors-}" "${arg_features-}" "${arg_hash-}" "${arg_inode-}" "${arg_inodes-}" "${arg_interval-}" \

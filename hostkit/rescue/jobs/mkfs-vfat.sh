@@ -1,5 +1,6 @@
 # Makes a FAT file system, such as an EFI system partition.
 # keys: on:text disks:lines uuid:text label:text? bits:word(12|16|32) cluster:int sector:int
+# tools: blkid wipefs blockdev mkfs.vfat
 
 # Set or read elsewhere:
 : "${arg_bits-}" "${arg_cluster-}" "${arg_label-}" "${arg_sector-}" "${arg_uuid-}" "${device-}"

@@ -1,5 +1,6 @@
 # Makes an XFS as it was: sizes, features that this version of mkfs.xfs knows by name, identity.
 # keys: on:text disks:lines uuid:text label:text? block:int sector:int inode:int directory:int log_blocks:int unit:int=0 width:int=0 features:text
+# tools: blkid wipefs blockdev mkfs.xfs
 
 # Set or read elsewhere:
 : "${arg_block-}" "${arg_directory-}" "${arg_features-}" "${arg_inode-}" "${arg_label-}" "${arg_log_blocks-}" "${arg_sector-}" "${arg_unit-}" \

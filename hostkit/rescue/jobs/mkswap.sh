@@ -1,5 +1,6 @@
 # Makes a swap partition or volume as it was known.
 # keys: on:text disks:lines uuid:text? label:text?
+# tools: blkid wipefs blockdev mkswap
 
 # Set or read elsewhere:
 : "${arg_label-}" "${arg_uuid-}" "${device-}"

@@ -1,5 +1,6 @@
 # Mounts a file system of the new system at its place below /mnt/new/TREE, for all that comes after.
 # keys: tree:tree on:text type:word(ext2|ext3|ext4|xfs|btrfs|vfat) path:path uuid:text subvolume:text? options:text?
+# tools: blkid findmnt
 
 # Set or read elsewhere:
 : "${arg_on-}" "${arg_options-}" "${arg_path-}" "${arg_subvolume-}" "${arg_type-}" "${arg_uuid-}" "${device-}" "${new_place-}"

@@ -1,9 +1,10 @@
 # Makes the new system boot by itself: GRUB's boot code on each boot disk (BIOS), or the loader's files on the EFI system partition, there also
 # at the path that a firmware tries which knows no entry, and an entry of the firmware; then GRUB's configuration. By the new system's programs.
 # keys: tree:tree firmware:word(bios|uefi) disks:lines? id:text?
+# tools: blkid findmnt efibootmgr?
 
 # Set or read elsewhere:
-: "${arg_disks-}" "${arg_firmware-}" "${arg_id-}" "${device-}" "${json-}" "${line-}" "${new-}" "${new_esp-}" "${LF-}"
+: "${arg_disks-}" "${arg_firmware-}" "${arg_id-}" "${device-}" "${efi_loader-}" "${json-}" "${line-}" "${new-}" "${new_esp-}" "${LF-}"
 
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/device.sh"
@@ -66,6 +67,8 @@ boot_uefi() {
   fi
   efi_fallback
   efi_entry
+  # Its entries came with the data, and are looked at at the end (new-verify).
+  case ${efi_loader##*/} in systemd-boot*) return ;; esac
   if ! efi_own_config; then boot_config "$boot_folder/grub.cfg"; else boot_config "${new_esp#"$new"}/EFI/$efi_id/grub.cfg"; fi
 }
 

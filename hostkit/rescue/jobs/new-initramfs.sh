@@ -1,5 +1,6 @@
 # Makes the initramfs of every kernel of the new system anew, by its own tool, with the drivers that its root needs on this machine.
-# keys: tree:tree tool:word(auto|update-initramfs|dracut|mkinitrd|mkinitcpio)=auto
+# keys: tree:tree tool:word(auto|update-initramfs|dracut|mkinitrd)=auto
+# tools: blkid findmnt dmsetup?
 
 # Set or read elsewhere:
 : "${arg_tool-}" "${chain_needs-}" "${new-}" "${new_initramfs-}"
@@ -13,9 +14,9 @@ job_main() {
   new_enter
   initramfs_tool=$arg_tool
   if [ "$initramfs_tool" = auto ]; then
-    for initramfs_tool in update-initramfs dracut mkinitrd mkinitcpio none; do ! new_has "$initramfs_tool" || break; done
+    for initramfs_tool in update-initramfs dracut mkinitrd none; do ! new_has "$initramfs_tool" || break; done
   fi
-  [ "$initramfs_tool" != none ] || job_fail missing-tool 'the new system has no tool that makes an initramfs (update-initramfs, dracut, mkinitrd or mkinitcpio): if it boots without one, skip this step; else make one by hand in a chroot'
+  [ "$initramfs_tool" != none ] || job_fail missing-tool 'the new system has no tool that makes an initramfs (update-initramfs, dracut or mkinitrd): recover it by hand (docs/by-hand.md)'
   new_kernels >kernels
   [ -s kernels ] || job_fail not-found "the new system has no kernel with its modules in $new/boot and /lib/modules: is /boot in the backup, and mounted?"
   new_bind
@@ -36,7 +37,6 @@ job_main() {
       done <kernels
       ;;
     mkinitrd) initramfs_run mkinitrd ;;
-    mkinitcpio) initramfs_run mkinitcpio -P ;;
   esac
   while IFS= read -r initramfs_kernel; do
     if ! new_initramfs "$initramfs_kernel" || ! new_since "$new_initramfs" "$initramfs_started"; then

@@ -1,6 +1,7 @@
 # Ends the putting together: everything below the new system's place is unmounted, and what lies under it let go (swap, volumes, encrypted
 # volumes, arrays), so that all is on the disks. Where something is in use it says who uses it, and nothing of it is forced.
 # keys: tree:tree
+# tools: blockdev vgchange? pvs? pvchange? dmsetup? cryptsetup? mdadm?
 
 # Set or read elsewhere:
 : "${arg_run-}" "${arg_tree-}" "${line-}" "${new_place-}"

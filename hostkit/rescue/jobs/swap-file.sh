@@ -1,5 +1,6 @@
 # Makes a swap file of the new system as it was known. Its content is no data: it is written anew, whole, without holes.
 # keys: tree:tree path:path bytes:int mode:text uuid:text? label:text?
+# tools: blkid mkswap chattr?
 
 # Set or read elsewhere:
 : "${arg_bytes-}" "${arg_label-}" "${arg_mode-}" "${arg_path-}" "${arg_uuid-}" "${new_place-}"

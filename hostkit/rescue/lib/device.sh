@@ -5,6 +5,11 @@
 #   disk SERIAL WWN BYTES
 #   partition NUMBER START_BYTE BYTES of DEVICE
 #   md UUID · luks UUID NAME · lv GROUP NAME · zvol DATASET
+# and these tools look it up:
+# tools md: mdadm
+# tools luks: dmsetup blockdev
+# tools lv: blockdev
+# tools zvol: zvol_id blockdev
 
 # Set or read elsewhere:
 : "${decoded-}" "${disk_bytes-}" "${disk_serial-}" "${disk_wwn-}" "${line-}"

@@ -15,9 +15,11 @@ efi_arch() {
   fi
 }
 
-# efi_keeps: is it of Red Hat's family, whose packages alone put loaders on the EFI system partition? Or has it no GRUB to install?
+# efi_keeps: is it of Red Hat's family, whose packages alone put loaders on the EFI system partition? Or has it no GRUB to install, or
+# another loader in its folder, which GRUB would take the place of?
 efi_keeps() {
-  new_os rhel || new_os fedora || new_os centos || { ! new_has grub-install && ! new_has grub2-install; }
+  new_os rhel || new_os fedora || new_os centos || { ! new_has grub-install && ! new_has grub2-install; } ||
+    [ -f "$new_esp/EFI/$efi_id/systemd-boot$efi_suffix.efi" ]
 }
 
 # efi_id: sets $efi_id, the loader's folder below EFI: as asked, else the one that came with the data, else by the system's name.

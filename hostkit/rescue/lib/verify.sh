@@ -124,10 +124,10 @@ verify_initramfs() {
 
 # verify_names INITRAMFS: prints the names of the modules in it.
 verify_names() {
-  for _vn_tool in lsinitramfs lsinitrd lsinitcpio; do
+  for _vn_tool in lsinitramfs lsinitrd; do
     new_has "$_vn_tool" || continue
     new_run "$_vn_tool" "${1#"$new"}" >listed 2>listed.err || return 1
-    # mkinitcpio and dracut pack modules as files too.
+    # dracut packs modules as files too.
     grep -o '[^/[:blank:]]*\.ko\(\.[a-z0-9]*\)\{0,1\}$' listed | sed 's/\.ko.*//' | tr - _ | sort -u
     rm -f listed listed.err
     return 0

@@ -39,6 +39,10 @@ describeAsRoot('the EFI side of a boot loader', () => {
         'boot/efi/EFI/rocky/shimx64.efi': 'MZ',
       };
       expect(run(rocky, script).out).toBe('rocky shimx64.efi\nkeeps\n');
+      // GRUB is there too, and is not put in the place of the loader that the machine boots by.
+      const systemd = { ...grub, 'boot/efi/EFI/systemd/systemd-bootx64.efi': 'MZ' };
+      expect(run(systemd, script, 'systemd').out).toBe('systemd systemd-bootx64.efi\nkeeps\n');
+      expect(run({ ...DEBIAN, ...systemd }, script, 'debian').out).toBe('debian shimx64.efi\ninstalls\n');
       expect(run({ 'usr/lib/os-release': 'ID=arch\n', ...grub }, 'echo "$efi_id"; efi_loader || echo none').out).toBe(
         'arch\nnone\n',
       );

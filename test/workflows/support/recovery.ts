@@ -13,6 +13,7 @@ import type { FakeCall, FakeHosts, FakeOptions } from '../../../hosts/fake';
 import { rescueAt } from '../../../hosts/rescue-host';
 import { own } from '../../cli/support/stored';
 import { backedUp, manifestInput } from '../../planning/samples';
+import { ALL_TOOLS } from '../../planning/layout-builder';
 import { altered, golden } from '../../planning/layout-machines';
 import { backupInput, fleetRunbook } from './engine';
 
@@ -44,6 +45,8 @@ export function rescueFacts(disks: readonly Disk[]): Facts {
         swaps: 'Filename Type Size Used Priority\n',
         media: '',
       },
+      tools: [...ALL_TOOLS.programs].map((each) => `${each} /usr/sbin/${each}\n`).join(''),
+      'kernel-modules': [...ALL_TOOLS.modules].map((each) => `${each}\n`).join(''),
       ...{ efi: { exit: 1, out: '', err: '' }, meminfo: 'MemTotal: 1000000 kB\n' },
       ...{ 'ip-link': '[]', 'ip-addr': '[]', 'ip-route': '[]', 'ip-route6': '[]' },
       disks: disks.map(({ name, bytes, serial }) => `${name} ${bytes} ${serial} -\n`).join(''),
@@ -78,11 +81,13 @@ export function recovery(
     group?: object;
     input?: Partial<RecoverInput>;
     layouts?: { recoverable: boolean; reasons: string[] }[];
+    /** Whose layout it is. */
+    machine?: string;
     parts?: string[];
     more?: (call: FakeCall) => Record<string, unknown> | undefined;
   } = {},
 ): Recovery {
-  const layout = { ...golden('gpt-bios-ext4'), host: 'app-1' };
+  const layout = { ...golden(options.machine ?? 'gpt-bios-ext4'), host: 'app-1' };
   const text = canonicalJson(layout);
   const source = { host: 'app-1', path: '/', name: 'system', snapshot: 'system' };
   const { run, ...setup } = backupInput(fleetRunbook(1, { sources: [source], ...options.group }));
