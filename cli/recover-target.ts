@@ -71,6 +71,14 @@ export async function rescueOf(
   }
   prepareState(context.stateDir);
   await confirmRescue({ stateDir: context.stateDir, rescue, code });
+  return identityOf(context, { host, rescue, at });
+}
+
+/** Whose rescue system it is, and its identity, by its own word. @throws CliError, HostError */
+export async function identityOf(
+  context: CliContext,
+  { host, rescue, at }: { host: FleetHost; rescue: FleetHost; at: string },
+): Promise<FoundRescue> {
   const { host: name, identity, identityKey } = await probe({ hosts: await context.hosts(), host: rescue });
   if (name !== host.name)
     throw new CliError(

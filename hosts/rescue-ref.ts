@@ -10,6 +10,11 @@ export function rescueName(host: string): string {
   return `${host}.rescue`;
 }
 
+/** `web-1` → `web-1.live`: what the key of a running rescue Linux is pinned for, which is recovered by in the place of ours. */
+export function liveName(host: string): string {
+  return `${host}.live`;
+}
+
 /** Under which its key is pinned. */
 export function rescuePlace(host: string): HostRef {
   return { name: rescueName(host), address: rescueName(host) };
