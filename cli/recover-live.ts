@@ -4,13 +4,14 @@ import { enterLive } from '../hosts/enroll/live';
 import { liveTrust } from '../hosts/enroll/live-trust';
 import { Identities } from '../hosts/enroll/identities';
 import type { AdminLogin } from '../hosts/enroll/admin';
+import { HostError } from '../hosts/errors';
 import { KnownHosts } from '../hosts/known-hosts';
 import { readLayout } from '../hosts/layouts';
 import { liveAt } from '../hosts/rescue-host';
 import type { FleetHost, GroupSetup } from '../planning/run-input';
 import type { Runbook } from '../runbooks/types';
 import { prepareState } from '../workers/paths';
-import { loginOf, textOf } from './admin-login';
+import { textOf } from './admin-login';
 import type { AdminOptions } from './admin-login';
 import { ask, askHidden } from './ask';
 import type { CliContext } from './context';
@@ -30,11 +31,13 @@ interface Wanted {
   runbook: Runbook;
   setup: GroupSetup;
   id: string;
+  /** The administrator's login, where it is that at the target too. */
+  login: () => Promise<AdminLogin>;
 }
 
 /** Sends the hostkit there, and asks it who it is. @throws CliError, HostError where it is no rescue Linux, or its key is nobody's word */
 export async function liveRescue(context: CliContext, wanted: Wanted, options: LiveOptions): Promise<FoundRescue> {
-  const { host, runbook, setup, id } = wanted;
+  const { host, runbook, setup, id, login } = wanted;
   const { stateDir, out } = context;
   const { rescue, admin: user } = placeOf({ host, at: options.at });
   prepareState(stateDir);
@@ -58,14 +61,22 @@ export async function liveRescue(context: CliContext, wanted: Wanted, options: L
   });
   await enterLive({
     ...{ host, rescue, user, trust, keys, knownHosts, layout },
-    admin: await loginThere(options),
+    admin: options.livePassword === true ? await passwordThere() : await login(),
     peers: new Map([[target.name, identity]]),
     installPackages: options.installPackages === true,
     log: (text) => {
       out.say(text);
     },
   });
-  return identityOf(context, { host, rescue, at: options.at });
+  try {
+    return await identityOf(context, { host, rescue, at: options.at });
+  } catch (error) {
+    if (!(error instanceof HostError) || error.code !== 'auth-refused') throw error;
+    const { verb, code, reason: message } = error;
+    const next =
+      'its sshd lets in no second user of root: look there at PermitRootLogin, AllowUsers and AuthorizedKeysFile (sshd -T), and recover again';
+    throw new HostError({ host: rescue.name, verb, code, message, next });
+  }
 }
 
 /** @throws CliError for what is no address */
@@ -79,8 +90,7 @@ function placeOf(where: { host: FleetHost; at: string }): ReturnType<typeof live
 }
 
 /** A hoster's rescue system often has a password of its own, while the target takes the administrator's key. */
-async function loginThere(options: LiveOptions): Promise<AdminLogin> {
-  if (options.livePassword !== true) return loginOf(options);
+async function passwordThere(): Promise<AdminLogin> {
   const password = await askHidden('ssh password of the running rescue system: ');
   return { login: { password }, sudoPassword: password };
 }

@@ -8,7 +8,8 @@ import type { GroupSetup, RecoverInput } from '../../planning/run-input';
 import type { OpenQuestion } from '../../workflows/gate';
 import type { PlannedRecovery } from '../../workflows/recover';
 import type { RecoverReport } from '../../workflows/recover-report';
-import { KEY_HELP, KNOWN_HOSTS } from '../admin-login';
+import type { AdminLogin } from '../../hosts/enroll/admin';
+import { KEY_HELP, KNOWN_HOSTS, loginOf } from '../admin-login';
 import { approvePlan } from '../approve-plan';
 import { operator, run as inContext } from '../context';
 import type { CliContext } from '../context';
@@ -95,12 +96,18 @@ async function recover(context: CliContext, name: string, options: Options): Pro
   const { host, group, runbook } = targetOf(context, { name, group: options.group });
   // What has to be there on a running rescue Linux depends on the machine that it is to make.
   const before = options.live === true ? await backupOf(context, { group, id: options.backup }) : undefined;
+  // A passphrase is asked for once, whatever the key is for.
+  let opened: Promise<AdminLogin> | undefined;
+  const login = (): Promise<AdminLogin> => (opened ??= loginOf(options));
   const found =
     before === undefined
       ? await rescueOf(context, { host, at: options.at, code: options.code })
-      : await liveRescue(context, { ...before, host, runbook }, options);
+      : await liveRescue(context, { ...before, host, runbook, login }, options);
   if (!planOnly || options.armOnly === true)
-    await armTarget(context, { runbook, group, found, admin: options, again: options.armOnly === true });
+    await armTarget(context, {
+      ...{ runbook, group, found, login, knownHosts: options.knownHosts },
+      again: options.armOnly === true,
+    });
   const { setup, id } = before ?? (await backupOf(context, { group, id: options.backup }));
   const { rescue } = found;
   if (!planOnly || options.armOnly === true)

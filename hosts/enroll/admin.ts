@@ -14,7 +14,7 @@ export interface AdminLogin {
 
 export interface AdminOptions {
   /** What it is for: the command, as errors name it. */
-  verb: 'enroll' | 'unenroll' | 'keys rotate' | 'recover';
+  verb: 'enroll' | 'unenroll' | 'keys rotate' | 'recover' | 'adopt';
   /** Address, port and the administrator's user; `via` is dialled with the same login. */
   host: HostRef;
   admin: AdminLogin;

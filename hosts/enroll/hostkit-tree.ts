@@ -53,7 +53,16 @@ export function sumOf(content: string | Uint8Array): string {
 }
 
 type Script =
-  'survey' | 'identity' | 'packages' | 'install' | 'keys' | 'remove' | 'arm' | 'live-survey' | 'live-install';
+  | 'survey'
+  | 'identity'
+  | 'packages'
+  | 'install'
+  | 'keys'
+  | 'remove'
+  | 'arm'
+  | 'runbooks'
+  | 'live-survey'
+  | 'live-install';
 
 /** Scripts that are made of several files, in this order. */
 const PARTS: Partial<Record<Script, readonly string[]>> = {

@@ -68,7 +68,11 @@ describe('what is asked for', () => {
     ['a hash that is none', ['app-1', ...AT, '--approve', 'yes'], /--approve wants the hash/],
     ['a pin without a disk', ['app-1', ...AT, '--pin', 'WD-1'], /--pin wants DISK=SERIAL/],
     ['a growth that is none', ['app-1', ...AT, '--grow', 'all'], /--grow is last, proportional or none/],
-    ['a fingerprint of our own media', ['app-1', ...AT, '--fingerprint', 'SHA256:x'], /--fingerprint is about a running.*--live/],
+    [
+      'a fingerprint of our own media',
+      ['app-1', ...AT, '--fingerprint', 'SHA256:x'],
+      /--fingerprint is about a running.*--live/,
+    ],
     ['packages for our own media', ['app-1', ...AT, '--install-packages'], /--install-packages is about a running/],
     ['a code of another make', ['app-1', ...AT, '--live', '--code', '1'], /--code is about our own.*--fingerprint/],
     ['a headroom that is none', ['app-1', ...AT, '--headroom', 'some'], /--headroom is a share/],
@@ -215,6 +219,15 @@ describe('a running rescue Linux (--live)', () => {
   test('gets it for a mere plan too, and the target is told of nothing', async () => {
     await live('--plan-only');
     expect(entered).toHaveBeenCalledTimes(1);
+    expect(armed).not.toHaveBeenCalled();
+  });
+
+  test('whose sshd does not let the director in: what to look at there is said', async () => {
+    fleet.intercept = ({ host, verb }) => {
+      if (host !== 'app-1.rescue') return undefined;
+      throw new HostError({ host, verb, code: 'auth-refused', message: 'login as resurgo was refused' });
+    };
+    expect((await live()).stderr).toMatch(/login as resurgo was refused .*PermitRootLogin, AllowUsers/);
     expect(armed).not.toHaveBeenCalled();
   });
 

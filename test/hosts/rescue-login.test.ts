@@ -107,7 +107,9 @@ describe('S30 what answers', () => {
     const key = director.publicKey.split(' ')[1] ?? '';
     const refused = confirm(rescueCode(sshd.hostKey));
     await expect(refused).rejects.toThrow(`\`director ${key}\``);
-    await expect(refused).rejects.toThrow(new RegExp(`resurgo\\.director=${key.replaceAll('+', '\\+')} on.*build its media again`));
+    await expect(refused).rejects.toThrow(
+      new RegExp(`resurgo\\.director=${key.replaceAll('+', '\\+')} on.*build its media again`),
+    );
     expect(await pinned()).toEqual([]);
   });
 });

@@ -70,7 +70,9 @@ function withLostMachine(body: (made: Recovery, fleet: FakeHosts) => Promise<voi
   });
   made.now.oldMachine = 'host-key-unknown';
   const genuine = () => genuineSigners({ stateDir });
-  const rescue = { pinMachine: (about: Omit<Parameters<typeof pinMachine>[0], 'stateDir'>) => pinMachine({ ...about, stateDir }) };
+  const rescue = {
+    pinMachine: (about: Omit<Parameters<typeof pinMachine>[0], 'stateDir'>) => pinMachine({ ...about, stateDir }),
+  };
   return withFleet({ engine, fake: made.fake, genuine, rescue }, async (fleet) => {
     made.seal(fleet);
     jest.spyOn(fleet, 'close').mockResolvedValue(undefined);
@@ -102,15 +104,24 @@ describe.each([
       expect({ code, stderr }).toEqual({ code: 3, stderr: expect.stringMatching(/waits for the approval/) as string });
       expect(stdout).toMatch(/vda \(serial NEW-1\)/);
       expect(made.asked).not.toContain('disk-wipe');
-      expect(jest.mocked(armRescue).mock.calls.at(-1)?.[0]).toMatchObject({ target: 'target', name: RESCUE, identity: IDENTITY });
+      expect(jest.mocked(armRescue).mock.calls.at(-1)?.[0]).toMatchObject({
+        target: 'target',
+        name: RESCUE,
+        identity: IDENTITY,
+      });
       const sent = jest.mocked(how.length > 0 ? enterLive : confirmRescue).mock.calls.at(-1)?.[0];
-      expect(sent).toMatchObject({ rescue: { address: '10.0.0.77', pinnedAs: how.length > 0 ? 'app-1.live' : RESCUE } });
+      expect(sent).toMatchObject({
+        rescue: { address: '10.0.0.77', pinnedAs: how.length > 0 ? 'app-1.live' : RESCUE },
+      });
       if (how.length > 0) expect(sent).toMatchObject({ user: 'root', peers: new Map([['target', IDENTITY]]) });
 
       const id = /run (r\d{8}t\d{6}z-[0-9a-f]{6})/.exec(stdout)?.[1] ?? '';
       const hash = /approve r\S+ ([0-9a-f]+)/.exec(stderr)?.[1] ?? '';
       expect((await run('approve', id, hash)).code).toBe(0);
-      expect(await run('watch', id)).toMatchObject({ code: 0, stdout: expect.stringMatching(/Completed: app-1 is recovered/) as string });
+      expect(await run('watch', id)).toMatchObject({
+        code: 0,
+        stdout: expect.stringMatching(/Completed: app-1 is recovered/) as string,
+      });
       expect(made.asked).toContain('new-director');
       const machine = { name: 'app-1', address: '10.0.0.1', port: 22 };
       expect((await KnownHosts.open({ stateDir })).keysOf(machine)).toHaveLength(1);
@@ -123,7 +134,10 @@ test('any rescue Linux: a director that has not enrolled the target is told to',
     await run('adopt', '--approve', lost.slice(0, 12));
     jest.mocked(enterLive).mockClear();
     const { code, stderr } = await run('recover', 'app-1', ...AT, '--live');
-    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(/identity of target.*resurgo enroll target/) as string });
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: expect.stringMatching(/identity of target.*resurgo enroll target/) as string,
+    });
     expect(enterLive).not.toHaveBeenCalled();
   });
 });

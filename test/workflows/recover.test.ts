@@ -271,7 +271,9 @@ test('a machine that shows another key than the backup has is told of', async ()
     await approve(handle);
     return handle.result();
   });
-  expect(report.warnings).toContainEqual(expect.stringMatching(/another ssh host key in the backup.*resurgo enroll app-1/));
+  expect(report.warnings).toContainEqual(
+    expect.stringMatching(/another ssh host key in the backup.*resurgo enroll app-1/),
+  );
 });
 
 test('a rescue system that does not know the target as it is now is told of with what can be done', async () => {
