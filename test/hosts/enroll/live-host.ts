@@ -4,7 +4,7 @@
  */
 import { spawn, spawnSync } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AdminLogin } from '../../../hosts/enroll/admin';
@@ -76,8 +76,23 @@ export class LiveHost {
     return { status: ran.status, stdout: ran.stdout.toString(), stderr: ran.stderr.toString() };
   }
 
+  /** Ends what still runs inside too: sessions and jobs outlive the sshd. */
   close(): void {
+    const own = namespaceOf(this.keeper?.pid);
+    const inside =
+      own === undefined || own === namespaceOf(process.pid)
+        ? []
+        : readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+    for (const pid of inside) if (namespaceOf(Number(pid)) === own) spawnSync('kill', ['-KILL', pid]);
     this.keeper?.kill('SIGKILL');
     rmSync(this.dir, { recursive: true, force: true });
+  }
+}
+
+function namespaceOf(pid: number | undefined): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/mnt`);
+  } catch {
+    return undefined;
   }
 }

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { ensureDirectorKeys } from '../../../hosts/director-keys';
 import { enterLive, type EnterOptions } from '../../../hosts/enroll/live';
-import { asRescue, readHostkit } from '../../../hosts/enroll/hostkit-tree';
+import { asRescue, readHostkit, readScript } from '../../../hosts/enroll/hostkit-tree';
 import { liveTools } from '../../../hosts/enroll/live-tools';
 import { liveTrust, type LiveTrustOptions } from '../../../hosts/enroll/live-trust';
 import { installCommand } from '../../../hosts/enroll/tools';
@@ -18,6 +18,9 @@ import { describeAsRoot } from '../../hostkit/support';
 import { golden } from '../../planning/layout-machines';
 import { BoxHost } from './box-host';
 import { LiveHost } from './live-host';
+
+// Each test logs in several times, and sends the whole hostkit.
+jest.setTimeout(120_000);
 
 const HOST: FleetHost = { name: 'web-1', short: 'web-1', address: '192.0.2.1', port: 22, user: 'resurgo' };
 const LOOK = readFileSync(resolve(__dirname, '../../../hosts/enroll/live-look.sh'), 'utf8');
@@ -277,6 +280,19 @@ describeAsRoot('on a running rescue Linux', () => {
       await expect(enter()).rejects.toThrow(
         /no rescue Linux: ext[24] on the disk \/dev\/loop\d+ is mounted at \/srv.*Nothing was changed/,
       );
+      expect(untouched()).toBe('');
+    } finally {
+      live.sh('umount -d /srv');
+    }
+  });
+
+  test('is looked at once more by the script that changes it', async () => {
+    clean();
+    const script = await readScript('live-install');
+    live.sh('truncate -s 4M /tmp/disk && mkfs.ext2 -q /tmp/disk && mount -o loop /tmp/disk /srv');
+    try {
+      const ran = live.sh(`set -- web-1\n${script}`);
+      expect(ran).toMatchObject({ status: 3, stderr: expect.stringMatching(/is mounted at \/srv/) as string });
       expect(untouched()).toBe('');
     } finally {
       live.sh('umount -d /srv');
