@@ -5,14 +5,21 @@
 # the machine itself, and whoever has mistyped an address would agree to everything. A rescue Linux that has mounted a disk can unmount it.
 look_reasons() {
   _lr_proc=${1:-/proc} _lr_etc=${2:-/etc}
-  [ "$(cat "$_lr_proc/2/comm" 2>/dev/null)" = kthreadd ] || echo 'it is a container, and not the whole machine'
+  read -r _lr_line 2>/dev/null <"$_lr_proc/2/comm" || _lr_line=
+  [ "$_lr_line" = kthreadd ] || echo 'it is a container, and not the whole machine'
   if [ -e "$_lr_etc/resurgo/host.conf" ] && [ ! -e "$_lr_etc/resurgo/rescue.host" ]; then
     echo "it is enrolled, as $(sed -n 's/^host //p' "$_lr_etc/resurgo/host.conf" | head -n 1)"
   fi
-  if [ -r "$_lr_proc/self/mountinfo" ]; then look_mounts <"$_lr_proc/self/mountinfo"; else echo 'what it has mounted can not be read'; fi
+  # Its last line says that all of it was looked at: a system without awk, say, is not called a rescue Linux for want of a reason.
+  _lr_said=$(look_mounts <"$_lr_proc/self/mountinfo") || _lr_said=
+  case $_lr_said in
+    looked) ;;
+    *looked) printf '%s\n' "${_lr_said%?looked}" ;;
+    *) echo 'what it has mounted can not be read' ;;
+  esac
 }
 
-# look_mounts: the same by the mounts on stdin, in the form of mountinfo. Of two at one place the later hides the earlier.
+# look_mounts: the same by the mounts on stdin, in the form of mountinfo, and then `looked`. Of two at one place the later hides the earlier.
 look_mounts() {
   awk '
     function on_disk(type, source) {
@@ -52,5 +59,6 @@ look_mounts() {
         if (at == "/" || at ~ /^\/(mnt|media|run|tmp|target|live|cdrom|lib\/live|sysroot|rofs|isodevice)(\/|$)/) continue
         if (on_disk(types[at], sources[at])) print types[at] " on the disk " sources[at] " is mounted at " at
       }
+      print "looked"
     }'
 }

@@ -6,7 +6,14 @@ PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export LC_ALL PATH
 
 echo "root $([ -O / ] && echo yes || echo no)"
-look_reasons | sed 's/^/refuse /'
+reasons=$(look_reasons)
+if [ -z "$reasons" ]; then
+  echo 'rescue yes'
+else
+  while IFS= read -r reason; do printf 'refuse %s\n' "$reason"; done <<EOF
+$reasons
+EOF
+fi
 [ ! -r /etc/resurgo/rescue.host ] || echo "live $(head -n 1 /etc/resurgo/rescue.host)"
 for tool in "$@"; do
   command -v "$tool" >/dev/null 2>&1 || echo "missing $tool"

@@ -101,8 +101,10 @@ async function surveyLive(options: { shell: AdminShell; rescue: FleetHost; tools
   const all = (key: string) => [...output.matchAll(new RegExp(`^${key} (.*)$`, 'gm'))].map(([, value]) => value ?? '');
   if (all('root')[0] !== 'yes') throw failed(rescue, 'enrolment', "the administrator's login has no root shell");
   const [live] = all('live');
+  const reasons = all('refuse');
+  if (reasons.length === 0 && all('rescue')[0] !== 'yes') reasons.push('it did not say what it is');
   return {
-    reasons: all('refuse'),
+    reasons,
     live,
     missing: all('missing'),
     manager: all('manager')[0] ?? '',

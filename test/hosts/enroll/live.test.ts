@@ -52,13 +52,13 @@ describe('S24 what is a rescue Linux', () => {
     rmSync(root, { recursive: true });
   });
 
-  function reasons(shell: string, mounts: string[]): string {
+  function reasons(shell: string, mounts: string[], before = ''): string {
     const lines = mounts.map((each, i) => `${i + 20} 1 0:${i} / ${each}\n`).join('');
     writeFileSync(join(root, 'proc/self/mountinfo'), lines);
     const [command = '', ...args] = shell.split(' ');
     // busybox ash runs busybox's own awk, as a live system without another does.
     const awk = command === 'busybox' ? 'awk() { busybox awk "$@"; }\n' : '';
-    const script = `${awk}${LOOK}\nlook_reasons "$1/proc" "$1/etc"`;
+    const script = `${awk}${before}${LOOK}\nlook_reasons "$1/proc" "$1/etc"`;
     const ran = spawnSync(command, [...args, '-euc', script, 'sh', root], { encoding: 'utf8' });
     if (ran.status !== 0) throw new Error(ran.stderr);
     return ran.stdout;
@@ -127,6 +127,11 @@ describe('S24 what is a rescue Linux', () => {
       ['nothing that can be read', [], /can not be read/],
     ])('not %s', (_name, mounts, why) => {
       expect(reasons(shell, mounts)).toMatch(why);
+    });
+
+    test('not one that could not be looked at', () => {
+      for (const broken of ['awk() { return 127; }\n', 'awk() { :; }\n'])
+        expect(reasons(shell, ['/ rw - rootfs rootfs rw'], broken)).toBe('what it has mounted can not be read\n');
     });
 
     test('not a container, and not an enrolled host; our own rescue system is one', () => {
