@@ -20,7 +20,7 @@ import { BoxHost } from './box-host';
 import { LiveHost } from './live-host';
 
 // Each test logs in several times, and sends the whole hostkit.
-jest.setTimeout(120_000);
+jest.setTimeout(240_000);
 
 const HOST: FleetHost = { name: 'web-1', short: 'web-1', address: '192.0.2.1', port: 22, user: 'resurgo' };
 const LOOK = readFileSync(resolve(__dirname, '../../../hosts/enroll/live-look.sh'), 'utf8');
