@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { ensureDirectorKeys } from '../../../hosts/director-keys';
 import { Box, describeAsRoot, SHELLS, type Reply } from '../support';
-import { RescueShell } from './kit';
+import { useRescueShell } from './kit';
 
 const key = (letter: string) => `AAAAC3NzaC1lZDI1NTE5AAAAI${letter.repeat(43)}`;
 const [BUILT, HEIR] = [key('B'), key('H')];
@@ -66,55 +66,53 @@ describeAsRoot('a rescue system', () => {
 
 describeAsRoot('the new system', () => {
   describe.each(SHELLS)('%s', (shell) => {
-    const rescue = new RescueShell(shell);
-    afterAll(() => {
-      rescue.close();
-    });
+    const rescue = useRescueShell(shell);
 
+    /** A new system at `new/T`, beside what this rescue system has in `etc`. */
     function letDirectorIn(files: Record<string, string | null>): { result: Reply; read: (file: string) => string } {
-      const root = rescue.files('new/T', files);
-      rescue.files('etc', { 'director.keys': `ssh-ed25519 ${HEIR} resurgo-director\n` });
+      const below = Object.entries(files).map(([name, text]) => [`new/T/${name}`, text] as const);
+      const keys = `ssh-ed25519 ${HEIR} resurgo-director\n`;
+      const root = rescue.files({ 'new/T': null, 'etc/director.keys': keys, ...Object.fromEntries(below) });
       const out = rescue.run({
         parts: ['jobs/new-director.sh'],
         // Where the new system is mounted, and what it says, are the job's surroundings.
-        script: `RESURGO_ETC=$PWD/etc NEW_ROOT=$PWD/new arg_tree=T
+        script: `RESURGO_ETC=${root}/etc NEW_ROOT=${root}/new arg_tree=T
           mountpoint() { :; }
           job_result() { printf '{"ok":true,%s}' "$1"; }
           job_main`,
       });
       return { result: JSON.parse(out) as Reply, read: (file) => readFileSync(join(root, file), 'utf8') };
     }
+    const keysOf = (director: string) => ({ 'etc/resurgo/director.keys': `ssh-ed25519 ${director}\n` });
 
     test('lets in the director of this rescue system, and tells its own host keys', () => {
       const { result, read } = letDirectorIn({
-        'etc/resurgo/director.keys': `ssh-ed25519 ${BUILT}\n`,
+        ...keysOf(BUILT),
         'var/lib/resurgo/home/.ssh/authorized_keys': `restrict ssh-ed25519 ${BUILT}\n`,
         'etc/ssh/ssh_host_ed25519_key.pub': `${HOST_KEY} root@web-1\n`,
         'etc/ssh/ssh_host_dsa_key.pub': 'ssh-dss AAAA root@web-1\n',
         'etc/ssh/ssh_host_rsa_key.pub': 'ssh-rsa "; rm -rf\n',
       });
       expect(result).toEqual({ ok: true, hostKeys: [HOST_KEY] });
-      expect(read('etc/resurgo/director.keys')).toBe(`ssh-ed25519 ${HEIR} resurgo-director\n`);
-      expect(read('var/lib/resurgo/home/.ssh/authorized_keys')).toBe(
+      expect(read('new/T/etc/resurgo/director.keys')).toBe(`ssh-ed25519 ${HEIR} resurgo-director\n`);
+      expect(read('new/T/var/lib/resurgo/home/.ssh/authorized_keys')).toBe(
         `restrict,command="exec sudo -n /usr/local/lib/resurgo/hostkit" ssh-ed25519 ${HEIR} resurgo-director\n`,
       );
-      expect(letDirectorIn({}).result).toMatchObject({ was: true });
     });
-  });
 
-  test('is not written to through a link, and of one that was never enrolled nothing is changed', () => {
-    const rescue = new RescueShell('dash');
-    try {
-      rescue.files('', { elsewhere: 'theirs\n', 'etc/director.keys': `ssh-ed25519 ${HEIR}\n` });
-      const root = rescue.files('new/T', { 'etc/resurgo/director.keys': '-> ../../../../elsewhere' });
-      const script = `RESURGO_ETC=$PWD/etc NEW_ROOT=$PWD/new arg_tree=T
-        mountpoint() { :; }
-        job_result() { printf '{"ok":true,%s}' "$1"; }
-        job_main`;
-      expect(JSON.parse(rescue.run({ parts: ['jobs/new-director.sh'], script }))).toEqual({ ok: true, hostKeys: [] });
-      expect(readFileSync(join(root, '../../elsewhere'), 'utf8')).toBe('theirs\n');
-    } finally {
-      rescue.close();
-    }
+    test('that lets it in already is left, and so is one that was never enrolled', () => {
+      const same = { 'etc/resurgo/director.keys': `ssh-ed25519 ${HEIR} resurgo-director\n` };
+      expect(letDirectorIn(same).result).toEqual({ ok: true, hostKeys: [], was: true });
+      expect(letDirectorIn({}).result).toEqual({ ok: true, hostKeys: [] });
+    });
+
+    test('is not written to through a link', () => {
+      const { result, read } = letDirectorIn({
+        'etc/resurgo/director.keys': '-> ../../theirs',
+        theirs: `ssh-ed25519 ${BUILT}\n`,
+      });
+      expect(result).toEqual({ ok: true, hostKeys: [] });
+      expect(read('new/T/theirs')).toBe(`ssh-ed25519 ${BUILT}\n`);
+    });
   });
 });
