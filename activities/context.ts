@@ -6,7 +6,7 @@
  */
 import { activityInfo, ApplicationFailure, CancelledFailure, Context } from '@temporalio/activity';
 import type { Logger } from 'pino';
-import type { Hosts } from '../hosts/hosts';
+import type { HostRef, Hosts } from '../hosts/hosts';
 import type { Fence } from '../hosts/args';
 import { HostError, isAway, isShut } from '../hosts/errors';
 import { CancelError, DetachError } from '../hosts/jobs';
@@ -32,6 +32,8 @@ export interface ActivityDeps {
   rescue: {
     /** Notes the ssh host key of a host's rescue system. */
     pin: (options: { host: string; hostKey: string }) => Promise<void>;
+    /** Notes a recovered machine's own ssh host keys where none are known; false where others are. */
+    pinMachine: (options: { host: HostRef; hostKeys: readonly string[] }) => Promise<boolean>;
     /** Starts rescue media in a virtual machine of this machine; null where it has none. */
     boot: (media: MediaToBoot) => Promise<BootedMedia | null>;
   };

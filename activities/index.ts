@@ -4,7 +4,7 @@ import { genuineSigners } from '../hosts/adopted-signers';
 import { CurrentHosts } from '../hosts/current-hosts';
 import { loadDirectorKeys, signManifest } from '../hosts/director-keys';
 import { bootMedia, sweepBoots } from '../hosts/rescue-boot';
-import { pinRescue } from '../hosts/rescue-ref';
+import { pinMachine, pinRescue } from '../hosts/rescue-ref';
 import { checkActivities } from './checks';
 import { cleanupActivities } from './cleanup';
 import type { ActivityDeps } from './context';
@@ -62,6 +62,7 @@ export function createActivities({ stateDir, logger }: { stateDir: string; logge
     },
     rescue: {
       pin: ({ host, hostKey }) => pinRescue({ stateDir, host, hostKey }),
+      pinMachine: ({ host, hostKeys }) => pinMachine({ stateDir, host, hostKeys }),
       boot: (media) => bootMedia({ stateDir, media }),
     },
   });

@@ -9,6 +9,7 @@ import type { Layout } from '../planning/layout-schema';
 import { bootTarget, type BootTarget } from '../planning/recover-boot';
 import { foundMachine } from '../planning/recover-found';
 import { blockedPlan, planRecovery, type RecoveryPlan, type RecoveryPolicy } from '../planning/recover';
+import { armCommand } from '../planning/recover-words';
 import type { FleetHost } from '../planning/run-input';
 import type { ActivityDeps, RunFence } from './context';
 import { asActivity, fenceFor, heartbeating } from './context';
@@ -174,8 +175,10 @@ export function recoverLookActivities({ hosts }: ActivityDeps) {
         if (!(error instanceof HostError) || error.code !== 'not-allowed') throw error;
         const next =
           purpose === 'send'
-            ? `let the target know this rescue system: run \`resurgo recover ${rescue.short} --at ${rescue.address}:${rescue.port} --arm-only\`, then retry`
-            : `the rescue system knows another identity of ${store.host.name} than it has now: build its media again (\`resurgo rescue build ${rescue.short}\`), boot them, and recover again`;
+            ? `let the target know this rescue system: run \`${armCommand({ host: rescue.short, rescue })}\`, then retry`
+            : rescue.live === true
+              ? `the rescue system knows another identity of ${store.host.name} than it has now: run \`${armCommand({ host: rescue.short, rescue })}\`, then retry`
+              : `the rescue system knows another identity of ${store.host.name} than it has now: build its media again (\`resurgo rescue build ${rescue.short}\`), boot them, and recover again`;
         throw new HostError({
           host: granting.name,
           verb: 'grant.add',

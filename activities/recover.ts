@@ -49,6 +49,8 @@ export interface FixInput {
   rescue: RescueRef;
   layout: LayoutRef;
   tree: string;
+  /** The machine as it will be reached. */
+  host: FleetHost;
 }
 
 /** What was changed in the new system's configuration. */
@@ -84,6 +86,8 @@ const fixed = z.looseObject({
   /** SELinux labels all files at the first boot. */
   relabel: z.boolean().default(false),
 });
+
+const letIn = z.looseObject({ hostKeys: z.array(z.string()).default([]) });
 
 /** Between two looks at a machine that boots, in ms. */
 const LOOK_EVERY_MS = 3_000;
@@ -145,7 +149,8 @@ export function recoverActivities(deps: ActivityDeps) {
   }
 
   /** Writes anew what would mean another device, or another card, in this machine. */
-  async function recoverFix({ fence, rescue, layout: ref, tree }: FixInput, signal: AbortSignal): Promise<FixedConfig> {
+  async function recoverFix(input: FixInput, signal: AbortSignal): Promise<FixedConfig> {
+    const { fence, rescue, layout: ref, tree } = input;
     const layout = await verifiedLayout({ hosts, ref });
     const facts = await layoutFacts({ hosts, host: rescue.host, step: 'new-fix' });
     const { edits, warnings } = planFixes({ layout, cards: foundCards({ facts }) });
@@ -169,9 +174,21 @@ export function recoverActivities(deps: ActivityDeps) {
         ...warnings,
         ...left.map(({ path, why }) => `${path} was not changed: ${why}`),
         ...notes,
+        ...(await letDirectorIn(input, signal)),
         ...(relabel ? ['its first boot takes longer: SELinux labels all files'] : []),
       ],
     };
+  }
+
+  /** The machine lets this director in once it has booted, and is known to it; both may be new to each other. @returns what to warn of */
+  async function letDirectorIn({ fence, rescue, tree, host }: FixInput, signal: AbortSignal): Promise<string[]> {
+    const kind = 'new-director';
+    const at = { fence, rescue, kind, step: kind, key: `${kind} ${fence.round}`, signal };
+    const { hostKeys } = letIn.parse(await job({ ...at, args: { tree } }));
+    if (await deps.rescue.pinMachine({ host, hostKeys })) return [];
+    return [
+      `${host.name} has another ssh host key in the backup than the one that is pinned here, or none: it will not be seen to answer until \`resurgo enroll ${host.name}\` has pinned it`,
+    ];
   }
 
   /** Asks for the reboot. An answer that was lost may have been a good one: whoever waits for the machine sees what came of it. */

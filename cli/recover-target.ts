@@ -1,4 +1,5 @@
 /** What `recover` settles before its run begins: whose machine, which rescue system, and that the target lets it have the data. */
+import type { AdminLogin } from '../hosts/enroll/admin';
 import { armRescue } from '../hosts/enroll/arm-rescue';
 import { HostError } from '../hosts/errors';
 import { rescueAt } from '../hosts/rescue-host';
@@ -8,8 +9,7 @@ import { fleetHost } from '../planning/run-input';
 import type { FleetHost } from '../planning/run-input';
 import type { Runbook } from '../runbooks/types';
 import { prepareState } from '../workers/paths';
-import { loginOf, textOf } from './admin-login';
-import type { AdminOptions } from './admin-login';
+import { textOf } from './admin-login';
 import type { CliContext } from './context';
 import { CliError, EXIT } from './exit';
 
@@ -71,6 +71,14 @@ export async function rescueOf(
   }
   prepareState(context.stateDir);
   await confirmRescue({ stateDir: context.stateDir, rescue, code });
+  return identityOf(context, { host, rescue, at });
+}
+
+/** Whose rescue system it is, and its identity, by its own word. @throws CliError, HostError */
+export async function identityOf(
+  context: CliContext,
+  { host, rescue, at }: { host: FleetHost; rescue: FleetHost; at: string },
+): Promise<FoundRescue> {
   const { host: name, identity, identityKey } = await probe({ hosts: await context.hosts(), host: rescue });
   if (name !== host.name)
     throw new CliError(
@@ -90,9 +98,18 @@ export async function rescueOf(
 /** Lets the target know the rescue system, unless it does. @throws HostError, CliError */
 export async function armTarget(
   context: CliContext,
-  options: { runbook: Runbook; group: string; found: FoundRescue; admin: AdminOptions; again: boolean },
+  options: {
+    runbook: Runbook;
+    group: string;
+    found: FoundRescue;
+    /** The administrator's login, where it is needed. */
+    login: () => Promise<AdminLogin>;
+    /** The file of the administrator's known_hosts. */
+    knownHosts: string;
+    again: boolean;
+  },
 ): Promise<void> {
-  const { runbook, group, found, admin, again } = options;
+  const { runbook, group, found, login, again } = options;
   const { rescue, identity } = found;
   const { setup } = await context.group(group);
   const target = setup.storeHost;
@@ -101,8 +118,8 @@ export async function armTarget(
   const until = new Date(Date.now() + ARMED_DAYS * 86_400_000);
   await armRescue({
     ...{ stateDir: context.stateDir, runbook, target: target.name, name: rescue.name, identity: identity.key, until },
-    admin: await loginOf(admin),
-    adminKnownHosts: await textOf(admin.knownHosts),
+    admin: await login(),
+    adminKnownHosts: await textOf(options.knownHosts),
   });
   context.out.say(
     `${target.name} lets ${rescue.name} have the backups of ${group} until ${until.toISOString().slice(0, 10)}`,

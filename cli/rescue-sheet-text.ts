@@ -189,18 +189,33 @@ function stepsOf({ host, media, runbookFile, group }: SheetFacts): Block[] {
   ];
 }
 
-function withoutOf({ store, group, runbookFile }: SheetFacts): Block[] {
+function withoutOf({ host, store, group, runbookFile }: SheetFacts): Block[] {
+  const resurgo = `resurgo -r ${runbookFile}`;
   return [
     { kind: 'heading', text: 'Without this director' },
     {
       kind: 'text',
-      text: `All that is needed lies with the backups on ${store.host}. On any other machine with Resurgo and an administrator's ssh access to ${store.address}, with the runbook (a copy is in each backup, below \`resurgo/\`):`,
+      text: `All that is needed lies with the backups on ${store.host}: any other machine with Resurgo and an administrator's ssh access to ${store.address} will do.`,
     },
     {
-      kind: 'code',
-      text: [`resurgo -r ${runbookFile} enroll --all --take-over`, `resurgo -r ${runbookFile} adopt ${group}`].join(
-        '\n',
-      ),
+      kind: 'steps',
+      items: [
+        {
+          text: `Where the runbook is lost too: the copy that lies with the newest backup. Nobody has signed it, so read it. The fingerprint of ${store.host} is above.`,
+          code: [`${resurgo} adopt ${group} --target root@${store.address} --fingerprint SHA256:…`],
+        },
+        {
+          text: "Let the new director in at the target, and take the lost one's key as genuine: it is the director's signature above.",
+          code: [`${resurgo} enroll ${store.host} --take-over`, `${resurgo} adopt ${group}`],
+        },
+        {
+          text: 'Recover. A rescue system that does not let the new director in is told of with what to type at its console. Without a medium any rescue Linux will do that lets you in by ssh (`--live`).',
+          code: [
+            `${resurgo} recover ${host.name} --at ADDRESS --old-machine-is-gone`,
+            `${resurgo} recover ${host.name} --at root@ADDRESS --live --fingerprint SHA256:… --old-machine-is-gone`,
+          ],
+        },
+      ],
     },
     {
       kind: 'text',

@@ -173,6 +173,7 @@ export const RESCUE_JOBS = [
   'swap-file',
   'mount-new',
   'new-fix',
+  'new-director',
   'new-initramfs',
   'new-bootloader',
   'new-verify',

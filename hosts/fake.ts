@@ -34,7 +34,11 @@ export interface FakeOptions {
 }
 
 /** What a director does with rescue media beyond the fleet: here it notes no key, and has no virtual machine. */
-export const FAKE_RESCUE = { pin: () => Promise.resolve(), boot: () => Promise.resolve(null) };
+export const FAKE_RESCUE = {
+  pin: () => Promise.resolve(),
+  pinMachine: () => Promise.resolve(true),
+  boot: () => Promise.resolve(null),
+};
 
 export class FakeHosts implements Hosts {
   /** How often each verb was called, over all hosts. */

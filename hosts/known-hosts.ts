@@ -52,6 +52,13 @@ export class KnownHosts {
     return [...this.keys.keys()];
   }
 
+  /** The places that a key is pinned for. */
+  placesOf(key: PublicKey): string[] {
+    const has = (keys: readonly PublicKey[]) =>
+      keys.some(({ type, base64 }) => type === key.type && base64 === key.base64);
+    return [...this.keys].flatMap(([place, keys]) => (has(keys) ? [place] : []));
+  }
+
   /** Pins exactly these keys for a host, in place of any before, and writes the file. */
   pin({ host, keys }: { host: HostRef; keys: readonly PublicKey[] }): Promise<void> {
     return this.change(() => this.keys.set(placeOf(host), [...keys]));

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { isIPv6 } from 'node:net';
 import type { FleetHost } from '../planning/run-input';
 import { fingerprint, type PublicKey } from './known-hosts';
-import { rescueName } from './rescue-ref';
+import { liveName, rescueName } from './rescue-ref';
 
 /** Its user: the rescue system has this one, whatever the host's own is called. */
 const USER = 'resurgo';
@@ -18,6 +18,18 @@ export function rescueAt({ host, at }: { host: Pick<FleetHost, 'name' | 'short'>
   if (address === undefined || !/^[A-Za-z0-9:][A-Za-z0-9.:-]{0,254}$/.test(address) || number < 1 || number > 65_535)
     throw new RangeError(`"${at}" is no address: write ADDRESS or ADDRESS:PORT`);
   return { name, short: host.short, address, port: number, user: USER, pinnedAs: name };
+}
+
+/**
+ * A running rescue Linux that takes the rescue system's place (`--live`): `ADDRESS`, or `USER@ADDRESS` for the administrator's login there.
+ * Its key is pinned apart from that of our own media, which the next `rescue list` would put in its place. @throws RangeError
+ */
+export function liveAt({ host, at }: { host: Pick<FleetHost, 'name' | 'short'>; at: string }): {
+  rescue: FleetHost;
+  admin: string;
+} {
+  const [, user = 'root', place = at] = /^([a-z_][a-z0-9_.-]{0,31})@(.*)$/i.exec(at) ?? [];
+  return { rescue: { ...rescueAt({ host, at: place }), pinnedAs: liveName(host.name), live: true }, admin: user };
 }
 
 /** The code on the console of a rescue system that made its host key at boot: `1a2b-3c4d-5e6f`, as hostkit/rescue/keys.sh reckons it. */

@@ -3,12 +3,15 @@ import { dial } from './dial';
 import { loadDirectorKeys } from './director-keys';
 import { HostError } from './errors';
 import type { HostRef } from './hosts';
-import { fingerprint, KnownHosts, type PublicKey } from './known-hosts';
+import { fingerprint, KnownHosts, parsePublicKey, type PublicKey } from './known-hosts';
 import { isCode } from './rescue-host';
 
 const CONNECT_MS = 20_000;
-const REFUSED =
-  "the rescue system does not take the director's key: its image is older than the last key rotation, or another director's; build its media again (`resurgo rescue build`)";
+
+/** How a rescue system lets in a director that it was not built for. `key`: base64, as `hostkit/rescue/director` takes it. */
+function refusedLogin(key: string): string {
+  return `the rescue system does not take this director's key: its image is older than the last key rotation, or another director's. Let this one in: at its console type \`director ${key}\`, or boot it with resurgo.director=${key} on the kernel's command line; or build its media again (\`resurgo rescue build\`)`;
+}
 
 /**
  * Logs in once, and pins the key that a right code has confirmed.
@@ -44,7 +47,7 @@ export async function confirmRescue({
         shown = key;
         return Promise.resolve(isPinned(key) || (code !== undefined && isCode({ typed: code, key })));
       },
-      whenRefused: REFUSED,
+      whenRefused: refusedLogin(parsePublicKey(keys.director.publicKey).base64),
       timeoutMs: CONNECT_MS,
       keepaliveMs: 10_000,
     });

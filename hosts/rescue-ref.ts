@@ -10,6 +10,11 @@ export function rescueName(host: string): string {
   return `${host}.rescue`;
 }
 
+/** `web-1` → `web-1.live`: what the key of a running rescue Linux is pinned for, which is recovered by in the place of ours. */
+export function liveName(host: string): string {
+  return `${host}.live`;
+}
+
 /** Under which its key is pinned. */
 export function rescuePlace(host: string): HostRef {
   return { name: rescueName(host), address: rescueName(host) };
@@ -23,6 +28,29 @@ export async function pinRescue(options: { stateDir: string; host: string; hostK
   const known = knownHosts.keysOf(rescuePlace(host));
   if (known.length === 1 && known[0]?.base64 === key.base64) return;
   await knownHosts.pin({ host: rescuePlace(host), keys: [key] });
+}
+
+/**
+ * Notes a recovered machine's own ssh host keys, as the backup brought them back, where none are pinned: a director that has lost its state, or
+ * taken over another's backups, has never seen the machine. A pin that stands stays. @returns whether the machine will be known by one of them
+ */
+export async function pinMachine(options: {
+  stateDir: string;
+  host: HostRef;
+  hostKeys: readonly string[];
+}): Promise<boolean> {
+  const { stateDir, host, hostKeys } = options;
+  const keys = hostKeys.map(parsePublicKey);
+  const knownHosts = await KnownHosts.open({ stateDir });
+  const known = knownHosts.keysOf(host);
+  if (known.length > 0) return keys.length === 0 || known.some((pin) => keys.some((key) => isSame(pin, key)));
+  if (keys.length === 0) return false;
+  await knownHosts.pin({ host, keys });
+  return true;
+}
+
+function isSame(one: PublicKey, other: PublicKey): boolean {
+  return one.type === other.type && one.base64 === other.base64;
 }
 
 /** The keys by which the rescue system of a host is known; none where its media make one at each boot, or were never built. */

@@ -28,6 +28,7 @@ export const JOB_TOOLS: Readonly<Record<string, readonly string[]>> = {
   mkswap: ['blkid', 'wipefs', 'blockdev', 'mkswap'],
   'mount-new': ['blkid', 'findmnt'],
   'new-bootloader': ['blkid', 'findmnt'],
+  'new-director': [],
   'new-fix': [],
   'new-initramfs': ['blkid', 'findmnt'],
   'new-reboot': [],
@@ -47,7 +48,15 @@ export const DEVICE_TOOLS: Readonly<Record<Device['kind'], readonly string[]>> =
 };
 
 /** Done after the data, in each recovery. */
-const AFTERWARDS = ['new-fix', 'new-initramfs', 'new-bootloader', 'new-verify', 'new-unmount', 'new-reboot'] as const;
+const AFTERWARDS = [
+  'new-fix',
+  'new-director',
+  'new-initramfs',
+  'new-bootloader',
+  'new-verify',
+  'new-unmount',
+  'new-reboot',
+] as const;
 
 /** Steps whose job has another name. */
 const OTHER_NAMES: Readonly<Record<string, string>> = {

@@ -1,4 +1,5 @@
-/** Sizes, disks and names as a recovery's plan says them. */
+/** Sizes, disks, names and commands as a recovery says them. */
+import type { FleetHost } from './run-input';
 
 /** Control and formatting characters as escapes: models, serials and labels come from hardware and hosts that may be hostile (S29). */
 export function printable(text: string): string {
@@ -27,6 +28,13 @@ export function diskInWords(disk: { name: string; serial: string | null; wwn: st
   const { name, serial, wwn, bytes } = disk;
   if (serial !== null) return printable(`${name} (serial ${serial})`);
   return printable(wwn === null ? `${name} (no serial, ${size(bytes)})` : `${name} (WWN ${wwn})`);
+}
+
+/** What lets the target know a rescue system, and sends the hostkit to one of another make. */
+export function armCommand({ host, rescue }: { host: string; rescue: FleetHost }): string {
+  const { address, port, live } = rescue;
+  const at = address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+  return `resurgo recover ${host} --at ${at}${live === true ? ' --live' : ''} --arm-only`;
 }
 
 /** `one, two and three`. */

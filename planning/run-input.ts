@@ -16,6 +16,8 @@ export interface FleetHost {
   via?: FleetHost;
   /** Of a rescue system: what its ssh host key is pinned for, in the place of its address. */
   pinnedAs?: string;
+  /** Of a rescue system: it is a running rescue Linux of another make, onto which the hostkit was sent (`recover --live`). */
+  live?: true;
 }
 
 /** A group with everything that a run of it needs. */

@@ -62,7 +62,7 @@ export class RecoveredMachine {
     if (data === undefined) throw ApplicationFailure.nonRetryable('the plan brings no data back', 'bad-plan');
     const fixed = await this.phase('fix configuration', (fence) =>
       recovering.recoverFix.executeWithOptions({ summary: 'what would mean other disks or cards now' }, [
-        { fence, rescue, layout: source.layout, tree: source.tree },
+        { fence, rescue, layout: source.layout, tree: source.tree, host: this.options.host },
       ]),
     );
     const { tree } = source;

@@ -8,6 +8,7 @@ import { ApplicationFailure, defineQuery, isCancellation, setHandler } from '@te
 import type { RescueRef } from '../activities/recover';
 import type { PlannedMachine } from '../activities/recover-look';
 import type { RecoveryPlan } from '../planning/recover';
+import { armCommand } from '../planning/recover-words';
 import { SHORT_HASH } from '../planning/restore-approval';
 import type { FleetHost, RecoverInput } from '../planning/run-input';
 import type { RunFence } from '../activities/context';
@@ -217,7 +218,7 @@ class RecoverRun extends RunParts {
   private async askToBeginAnew({ message }: StepFailure): Promise<void> {
     const { host, rescue, planOnly } = this.input;
     if (planOnly) return;
-    const arm = `resurgo recover ${host.name} --at ${rescue.address}:${rescue.port} --arm-only`;
+    const arm = armCommand({ host: host.name, rescue });
     const step = 'begin anew';
     const answer = await this.gate.ask({
       step,

@@ -2,6 +2,8 @@
 import type { Command } from '@commander-js/extra-typings';
 import { adoptSigner } from '../../hosts/adopted-signers';
 import type { StoreEntry } from '../../hosts/backups';
+import { KEY_HELP, KNOWN_HOSTS } from '../admin-login';
+import { adoptTarget } from '../adopt-target';
 import { ask } from '../ask';
 import { operator, run } from '../context';
 import type { CliContext } from '../context';
@@ -29,12 +31,28 @@ export function registerAdopt(program: Command): void {
     .command('adopt')
     .argument('[group]', 'the protection group')
     .option('--approve <key>', `the key to adopt, at least its first ${TYPED} digits: no question is asked`)
+    .option(
+      '--target <address>',
+      'with neither runbook nor director: [USER@]ADDRESS[:PORT] of the target, whose backups hold the runbook',
+    )
+    .option('--fingerprint <fingerprint>', "with --target: SHA256:… of the target's ssh host key")
+    .option('--key <file>', `with --target: ${KEY_HELP}`)
+    .option('--ask-password', "with --target: ask for the administrator's ssh password")
+    .option('--ask-sudo', 'with --target: ask for the sudo password')
+    .option('--known-hosts <file>', 'with --target: vouches for its ssh host key', KNOWN_HOSTS)
     .description("take another director's backups as genuine, so that they can be restored")
     .addHelpText(
       'after',
-      '\nAfter the loss of a director, or for a store that came from elsewhere. Shows whose keys signed the backups that this\ndirector can not vouch for. Compare the key with what you know of it: `resurgo list --json` on the old director, or a\nnote of yours. Only restores change by it: nothing that such a backup says is run.\n\nExample:\n  $ resurgo adopt portal',
+      '\nAfter the loss of a director, or for a store that came from elsewhere. Shows whose keys signed the backups that this\ndirector can not vouch for. Compare the key with what you know of it: `resurgo list --json` on the old director, or a\nnote of yours. Only restores change by it: nothing that such a backup says is run.\n\nExample:\n  $ resurgo adopt portal\n  $ resurgo adopt --target root@192.0.2.2 --fingerprint SHA256:…',
     )
-    .action((group, options, command) => run(command, (context) => adopt(context, group, options.approve)));
+    .action((group, options, command) =>
+      run(command, (context) => {
+        const { target, approve } = options;
+        return target === undefined
+          ? adopt(context, group, approve)
+          : adoptTarget(context, { ...options, target, group });
+      }),
+    );
 }
 
 async function adopt(context: CliContext, group: string | undefined, approve: string | undefined): Promise<number> {

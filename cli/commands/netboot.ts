@@ -3,6 +3,8 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from '@commander-js/extra-typings';
+import { loadDirectorKeys, NoKeysError } from '../../hosts/director-keys';
+import { parsePublicKey } from '../../hosts/known-hosts';
 import { openNetbootMedia } from '../../hosts/netboot-media';
 import type { NetbootMedia } from '../../hosts/netboot-media';
 import { serveNetboot } from '../../hosts/netboot-server';
@@ -15,6 +17,7 @@ import { CliError, EXIT } from '../exit';
 import { bytes, printable } from '../output';
 
 const PORT = 8484;
+const DIRECTOR = 'resurgo.director=';
 /** Whoever forgets it does not leave it standing for ever. */
 const LONGEST_S = 7 * 86_400;
 /** Where distributions keep iPXE for firmware that has none. */
@@ -78,7 +81,7 @@ async function netboot({ context, host, options }: Asked): Promise<number> {
     throw new CliError('--dhcp is about the configuration that --dnsmasq FILE writes: give that too', EXIT.usage);
   const media = await openNetbootMedia({ folder: options.from, host });
   try {
-    const scripts = netbootScripts({ host: media.host, macs, append });
+    const scripts = netbootScripts({ host: media.host, macs, append: [...append, ...(await letIn(context, append))] });
     const server = await serveNetboot({
       media,
       scripts,
@@ -102,6 +105,19 @@ async function netboot({ context, host, options }: Asked): Promise<number> {
     await media.close();
   }
   return EXIT.ok;
+}
+
+/** The word that lets this director in, whoever's build it is: an heir of a lost director serves the media of that one. */
+async function letIn({ stateDir }: CliContext, append: readonly string[]): Promise<string[]> {
+  if (append.some((word) => word.startsWith(DIRECTOR))) return [];
+  try {
+    const { director } = await loadDirectorKeys({ stateDir });
+    return [`${DIRECTOR}${parsePublicKey(director.publicKey).base64}`];
+  } catch (error) {
+    // Served by a machine that is no director.
+    if (error instanceof NoKeysError) return [];
+    throw error;
+  }
 }
 
 function announce({

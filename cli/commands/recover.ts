@@ -4,12 +4,12 @@ import type { MeasuredRto } from '../../planning/recover-phases';
 import { rtoVerdict } from '../../planning/recover-phases';
 import { recoveryText } from '../../planning/recover-text';
 import { isPlanHash, SHORT_HASH } from '../../planning/restore-approval';
-import type { RecoverInput } from '../../planning/run-input';
+import type { GroupSetup, RecoverInput } from '../../planning/run-input';
 import type { OpenQuestion } from '../../workflows/gate';
 import type { PlannedRecovery } from '../../workflows/recover';
 import type { RecoverReport } from '../../workflows/recover-report';
-import { KEY_HELP, KNOWN_HOSTS } from '../admin-login';
-import type { AdminOptions } from '../admin-login';
+import type { AdminLogin } from '../../hosts/enroll/admin';
+import { KEY_HELP, KNOWN_HOSTS, loginOf } from '../admin-login';
 import { approvePlan } from '../approve-plan';
 import { operator, run as inContext } from '../context';
 import type { CliContext } from '../context';
@@ -17,15 +17,17 @@ import { CliError, EXIT } from '../exit';
 import { followTo, followToEnd } from '../follow';
 import { bytes, duration, printable, table } from '../output';
 import { giveSecrets } from '../recover-secrets';
+import { liveRescue } from '../recover-live';
+import type { LiveOptions } from '../recover-live';
 import { armTarget, rescueOf, targetOf } from '../recover-target';
 import { startRun } from '../start-run';
 import { entriesOf } from './list';
 
-interface Options extends AdminOptions {
+interface Options extends LiveOptions {
   group?: string;
   backup: string;
-  at: string;
   code?: string;
+  live?: true;
   planOnly?: true;
   armOnly?: true;
   approve?: string;
@@ -46,7 +48,20 @@ export function registerRecover(program: Command): void {
     .option('--group <group>', 'the protection group, where several hold the whole machine')
     .option('--backup <id>', 'a backup id', 'latest')
     .option('--code <code>', "the code on the rescue system's console, where its key was not pinned at the build")
-    .option('--plan-only', 'show the plan and end')
+    .option(
+      '--live',
+      'any rescue Linux that runs there, in memory: the hostkit is sent along. --at may be USER@ADDRESS',
+    )
+    .option(
+      '--fingerprint <fingerprint>',
+      'with --live: SHA256:… of its ssh host key, as its console or your hoster tells',
+    )
+    .option(
+      '--live-password',
+      'with --live: ask for the ssh password there, where it is another login than at the target',
+    )
+    .option('--install-packages', 'with --live: install missing tools there with its package manager')
+    .option('--plan-only', 'show the plan and end; with --live the hostkit is sent there, and no disk is written to')
     .option('--approve <hash>', 'go on without asking if the plan is exactly this one')
     .option('--pin <disk=serial>', 'which disk takes the place of which; can be repeated', pinned, {})
     .option('--leave-out <disk>', 'a disk of the old machine that is not made again; can be repeated', listed, [])
@@ -64,7 +79,7 @@ export function registerRecover(program: Command): void {
     .option('--known-hosts <file>', 'vouches for ssh host keys', KNOWN_HOSTS)
     .addHelpText(
       'after',
-      '\nThe plan says which disks are overwritten, and runs only with your word for exactly it. The target lets the rescue system\nhave the data once its administrator says so: with your own ssh access, as `enroll` uses it.\n\nExample:\n  $ resurgo recover web-1 --at 192.0.2.7 --plan-only\n  $ resurgo recover web-1 --at 192.0.2.7',
+      '\nThe plan says which disks are overwritten, and runs only with your word for exactly it. The target lets the rescue system\nhave the data once its administrator says so: with your own ssh access, as `enroll` uses it.\n\nExample:\n  $ resurgo recover web-1 --at 192.0.2.7 --plan-only\n  $ resurgo recover web-1 --at 192.0.2.7\n  $ resurgo recover web-1 --at root@192.0.2.7 --live --live-password --fingerprint SHA256:…',
     )
     .action((host, options, command) => inContext(command, (context) => recover(context, host, options)));
 }
@@ -77,16 +92,26 @@ async function recover(context: CliContext, name: string, options: Options): Pro
       `--approve wants the hash that the plan shows, at least its first ${SHORT_HASH} digits, not "${hash}"`,
       EXIT.usage,
     );
+  refuseMixed(options);
   const { host, group, runbook } = targetOf(context, { name, group: options.group });
-  const found = await rescueOf(context, { host, at: options.at, code: options.code });
+  // What has to be there on a running rescue Linux depends on the machine that it is to make.
+  const before = options.live === true ? await backupOf(context, { group, id: options.backup }) : undefined;
+  // A passphrase is asked for once, whatever the key is for.
+  let opened: Promise<AdminLogin> | undefined;
+  const login = (): Promise<AdminLogin> => (opened ??= loginOf(options));
+  const found =
+    before === undefined
+      ? await rescueOf(context, { host, at: options.at, code: options.code })
+      : await liveRescue(context, { ...before, host, runbook, login }, options);
   if (!planOnly || options.armOnly === true)
-    await armTarget(context, { runbook, group, found, admin: options, again: options.armOnly === true });
-  const { pick, setup } = await entriesOf(context, group);
-  const entry = pick(options.backup);
-  if (entry.problem !== undefined) throw new CliError(`backup ${entry.id} can't be recovered from: ${entry.problem}`);
+    await armTarget(context, {
+      ...{ runbook, group, found, login, knownHosts: options.knownHosts },
+      again: options.armOnly === true,
+    });
+  const { setup, id } = before ?? (await backupOf(context, { group, id: options.backup }));
   const { rescue } = found;
   if (!planOnly || options.armOnly === true)
-    await giveSecrets(context, { setup, id: entry.id, host, rescue, files: options.passphrase });
+    await giveSecrets(context, { setup, id, host, rescue, files: options.passphrase });
   if (options.armOnly === true) {
     out.result({
       json: { armed: rescue.name },
@@ -97,7 +122,7 @@ async function recover(context: CliContext, name: string, options: Options): Pro
   const { recover: policy } = setup.group;
   const input: Omit<RecoverInput, 'run'> = {
     requestedBy: operator(),
-    ...{ setup, host, rescue, id: entry.id },
+    ...{ setup, host, rescue, id },
     policy: {
       grow: options.grow ?? policy.grow,
       headroomPercent: options.headroom ?? policy.headroomPercent,
@@ -110,8 +135,8 @@ async function recover(context: CliContext, name: string, options: Options): Pro
   const started = await startRun<RecoverInput>(context, {
     kind: 'recover',
     group,
-    what: `recovery of ${host.name} from ${entry.id}`,
-    summary: `recovery of ${host.name} from ${entry.id} at ${options.at}`,
+    what: `recovery of ${host.name} from ${id}`,
+    summary: `recovery of ${host.name} from ${id} at ${options.at}`,
     input: (run) => ({ ...input, run }),
   });
   const following = {
@@ -128,6 +153,33 @@ async function recover(context: CliContext, name: string, options: Options): Pro
     const shown = planned === undefined ? undefined : { ...planned, text: recoveryText(planned.plan) };
     if (!(await approvePlan(context, { started, planned: shown }))) return EXIT.incomplete;
   }
+}
+
+/** @throws CliError for options that are about another kind of rescue system */
+function refuseMixed({ live, code, fingerprint, livePassword, installPackages }: Options): void {
+  const liveOnly = {
+    '--fingerprint': fingerprint,
+    '--live-password': livePassword,
+    '--install-packages': installPackages,
+  };
+  const [lone] = Object.entries(liveOnly).flatMap(([name, value]) => (value === undefined ? [] : [name]));
+  if (live !== true && lone !== undefined)
+    throw new CliError(`${lone} is about a running rescue Linux: give --live too`, EXIT.usage);
+  if (live === true && code !== undefined)
+    throw new CliError(
+      '--code is about our own rescue system, whose console shows one; a running rescue Linux is known by --fingerprint',
+      EXIT.usage,
+    );
+}
+
+async function backupOf(
+  context: CliContext,
+  { group, id: wanted }: { group: string; id: string },
+): Promise<{ setup: GroupSetup; id: string }> {
+  const { pick, setup } = await entriesOf(context, group);
+  const { id, problem } = pick(wanted);
+  if (problem !== undefined) throw new CliError(`backup ${id} can't be recovered from: ${problem}`);
+  return { setup, id };
 }
 
 /** A report in words, and the exit code that it means. */

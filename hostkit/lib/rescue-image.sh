@@ -69,6 +69,7 @@ rescue_own() {
   ln -s /usr/local/lib/resurgo/rescue/inittab own/etc/inittab
   cp own/usr/local/lib/resurgo/rescue/sshd_config own/etc/resurgo/sshd_config
   cp own/usr/local/lib/resurgo/rescue/sudo own/usr/bin/sudo
+  ln -s /usr/local/lib/resurgo/rescue/director own/usr/bin/director
   printf 'root:x:0:0:root:/root:/bin/sh\nresurgo:x:0:0:director:/var/lib/resurgo/home:/bin/sh\nsshd:x:100:65534::/run/sshd:/bin/false\n' >own/etc/passwd
   printf 'root:*:19700::::::\nresurgo:*:19700::::::\nsshd:*:19700::::::\n' >own/etc/shadow
   printf 'root:x:0:\ntty:x:5:\nnogroup:x:65534:\n' >own/etc/group
@@ -76,8 +77,8 @@ rescue_own() {
   printf '127.0.0.1 localhost\n' >own/etc/hosts
   # The storage tools: nobody else makes nodes here, and nothing is activated unasked.
   mkdir -p own/etc/lvm own/etc/mdadm
-  printf 'activation {\n udev_sync = 0\n udev_rules = 0\n monitoring = 0\n verify_udev_operations = 0\n}\ndevices {\n obtain_device_list_from_udev = 0\n use_devicesfile = 0\n}\nbackup {\n backup = 0\n archive = 0\n}\n' >own/etc/lvm/lvm.conf
-  printf 'AUTO -all\n' >own/etc/mdadm/mdadm.conf
+  cp own/usr/local/lib/resurgo/rescue/lvm.conf own/etc/lvm/lvm.conf
+  cp own/usr/local/lib/resurgo/rescue/mdadm.conf own/etc/mdadm/mdadm.conf
   for _ro_file in /etc/mke2fs.conf /etc/ld.so.conf; do [ ! -f "$_ro_file" ] || cp "$_ro_file" "own$_ro_file"; done
   [ ! -d /etc/ld.so.conf.d ] || cp -R /etc/ld.so.conf.d own/etc/
   [ ! -f /etc/ld.so.cache ] || cp /etc/ld.so.cache own/etc/

@@ -1,7 +1,7 @@
 # The rescue system's keys: its ssh host key, pinned at the build or made now, and its identity, which is always made now: no image holds
 # a key to any backup (S30).
 
-: "${rescue_host-}" "${rescue_new_keys-}" "${rescue_password-}"
+: "${rescue_director-}" "${rescue_host-}" "${rescue_new_keys-}" "${rescue_password-}"
 
 rescue_keys() {
   # For random numbers this early an image on old hardware may wait some seconds; the kernel says when it is ready.
@@ -20,7 +20,11 @@ rescue_keys() {
     sed -i 's/^PasswordAuthentication no/PasswordAuthentication yes/; s/^PermitRootLogin .*/PermitRootLogin yes/' /etc/resurgo/sshd_config
   fi
   # authorized_keys of the director and of grants, as on every host.
-  . /usr/local/lib/resurgo/rescue/publish.sh
+  if [ -n "$rescue_director" ]; then
+    sh /usr/local/lib/resurgo/rescue/director "$rescue_director" || rescue_say 'resurgo.director= is no key: nobody but the director of this image is let in'
+  else
+    . /usr/local/lib/resurgo/rescue/publish.sh
+  fi
 }
 
 # rescue_banner: what a person at the console needs: where it is reached, what it is known by, what to type next.

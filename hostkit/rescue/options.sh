@@ -4,14 +4,15 @@
 #   resurgo.dns=ADDRESS[,ADDRESS]
 #   resurgo.vlan=ID                             on that card
 #   resurgo.keys=new                            makes its host key at boot, whatever was built in
+#   resurgo.director=KEY                        lets this director in, and no other: the base64 of its ed25519 public key
 #   resurgo.password=HASH                       lets root in at the console and by ssh with that password (crypt(3)); without, nobody
 
 rescue_host=rescue
 [ ! -r /etc/resurgo/rescue.host ] || read -r rescue_host </etc/resurgo/rescue.host
 
-# rescue_options: reads the words of one line on stdin; sets rescue_ip rescue_dns rescue_vlan rescue_new_keys rescue_password.
+# rescue_options: reads the words of one line on stdin; sets rescue_ip rescue_dns rescue_vlan rescue_new_keys rescue_director rescue_password.
 rescue_options() {
-  rescue_ip='' rescue_dns='' rescue_vlan='' rescue_new_keys=no rescue_password=''
+  rescue_ip='' rescue_dns='' rescue_vlan='' rescue_new_keys=no rescue_director='' rescue_password=''
   read -r rescue_line
   for rescue_word in $rescue_line; do
     case $rescue_word in
@@ -19,6 +20,7 @@ rescue_options() {
       resurgo.dns=*) rescue_dns=${rescue_word#*=} ;;
       resurgo.vlan=*) rescue_vlan=${rescue_word#*=} ;;
       resurgo.keys=new) rescue_new_keys=yes ;;
+      resurgo.director=*) rescue_director=${rescue_word#*=} ;;
       resurgo.password=*) rescue_password=${rescue_word#*=} ;;
     esac
   done

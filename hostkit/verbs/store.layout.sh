@@ -2,7 +2,7 @@
 # keys: store:name group:group id:id host:name
 
 # Set or read elsewhere:
-: "${arg_group-}" "${arg_host-}" "${arg_id-}" "${arg_store-}" "${store_error-}" "${store_view-}"
+: "${arg_group-}" "${arg_host-}" "${arg_id-}" "${arg_store-}" "${store_view-}"
 
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/stores.sh"
@@ -10,23 +10,11 @@
 verb_main() {
   stores_load "$arg_store" "$arg_group"
   stores_need_id "$arg_id"
-  layout_dir=$(mktemp -d)
-  cd "$layout_dir" || fail internal "cannot enter $layout_dir"
-  trap 'layout_close; hostkit_at_exit' EXIT
-  kind_view "$arg_id" "$layout_dir/view" || fail failed "$store_error"
+  stores_view "$arg_id"
   layout_file=$store_view/resurgo/layouts/$arg_host.json
   if [ ! -f "$layout_file" ] || [ -h "$layout_file" ]; then
     fail not-found "backup $arg_id holds no layout of $arg_host; see 'resurgo show $arg_id'"
   fi
   layout_text=$(gzip -nc -9 <"$layout_file" | base64 | tr -d '\n')
   reply "\"layout\":\"$layout_text\""
-}
-
-# layout_close: a view that is still in use goes at the store's next change.
-layout_close() {
-  layout_status=$?
-  kind_unview "$arg_id" "$layout_dir/view" || log "$store_error"
-  rm -f "$layout_dir/zfs.err"
-  rmdir "$layout_dir" || :
-  return "$layout_status"
 }

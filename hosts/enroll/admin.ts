@@ -14,7 +14,7 @@ export interface AdminLogin {
 
 export interface AdminOptions {
   /** What it is for: the command, as errors name it. */
-  verb: 'enroll' | 'unenroll' | 'keys rotate' | 'recover';
+  verb: 'enroll' | 'unenroll' | 'keys rotate' | 'recover' | 'adopt';
   /** Address, port and the administrator's user; `via` is dialled with the same login. */
   host: HostRef;
   admin: AdminLogin;
@@ -22,6 +22,8 @@ export interface AdminOptions {
   trust: (host: HostRef) => { pinned: readonly PublicKey[]; decide?: (key: PublicKey) => Promise<boolean> };
   /** For each connection on the way, in ms. Default 20,000. */
   connectTimeoutMs?: number;
+  /** Where the login's name comes from. @default the runbook's `admin_user` */
+  named?: string;
 }
 
 /** A script for root, or what is asked of the login beforehand. */
@@ -41,8 +43,7 @@ export interface ScriptOutput {
 }
 
 const CONNECT_MS = 20_000;
-const REFUSED =
-  "the host does not take the administrator's login: look at `admin_user` in the runbook, and at the key (--key), the agent or the password that you gave";
+const NAMED = '`admin_user` in the runbook';
 /** The longest output that is taken from a script (S29). */
 const OUTPUT_BYTES = 1024 * 1024;
 
@@ -56,7 +57,7 @@ export class AdminShell {
 
   /** Logs in, by way of the jumps, and finds out how to become root. @throws HostError */
   static async open(options: AdminOptions): Promise<AdminShell> {
-    const { verb, host, admin } = options;
+    const { verb, host, admin, named = NAMED } = options;
     const clients: Client[] = [];
     try {
       await connect(options, clients);
@@ -72,7 +73,7 @@ export class AdminShell {
         admin.sudoPassword === undefined
           ? `${host.user ?? ''} is not root and sudo asks for a password (or is missing)`
           : `sudo refused the password of ${host.user ?? ''}`;
-      const next = `log in as root (\`admin_user\` in the runbook), or give the right sudo password with --ask-sudo: run \`resurgo ${verb}\` again`;
+      const next = `log in as root (${named}), or give the right sudo password with --ask-sudo: run \`resurgo ${verb}\` again`;
       throw new HostError({ ...at, step: 'sudo', code: 'sudo-refused', message, next });
     } catch (error) {
       for (const client of clients) client.destroy();
@@ -113,11 +114,12 @@ export class AdminShell {
 }
 
 async function connect(options: AdminOptions, clients: Client[]): Promise<Client> {
-  const { verb, host, admin, trust, connectTimeoutMs: timeoutMs = CONNECT_MS } = options;
+  const { verb, host, admin, trust, connectTimeoutMs: timeoutMs = CONNECT_MS, named = NAMED } = options;
   const jump = host.via === undefined ? undefined : await connect({ ...options, host: host.via }, clients);
   try {
     const sock = jump === undefined ? undefined : await forward(jump, host, timeoutMs);
-    const how = { timeoutMs, keepaliveMs: 15_000, sock, whenRefused: REFUSED, ...trust(host) };
+    const whenRefused = `the host does not take the administrator's login: look at ${named}, and at the key (--key), the agent or the password that you gave`;
+    const how = { timeoutMs, keepaliveMs: 15_000, sock, whenRefused, ...trust(host) };
     const client = await dial({ host, login: admin.login, ...how });
     client.on('error', () => undefined);
     clients.push(client);

@@ -63,16 +63,21 @@ export function hostFiles({
     const key = identities.of(hostRef({ runbook, host: peer }));
     if (key !== undefined) known.set(peer, key);
   }
-  const directors = [keys.director, ...(keys.directorNext === undefined ? [] : [keys.directorNext])];
   return {
     user: entry.user,
     config: hostConfig({ runbook, host, signerHex: keys.signing.publicHex }),
-    directorKeys: directors.map((pair) => `${pair.publicKey}\n`).join(''),
+    directorKeys: directorsFile(keys),
     peers: peersFile(known),
     sudoers: sudoers({ user: entry.user }),
     jump: jumpFile({ runbook, host, jumpKey: keys.jump.publicKey }),
     restoreTo: entry.restoreTo,
   };
+}
+
+/** `director.keys`: of a rotation under way both. */
+export function directorsFile({ director, directorNext }: DirectorKeys): string {
+  const pairs = [director, ...(directorNext === undefined ? [] : [directorNext])];
+  return pairs.map(({ publicKey }) => `${publicKey}\n`).join('');
 }
 
 /** The tar.gz that `install.sh` takes on stdin. */

@@ -32,8 +32,19 @@ export async function readHostkit({ root = packageRoot() }: { root?: string } = 
     const content = await readFile(join(root, 'hostkit', path));
     files.push({ path, mode: 0o755, content });
   }
+  return { version, hash: hashOf(files), files };
+}
+
+/** The same as a rescue system has it: what writes over disks is a job there, and nowhere else (hostkit/lib/rescue-image.sh). */
+export function asRescue({ version, files }: HostkitTree): HostkitTree {
+  const moved = files.map((file) => ({ ...file, path: file.path.replace(/^rescue\/(jobs|lib|verbs)\//, '$1/') }));
+  moved.sort((one, other) => (one.path < other.path ? -1 : 1));
+  return { version, hash: hashOf(moved), files: moved };
+}
+
+function hashOf(files: readonly TarFile[]): string {
   const lines = files.map(({ path, content }) => `${sumOf(content)}  ./${path}\n`).sort();
-  return { version, hash: sumOf(lines.join('')), files };
+  return sumOf(lines.join(''));
 }
 
 /** The sum that `sha256sum` gives for this content on a host, hex. */
@@ -41,11 +52,29 @@ export function sumOf(content: string | Uint8Array): string {
   return createHash('sha256').update(content).digest('hex');
 }
 
+type Script =
+  | 'survey'
+  | 'identity'
+  | 'packages'
+  | 'install'
+  | 'keys'
+  | 'remove'
+  | 'arm'
+  | 'runbooks'
+  | 'live-survey'
+  | 'live-install';
+
+/** Scripts that are made of several files, in this order. */
+const PARTS: Partial<Record<Script, readonly string[]>> = {
+  install: ['put', 'install'],
+  'live-survey': ['live-look', 'live-survey'],
+  'live-install': ['live-look', 'put', 'live-install', 'identity'],
+};
+
 /** One of the scripts of `hosts/enroll/`, that the administrator's root runs. */
-export function readScript(
-  name: 'survey' | 'identity' | 'packages' | 'install' | 'keys' | 'remove' | 'arm',
-): Promise<string> {
-  return readFile(join(packageRoot(), 'hosts', 'enroll', `${name}.sh`), 'utf8');
+export async function readScript(name: Script): Promise<string> {
+  const files = (PARTS[name] ?? [name]).map((part) => join(packageRoot(), 'hosts', 'enroll', `${part}.sh`));
+  return (await Promise.all(files.map((file) => readFile(file, 'utf8')))).join('\n');
 }
 
 async function walk(root: string, below: string): Promise<string[]> {

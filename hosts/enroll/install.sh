@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs or updates everything that docs/hostkit.md names, from a tar.gz on stdin. Run by the administrator's root; safe to repeat
-# and to cut off anywhere: each file is replaced by renaming, the keys come last. Prints `change WHAT`. $1: the
+# and to cut off anywhere: each file is replaced by renaming, the keys come last. Prints `change WHAT`. put.sh goes before it. $1: the
 # unprivileged user that the director logs in as. $2: what runs the sweep at boot, as survey.sh has found it.
 set -eu
 umask 077
@@ -22,37 +22,6 @@ for part in hostkit/hostkit hostkit/VERSION etc/host.conf etc/director.keys etc/
   [ -f "$work/$part" ] || { echo "the payload lacks $part" >&2; exit 1; }
 done
 chown -R 0:0 "$work"
-
-# is_ours TARGET MODE: it is root's own, with that mode.
-is_ours() { [ "$(stat -c '%u:%g %a' "$1")" = "0:0 ${2#0}" ]; }
-
-# put FILE MODE TARGET: replaces the target by renaming when it differs, also in owner or mode alone: who owned it may still have it open
-# for writing. Says so.
-put() {
-  if [ -f "$3" ] && [ ! -h "$3" ] && cmp -s "$1" "$3" && is_ours "$3" "$2"; then return 0; fi
-  # A folder, or a link to one: mv would put the file into it. Of a link this removes the link alone.
-  if [ -d "$3" ]; then rm -rf -- "$3"; fi
-  rm -rf -- "$3.resurgo-new"
-  cp "$1" "$3.resurgo-new"
-  chown 0:0 "$3.resurgo-new"
-  chmod "$2" "$3.resurgo-new"
-  mv -f "$3.resurgo-new" "$3"
-  echo "change $3"
-}
-
-# own FOLDER: a folder that is root's own and that nobody else writes to; what else stands in its place goes. Says so when it was otherwise.
-own() {
-  if [ -d "$1" ] && [ ! -h "$1" ]; then
-    if is_ours "$1" 0755; then return 0; fi
-    echo "change $1 (owner or mode)"
-  else
-    rm -f -- "$1"
-    mkdir -- "$1"
-  fi
-  chown 0:0 "$1"
-  # Five digits: with four a folder keeps its setgid bit.
-  chmod 00755 "$1"
-}
 
 make_user() {
   entry=$(awk -F: -v name="$user" '$1 == name { print $3 ":" $6 }' /etc/passwd)
@@ -95,40 +64,6 @@ set_password_field() {
   awk -F: -v name="$user" 'BEGIN { OFS = ":" } $1 == name { $2 = "*" } { print }' /etc/shadow >/etc/shadow.resurgo-new
   [ "$(wc -l </etc/shadow.resurgo-new)" = "$(wc -l </etc/shadow)" ]
   mv -f /etc/shadow.resurgo-new /etc/shadow
-}
-
-make_folders() {
-  for folder in $var $var/home $var/home/.ssh "${lib%/*}"; do mkdir -p "$folder"; done
-  own $lib
-  own $etc
-  for folder in runs jobs grants fence leases deadman snapshots workloads log; do
-    mkdir -p "$var/$folder"
-    chmod 0700 "$var/$folder"
-  done
-  chown 0:0 $var $var/* $var/home/.ssh
-  chmod 0711 $var
-  chmod 0755 $var/home $var/home/.ssh
-}
-
-# Parts first, the entry last, so that no entry ever looks for a part that is not there yet.
-put_hostkit() {
-  (cd "$work/hostkit" && find . -type f ! -path ./hostkit ! -path ./VERSION) | sed 's|^\./||' >"$work/parts"
-  (cd "$work/hostkit" && find . -mindepth 1 -type d) | sed 's|^\./||' | sort >"$work/folders"
-  while IFS= read -r folder; do own "$lib/$folder"; done <"$work/folders"
-  while IFS= read -r part; do
-    put "$work/hostkit/$part" 0755 "$lib/$part"
-  done <"$work/parts"
-  put "$work/hostkit/hostkit" 0755 $lib/hostkit
-  put "$work/hostkit/VERSION" 0644 $lib/VERSION
-  printf '%s\n' hostkit VERSION >>"$work/parts"
-  (cd $lib && find . ! -type d) | sed 's|^\./||' >"$work/installed"
-  while IFS= read -r part; do
-    grep -Fqx -- "$part" "$work/parts" || { rm -f -- "$lib/$part" && echo "change $lib/$part (removed)"; }
-  done <"$work/installed"
-  (cd $lib && find . -depth -mindepth 1 -type d) | sed 's|^\./||' >"$work/installed"
-  while IFS= read -r folder; do
-    grep -Fqx -- "$folder" "$work/folders" || { rm -rf -- "${lib:?}/$folder" && echo "change $lib/$folder (removed)"; }
-  done <"$work/installed"
 }
 
 put_configuration() {

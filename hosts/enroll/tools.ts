@@ -3,40 +3,57 @@ import type { Runbook } from '../../runbooks/types';
 
 const PACKAGES: Record<string, Record<string, string>> = {
   'apt-get': {
-    find: 'findutils',
-    stat: 'coreutils',
-    awk: 'mawk',
-    'ssh-keygen': 'openssh-client',
-    ...common('attr', 'acl'),
+    ...common(),
+    ...disks(),
+    ...{ find: 'findutils', stat: 'coreutils', awk: 'mawk', 'ssh-keygen': 'openssh-client', ssh: 'openssh-client' },
+    ...{ sfdisk: 'fdisk', mount: 'mount', umount: 'mount', ip: 'iproute2', dmsetup: 'dmsetup' },
   },
-  dnf: { find: 'findutils', stat: 'coreutils', awk: 'gawk', 'ssh-keygen': 'openssh', ...common('attr', 'acl') },
+  dnf: {
+    ...common(),
+    ...disks(),
+    ...{ find: 'findutils', stat: 'coreutils', awk: 'gawk', 'ssh-keygen': 'openssh', ssh: 'openssh-clients' },
+    ...{ ip: 'iproute', dmsetup: 'device-mapper' },
+  },
   zypper: {
-    find: 'findutils',
-    stat: 'coreutils',
-    awk: 'gawk',
-    'ssh-keygen': 'openssh-common',
-    ...common('attr', 'acl'),
+    ...common(),
+    ...disks(),
+    ...{ find: 'findutils', stat: 'coreutils', awk: 'gawk', 'ssh-keygen': 'openssh-common', ssh: 'openssh-clients' },
+    ...{ ip: 'iproute2', dmsetup: 'device-mapper', 'mkfs.btrfs': 'btrfsprogs', btrfs: 'btrfsprogs' },
   },
-  apk: { find: 'findutils', stat: 'coreutils', awk: 'gawk', 'ssh-keygen': 'openssh-keygen', ...common('attr', 'acl') },
+  apk: {
+    ...common(),
+    ...disks(),
+    ...{ find: 'findutils', stat: 'coreutils', awk: 'gawk', 'ssh-keygen': 'openssh-keygen', ssh: 'openssh-client' },
+    ...{ sfdisk: 'sfdisk', wipefs: 'wipefs', blkid: 'blkid', lsblk: 'lsblk', findmnt: 'findmnt', partx: 'partx' },
+    ...{ flock: 'flock', setsid: 'setsid', ip: 'iproute2', dmsetup: 'device-mapper' },
+    ...{ tune2fs: 'e2fsprogs-extra', mke2fs: 'e2fsprogs' },
+  },
 };
 
-function common(attr: string, acl: string): Record<string, string> {
+function common(): Record<string, string> {
   return {
     rsync: 'rsync',
-    sudo: 'sudo',
-    visudo: 'sudo',
-    getfattr: attr,
-    setfattr: attr,
-    getfacl: acl,
-    flock: 'util-linux',
-    setsid: 'util-linux',
-    unshare: 'util-linux',
-    gzip: 'gzip',
-    base64: 'coreutils',
-    od: 'coreutils',
-    timeout: 'coreutils',
-    openssl: 'openssl',
+    ...{ sudo: 'sudo', visudo: 'sudo', getfattr: 'attr', setfattr: 'attr', getfacl: 'acl', setfacl: 'acl' },
+    ...of('util-linux', 'flock', 'setsid', 'unshare'),
+    ...of('coreutils', 'base64', 'od', 'timeout', 'sort', 'sha256sum', 'chroot'),
+    ...{ gzip: 'gzip', tar: 'tar', sed: 'sed', openssl: 'openssl' },
   };
+}
+
+/** What makes disks and what lies on them. */
+function disks(): Record<string, string> {
+  return {
+    ...of('util-linux', 'nsenter', 'mountpoint', 'mount', 'umount', 'sfdisk', 'wipefs', 'blkid', 'lsblk', 'findmnt'),
+    ...of('util-linux', 'partx', 'blockdev', 'mkswap'),
+    ...of('e2fsprogs', 'mke2fs', 'tune2fs'),
+    ...of('btrfs-progs', 'mkfs.btrfs', 'btrfs'),
+    ...of('lvm2', 'lvm', 'pvcreate', 'vgcreate', 'lvcreate'),
+    ...{ 'mkfs.xfs': 'xfsprogs', 'mkfs.vfat': 'dosfstools', mdadm: 'mdadm', cryptsetup: 'cryptsetup' },
+  };
+}
+
+function of(name: string, ...tools: string[]): Record<string, string> {
+  return Object.fromEntries(tools.map((tool) => [tool, name]));
 }
 
 /** What a host needs besides the tools of every host: a store checks whose key has signed a manifest. */

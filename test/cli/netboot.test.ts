@@ -4,6 +4,7 @@ import { request } from 'node:http';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ensureDirectorKeys } from '../../hosts/director-keys';
 import type { RescueBuild, RescueFileEntry } from '../../planning/rescue-media';
 import { sampleBuild, sampleMedium } from '../planning/rescue-sample';
 import { resurgo } from './support/run';
@@ -110,6 +111,32 @@ test('the named machine gets kernel and initramfs, another goes on with its own,
   expect([ran.code, ran.stderr]).toEqual([0, '']);
   expect(ran.stdout).toContain('127.0.0.1 GET /vmlinuz 200 8 B\n');
   expect(ran.stdout).toContain('127.0.0.1 GET /mac-52-54-00-aa-00-02.ipxe 404 0 B\n');
+});
+
+describe('whom the rescue system lets in', () => {
+  const state = process.env.RESURGO_STATE;
+  beforeEach(() => {
+    process.env.RESURGO_STATE = join(folder, 'state');
+  });
+  afterEach(() => {
+    if (state === undefined) delete process.env.RESURGO_STATE;
+    else process.env.RESURGO_STATE = state;
+  });
+  const kernel = async (...more: string[]): Promise<string> => {
+    let line = '';
+    await serving(['--any', ...more], async () => {
+      line = /^kernel .*$/m.exec((await get('/boot.ipxe')).text)?.[0] ?? '';
+    });
+    return line;
+  };
+
+  test('the director that serves it, whoever has built it', async () => {
+    expect(await kernel()).not.toContain('resurgo.director');
+    const { director } = await ensureDirectorKeys({ stateDir: join(folder, 'state') });
+    expect(await kernel()).toContain(` resurgo.director=${director.publicKey.split(' ')[1]}`);
+    const other = 'resurgo.director=AAAA';
+    expect((await kernel('--append', other)).split(' ').filter((word) => word.startsWith('resurgo.'))).toEqual([other]);
+  });
 });
 
 test('with --any every machine starts at once', async () => {

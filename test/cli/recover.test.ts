@@ -4,15 +4,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { armRescue } from '../../hosts/enroll/arm-rescue';
+import { Identities } from '../../hosts/enroll/identities';
+import { enterLive } from '../../hosts/enroll/live';
 import { HostError } from '../../hosts/errors';
+import { hostRef } from '../../hosts/refs';
 import { confirmRescue } from '../../hosts/rescue-login';
 import type { Layout } from '../../planning/layout-schema';
+import { parseRunbook } from '../../runbooks/load';
 import { golden } from '../planning/layout-machines';
 import { fleetRunbook } from './support/fleet-runbook';
 import { useMemoryFleet } from './support/memory-fleet';
 import { entry } from './support/stored';
 
 jest.mock('../../hosts/rescue-login', () => ({ confirmRescue: jest.fn(() => Promise.resolve()) }));
+jest.mock('../../hosts/enroll/live', () => ({ enterLive: jest.fn(() => Promise.resolve()) }));
 jest.mock('../../hosts/enroll/arm-rescue', () => ({ armRescue: jest.fn(() => Promise.resolve()) }));
 
 // Each command is a whole program.
@@ -23,6 +28,7 @@ const ID = '20261121_013000';
 const KEY = `ssh-ed25519 AAAA${'B'.repeat(64)}`;
 const AT = ['--at', '10.0.0.77'];
 const armed = jest.mocked(armRescue);
+const entered = jest.mocked(enterLive);
 
 function runbook(groups: Record<string, { host: string; path: string }[]>): string {
   const written = JSON.parse(fleetRunbook(2)) as { groups: object };
@@ -62,6 +68,13 @@ describe('what is asked for', () => {
     ['a hash that is none', ['app-1', ...AT, '--approve', 'yes'], /--approve wants the hash/],
     ['a pin without a disk', ['app-1', ...AT, '--pin', 'WD-1'], /--pin wants DISK=SERIAL/],
     ['a growth that is none', ['app-1', ...AT, '--grow', 'all'], /--grow is last, proportional or none/],
+    [
+      'a fingerprint of our own media',
+      ['app-1', ...AT, '--fingerprint', 'SHA256:x'],
+      /--fingerprint is about a running.*--live/,
+    ],
+    ['packages for our own media', ['app-1', ...AT, '--install-packages'], /--install-packages is about a running/],
+    ['a code of another make', ['app-1', ...AT, '--live', '--code', '1'], /--code is about our own.*--fingerprint/],
     ['a headroom that is none', ['app-1', ...AT, '--headroom', 'some'], /--headroom is a share/],
   ])('%s: refused before anybody is asked', async (_name, words, why) => {
     const { code, stderr } = await fleet.run('recover', ...words);
@@ -176,6 +189,55 @@ describe('the passphrases of encrypted volumes', () => {
     expect(code).not.toBe(0);
     expect(stderr).toMatch(why);
     expect(fleet.verbs('luks.secret')).toEqual([]);
+  });
+});
+
+describe('a running rescue Linux (--live)', () => {
+  beforeEach(async () => {
+    entered.mockClear();
+    stored(golden('gpt-bios-ext4'));
+    const stateDir = process.env.RESURGO_STATE ?? '';
+    const identities = await Identities.open({ stateDir });
+    identities.set(hostRef({ runbook: parseRunbook({ text: fleetRunbook(2), file: 'x' }), host: 'target' }), KEY);
+    await identities.save();
+  });
+  const live = (...words: string[]) => fleet.run('recover', 'app-1', '--at', 'user@10.0.0.77', '--live', ...words);
+
+  test('gets the hostkit by the administrator’s login before the target is told of it, and is not taken for our media', async () => {
+    expect(await live('--arm-only', '--install-packages')).toMatchObject({ code: 0 });
+    const [options] = entered.mock.calls[0] ?? [];
+    expect(options).toMatchObject({
+      ...{ user: 'user', admin: { login: { agent: '/run/agent' } }, installPackages: true },
+      ...{ host: { name: 'app-1' }, rescue: { address: '10.0.0.77', pinnedAs: 'app-1.live', live: true } },
+      peers: new Map([['target', KEY]]),
+    });
+    expect(options?.layout.disks).toHaveLength(golden('gpt-bios-ext4').disks.length);
+    expect(confirmRescue).not.toHaveBeenCalled();
+    expect(armed).toHaveBeenCalledTimes(1);
+  });
+
+  test('gets it for a mere plan too, and the target is told of nothing', async () => {
+    await live('--plan-only');
+    expect(entered).toHaveBeenCalledTimes(1);
+    expect(armed).not.toHaveBeenCalled();
+  });
+
+  test('whose sshd does not let the director in: what to look at there is said', async () => {
+    fleet.intercept = ({ host, verb }) => {
+      if (host !== 'app-1.rescue') return undefined;
+      throw new HostError({ host, verb, code: 'auth-refused', message: 'login as resurgo was refused' });
+    };
+    expect((await live()).stderr).toMatch(/login as resurgo was refused .*PermitRootLogin, AllowUsers/);
+    expect(armed).not.toHaveBeenCalled();
+  });
+
+  test('that is none ends it before anybody else hears of it', async () => {
+    entered.mockRejectedValueOnce(
+      new HostError({ host: 'app-1.rescue', verb: 'recover', code: 'not-allowed', message: 'it is a server' }),
+    );
+    expect(await live()).toMatchObject({ code: 1, stderr: expect.stringMatching(/it is a server/) as string });
+    expect(armed).not.toHaveBeenCalled();
+    expect(fleet.verbs('probe')).toEqual([]);
   });
 });
 

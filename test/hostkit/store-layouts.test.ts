@@ -64,6 +64,13 @@ describeAsRoot('the layouts of a backup', () => {
     expect(existsSync(sealed('20261121_013000', 'app-1.json'))).toBe(true);
   });
 
+  it('the runbook of the newest backup is told', () => {
+    writeFileSync(join(kit.place, 'web/backups/20261121_013100/resurgo/runbook.yaml'), 'version: 1\n');
+    const { id, runbook } = kit.verb('store.runbook', {});
+    expect(id).toBe('20261121_013100');
+    expect(gunzipSync(Buffer.from(String(runbook), 'base64')).toString()).toBe('version: 1\n');
+  });
+
   it('S17 nothing is sealed where one that the manifest names is missing or another', async () => {
     await kit.copy('run-0004');
     put('run-0004', 'app-1', '{"a":1}');

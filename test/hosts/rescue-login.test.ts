@@ -101,9 +101,15 @@ describe('S30 what answers', () => {
     expect(await pinned()).toEqual([sshd.hostKey]);
   });
 
-  test('does not know the director: its image is too old', async () => {
+  test('does not know the director: it says how that one is let in, with its key', async () => {
     sshd.authorize([]);
-    await expect(confirm(rescueCode(sshd.hostKey))).rejects.toThrow(/build its media again/);
+    const { director } = await ensureDirectorKeys({ stateDir });
+    const key = director.publicKey.split(' ')[1] ?? '';
+    const refused = confirm(rescueCode(sshd.hostKey));
+    await expect(refused).rejects.toThrow(`\`director ${key}\``);
+    await expect(refused).rejects.toThrow(
+      new RegExp(`resurgo\\.director=${key.replaceAll('+', '\\+')} on.*build its media again`),
+    );
     expect(await pinned()).toEqual([]);
   });
 });

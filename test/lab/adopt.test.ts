@@ -1,4 +1,5 @@
-/** The director is gone with its keys: another takes the hosts over, looks whose backups lie there, and brings the data back. */
+/** The director is gone with its keys and its runbook: another takes the hosts over, looks whose backups lie there, and brings the data back. */
+import { readFileSync } from 'node:fs';
 import { describeLab } from './support/describe-lab';
 import type { Fleet } from './support/fleet';
 import { type BackupEnd, type Director, hostLines, type Product, raiseProduct, takeDown } from './support/product';
@@ -37,6 +38,16 @@ describeLab('a lost director', () => {
     heir = product.other('heir');
   }, 700_000);
   afterAll(() => takeDown(product), 120_000);
+
+  test("its runbook comes from the target's newest backup", async () => {
+    const { adminKey, knownHosts, hosts } = product.fleet;
+    const at = hosts.find(({ name }) => name === 'target')?.address ?? '';
+    const found = `${product.runbookFile}.found`;
+    const access = ['--key', adminKey, '--known-hosts', knownHosts];
+    const { stdout } = await heir.run(['adopt', '--target', at, ...access], { env: { RESURGO_RUNBOOK: found } });
+    expect(stdout).toContain(`backup ${old.id} of portal`);
+    expect(readFileSync(found, 'utf8')).toBe(readFileSync(product.runbookFile, 'utf8'));
+  });
 
   test('it can not take the hosts by the way, only by --take-over', async () => {
     await expect(heir.enroll()).rejects.toThrow(/another director is enrolled here.*--take-over/s);

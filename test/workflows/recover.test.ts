@@ -2,6 +2,7 @@
 import type { WorkflowHandle } from '@temporalio/client';
 import { WorkflowFailedError } from '@temporalio/client';
 import { HostError } from '../../hosts/errors';
+import { liveAt } from '../../hosts/rescue-host';
 import type { FakeHosts } from '../../hosts/fake';
 import { CONTROL_QUEUE } from '../../planning/queues';
 import type { DecideInput, OpenQuestion } from '../../workflows/gate';
@@ -21,7 +22,7 @@ type Handle = WorkflowHandle<typeof recover>;
 
 /** Runs it, with the fleet of that machine, while `body` answers. */
 function playing<T>(made: Recovery, body: (handle: Handle, fleet: FakeHosts) => Promise<T>): Promise<T> {
-  return withFleet({ engine, fake: made.fake }, async (fleet) => {
+  return withFleet({ engine, fake: made.fake, rescue: made.deps }, async (fleet) => {
     made.seal(fleet);
     const handle = await engine.env.client.workflow.start<typeof recover>('recover', {
       workflowId: `recover/portal/${made.input.run}`,
@@ -95,6 +96,7 @@ test('a machine is made again, in this order, and seen to run', async () => {
     ...STEPS,
     'dial',
     'restore-verify',
+    'new-director',
     'new-initramfs',
     'new-bootloader',
     'new-verify',
@@ -240,6 +242,38 @@ test('a target that does not know the rescue system is told of before any disk i
     return handle.result();
   });
   expect(report.state).toBe('Completed');
+});
+
+test('a running rescue Linux of another make: what it is to be told of is told with --live', async () => {
+  let refuses = RESCUE;
+  const made = recovery({
+    more: ({ host, verb }) => {
+      if (host !== refuses || verb !== 'grant.add') return undefined;
+      throw new HostError({ host, verb, code: 'not-allowed', message: 'said the test' });
+    },
+  });
+  made.input.rescue = liveAt({ host: made.input.host, at: '[2001:db8::7]:2222' }).rescue;
+  await playing(made, async (handle) => {
+    for (const host of ['target', RESCUE]) {
+      refuses = host;
+      const { failure: said } = await asked(handle, 'way of the data');
+      expect(said.message).toMatch(/`resurgo recover app-1 --at \[2001:db8::7\]:2222 --live --arm-only`, then retry/);
+      await answer(handle, { decision: host === 'target' ? 'retry' : 'abort' });
+    }
+    return failure(handle);
+  });
+});
+
+test('a machine that shows another key than the backup has is told of', async () => {
+  const made = recovery();
+  made.deps = { pinMachine: () => Promise.resolve(false) };
+  const report = await playing(made, async (handle) => {
+    await approve(handle);
+    return handle.result();
+  });
+  expect(report.warnings).toContainEqual(
+    expect.stringMatching(/another ssh host key in the backup.*resurgo enroll app-1/),
+  );
 });
 
 test('a rescue system that does not know the target as it is now is told of with what can be done', async () => {

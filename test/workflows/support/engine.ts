@@ -69,7 +69,14 @@ export function useEngine(options: { shortWaits?: boolean } = {}): Engine {
 
 /** Runs `body` while two workers (control and bulk) serve the fake fleet of a director with this key. */
 export async function withFleet<T>(
-  options: { engine: Engine; fake?: FakeOptions; signer?: typeof own; rescue?: Partial<ActivityDeps['rescue']> },
+  options: {
+    engine: Engine;
+    fake?: FakeOptions;
+    signer?: typeof own;
+    /** Whose backups it takes as genuine. @default its own */
+    genuine?: ActivityDeps['genuineSigners'];
+    rescue?: Partial<ActivityDeps['rescue']>;
+  },
   body: (fleet: FakeHosts) => Promise<T>,
 ): Promise<T> {
   const { engine, fake, signer = own } = options;
@@ -77,7 +84,7 @@ export async function withFleet<T>(
   const activities = activitiesFrom({
     hosts: fleet,
     logger: pino({ level: 'silent' }),
-    genuineSigners: () => Promise.resolve([signer.publicKeyHex]),
+    genuineSigners: options.genuine ?? (() => Promise.resolve([signer.publicKeyHex])),
     openSigner: () => Promise.resolve(signer),
     rescue: { ...FAKE_RESCUE, ...options.rescue },
   });

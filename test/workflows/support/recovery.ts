@@ -1,5 +1,6 @@
 /** A machine that is lost, its backup, and another one whose rescue system answers: in memory, over the fake fleet. */
 import { gzipSync } from 'node:zlib';
+import type { ActivityDeps } from '../../../activities/context';
 import { buildManifest } from '../../../planning/build-manifest';
 import { canonicalJson } from '../../../planning/canonical';
 import type { Facts } from '../../../planning/layout-facts';
@@ -61,6 +62,8 @@ export interface Recovery {
   input: RecoverInput;
   layout: Layout;
   fake: FakeOptions;
+  /** What the director does beyond the fleet, in place of nothing. */
+  deps: Partial<ActivityDeps['rescue']>;
   /** Puts the sealed backup into the store. */
   seal: (fleet: FakeHosts) => void;
   /** What has been asked of the rescue system, jobs by their kind. */
@@ -127,7 +130,7 @@ export function recovery(
   const parts = options.parts?.map((path) => ({ path, fsType: 'ext4', fsUuid: 'aaaa' }));
   const identity = { realPath: '/', fsType: 'ext4', fsUuid: 'aaaa', ...(parts === undefined ? {} : { parts }) };
   return {
-    ...{ layout, asked, now, fake: { intercept } },
+    ...{ layout, asked, now, fake: { intercept }, deps: {} },
     seal: (fleet) => {
       const manifest = {
         ...buildManifest(
