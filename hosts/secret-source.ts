@@ -2,6 +2,7 @@
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
+import { z } from 'zod';
 import type { Secret } from '../runbooks/types';
 
 const runFile = promisify(execFile);
@@ -26,9 +27,11 @@ export async function readSecret({ secret, timeoutMs }: { secret: Secret; timeou
   }
 }
 
+const failure = z.object({ killed: z.boolean().optional(), code: z.union([z.number(), z.string()]).nullish() });
+
 function howItFailed(error: unknown): string {
-  if (!(error instanceof Error)) return 'failed';
-  if ('killed' in error && error.killed === true) return 'did not end in time';
-  if ('code' in error && typeof error.code === 'number') return `ended with exit ${error.code}`;
-  return 'code' in error && typeof error.code === 'string' ? `can't be run (${error.code})` : 'failed';
+  const { killed = false, code } = failure.safeParse(error).data ?? {};
+  if (killed) return 'did not end in time';
+  if (typeof code === 'number') return `ended with exit ${code}`;
+  return typeof code === 'string' ? `can't be run (${code})` : 'failed';
 }
