@@ -9,6 +9,8 @@
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/view.sh"
 # shellcheck source=/dev/null
+. "$RESURGO_LIB/lib/luks-headers.sh"
+# shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/listing.sh"
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/stores.sh"
