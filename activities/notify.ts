@@ -75,7 +75,10 @@ async function send({ to, notice }: { to: Notify; notice: Notice }): Promise<voi
   const { url, headers: login } = withoutLogin(to.url);
   const headers: Record<string, string> = { 'content-type': 'application/json', ...login };
   if (to.secret !== null) {
-    headers['x-resurgo-signature'] = `sha256=${createHmac('sha256', (await readSecret({ secret: to.secret, timeoutMs: TIMEOUT_MS })).trim())
+    headers['x-resurgo-signature'] = `sha256=${createHmac(
+      'sha256',
+      (await readSecret({ secret: to.secret, timeoutMs: TIMEOUT_MS })).trim(),
+    )
       .update(body)
       .digest('hex')}`;
   }

@@ -118,6 +118,22 @@ describeAsRoot('headers of encrypted volumes', () => {
       });
     });
 
+    it('one of a volume that is being encrypted anew is not taken', () => {
+      machine.sh(
+        'cp /run/luks2 /run/anew; cryptsetup reencrypt -q --init-only --pbkdf pbkdf2 --pbkdf-force-iterations 1000 --key-file /run/keys/1 /run/anew',
+      );
+      const anew = machine.sh('losetup --show -f /run/anew');
+      try {
+        disks([`${anew} disk 0`]);
+        expect(listed()).toMatchObject({
+          luksHeaders: [],
+          luksMissing: [{ why: 'it is being encrypted anew: let that end first' }],
+        });
+      } finally {
+        machine.sh(`losetup -d ${anew}; rm /run/anew`);
+      }
+    });
+
     it('of two volumes with one UUID that are not the same, one is told as missing', () => {
       machine.sh('cp /run/luks1 /run/copy; printf x | dd of=/run/copy conv=notrunc bs=1 seek=9000 status=none');
       const copy = machine.sh('losetup --show -f /run/copy');
