@@ -126,11 +126,11 @@ describeAsRoot('headers of encrypted volumes, which lie in the tree of a whole m
     kit.close();
   });
 
-  const restored = async (name: string, more: Record<string, string>, at: string) => {
+  const restored = async (name: string, more: { headers?: string; subpath?: string }, at: string) => {
     await kit.serve(at, join(kit.root, 'var/runs', name, 'incoming', tree));
     const send = kit.job('restore-send', { store: 'main', id: ID, tree, ...more, ...kit.peer() }, name);
     const { sha256 } = send['listing'] as { sha256: string };
-    const { headers: _, ...part } = more;
+    const part: Record<string, string> = more.subpath === undefined ? {} : { subpath: more.subpath };
     const place = { path: join(kit.root, 'to'), tree, sha256, extra: '1', ...part };
     return { send, verify: kit.job('restore-verify', place, name) };
   };
