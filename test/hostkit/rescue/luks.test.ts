@@ -1,10 +1,10 @@
 /** An encrypted volume that comes back by its header: real headers on a loop device; only the opening, which wants device-mapper, is played. */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
 import { describeAsRoot, SHELLS } from '../support';
-import { RescueShell } from './kit';
+import { useRescueShell } from './kit';
 
 jest.setTimeout(120_000);
 const UUID = '21bbbc30-f67f-4fbc-a0f1-90a0695b6803';
@@ -20,19 +20,22 @@ function tool(command: string, ...args: string[]): string {
 
 describeAsRoot('an encrypted volume comes back by its header', () => {
   describe.each(SHELLS)('%s', (name) => {
-    let shell: RescueShell;
+    const shell = useRescueShell(name);
+    let base: string;
     let loop: string;
-    const at = (file: string) => path.join(shell.root, file);
+    const at = (file: string) => path.join(base, file);
+    const put = (file: string, text: string) => {
+      mkdirSync(path.dirname(at(file)), { recursive: true });
+      writeFileSync(at(file), text);
+    };
     const headerFile = () => at(`mnt/headers/${TREE}/var/lib/resurgo/luks/${UUID}.header`);
     beforeAll(() => {
-      shell = new RescueShell(name);
-      shell.files('', { disk: '', first: 'first', second: 'second', wrong: 'wrong' });
+      base = shell.files({ disk: '', first: 'first', second: 'second', wrong: 'wrong' });
       truncateSync(at('disk'), 24 * MIB);
       loop = tool('losetup', '--show', '-f', at('disk'));
     });
     afterAll(() => {
       tool('losetup', '-d', loop);
-      shell.close();
     });
 
     /** Makes a volume with two keys, and takes its header; the disk is blank then. */
@@ -56,13 +59,14 @@ describeAsRoot('an encrypted volume comes back by its header', () => {
         volume,
       );
       tool('cryptsetup', 'luksAddKey', '-q', ...ITERATIONS, '--key-file', at('first'), volume, at('second'));
-      shell.files('', { [`mnt/headers/${TREE}/var/lib/resurgo/luks`]: null });
+      mkdirSync(path.dirname(headerFile()), { recursive: true });
       rmSync(headerFile(), { force: true });
       tool('cryptsetup', 'luksHeaderBackup', volume, '--header-backup-file', headerFile());
       tool('wipefs', '--all', '--quiet', loop);
       rmSync(at('run'), { recursive: true, force: true });
       rmSync(at('var'), { recursive: true, force: true });
-      shell.files('', { [`run/secrets/${UUID}`]: 'second', 'var/runs/run-1': null });
+      put(`run/secrets/${UUID}`, 'second');
+      mkdirSync(at('var/runs/run-1'), { recursive: true });
       const bytes = readFileSync(headerFile());
       const sum = createHash('sha256').update(bytes).digest('hex');
       return { header: sum, bytes: bytes.length, offset: type === 'luks1' ? 2 * MIB : 16 * MIB };
@@ -82,7 +86,7 @@ describeAsRoot('an encrypted volume comes back by its header', () => {
       return shell.run({
         parts: [`jobs/${kind}.sh`],
         script: [
-          `RESURGO_RUN=$PWD/run RESURGO_VAR=$PWD/var LUKS_PLACE=$PWD/mnt/headers`,
+          `cd '${base}'; RESURGO_RUN=$PWD/run RESURGO_VAR=$PWD/var LUKS_PLACE=$PWD/mnt/headers`,
           ...Object.entries(all).map(([key, value]) => `arg_${key}='${value}'`),
           `disks_check() { :; }; device_find() { device=${loop} device_bytes=$(blockdev --getsize64 ${loop}); }; device_luks() { :; }`,
           // Without device-mapper a volume is not opened; whether its key fits is seen all the same.
@@ -108,13 +112,13 @@ describeAsRoot('an encrypted volume comes back by its header', () => {
       const dump = (of: string) => tool('cryptsetup', 'luksDump', of).replace(/^LUKS header information.*\n/, '');
       expect(dump(loop)).toBe(dump(at(`volume-${type}`)));
       // What opened it, and the header, are not needed here any more.
-      expect(shell.run({ parts: [], script: 'ls run/secrets; find mnt -type f' })).toBe('');
+      expect(shell.run({ parts: [], script: `cd '${base}'; ls run/secrets; find mnt -type f` })).toBe('');
     });
 
     test('asked again after the answer was lost, the header is not written again', () => {
       const args = header('luks2', '--sector-size', '512');
       expect(job('luks-restore', args)).toMatch(/^ok/);
-      shell.files('', { [`run/secrets/${UUID}`]: 'first' });
+      put(`run/secrets/${UUID}`, 'first');
       tool('cryptsetup', 'luksKillSlot', '-q', '--key-file', at('first'), loop, '1');
       expect(job('luks-restore', args)).toMatch(/^ok/);
       expect(['first', 'second'].map(opens)).toEqual([true, false]);
@@ -122,7 +126,7 @@ describeAsRoot('an encrypted volume comes back by its header', () => {
 
     test('S24 a wrong passphrase, or none, is said before anything is written', () => {
       const args = header('luks2', '--sector-size', '512');
-      shell.files('', { [`run/secrets/${UUID}`]: 'wrong' });
+      put(`run/secrets/${UUID}`, 'wrong');
       for (const kind of ['luks-check', 'luks-restore'])
         expect(job(kind, args)).toMatch(/^needs-passphrase: the passphrase that was given does not open/);
       rmSync(at(`run/secrets/${UUID}`));
