@@ -1,5 +1,6 @@
 # Before the first disk is written to: is the header that came from the backup whole, of that volume, and does the passphrase open it?
 # keys: tree:tree uuid:text header:hex bytes:int offset:int
+# tools: cryptsetup
 
 # Set or read elsewhere:
 : "${arg_uuid-}"

@@ -1,6 +1,7 @@
 # Brings an encrypted volume back as it was: its header from the backup, with all its keys, onto the new device, and opens it with one of them.
 # What is in it comes after. The passphrase came by verb luks.secret, the header into memory (verb luks.place); both go once it is open.
 # keys: on:text disks:lines tree:tree name:name uuid:text header:hex bytes:int sector:int=512 offset:int
+# tools: wipefs cryptsetup dmsetup blockdev
 
 # Set or read elsewhere:
 : "${arg_disks-}" "${arg_name-}" "${arg_on-}" "${arg_run-}" "${arg_uuid-}" "${device-}" "${device_bytes-}" "${device_why-}" "${line-}" \
