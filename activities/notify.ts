@@ -1,12 +1,10 @@
 /** Tells the world how a run goes: a webhook with a signed JSON body, or a healthchecks-style ping. */
 import { createHmac } from 'node:crypto';
-import { execFile } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
-import { promisify } from 'node:util';
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import { z } from 'zod';
+import { readSecret } from '../hosts/secret-source';
 import { redactText } from '../planning/redact-text';
-import type { Notify, NotifyEvent, Secret } from '../runbooks/types';
+import type { Notify, NotifyEvent } from '../runbooks/types';
 import type { ActivityDeps } from './context';
 import { asActivity } from './context';
 
@@ -33,7 +31,6 @@ const failureShape = z.object({
 });
 /** Which of the wanted were reached by earlier attempts, as positions: they are not told again. Addresses may hold secrets. */
 const reachedSchema = z.array(z.number().int());
-const runFile = promisify(execFile);
 
 /** Makes the activity `notify`. */
 export function notifyActivities({ logger }: ActivityDeps) {
@@ -78,7 +75,10 @@ async function send({ to, notice }: { to: Notify; notice: Notice }): Promise<voi
   const { url, headers: login } = withoutLogin(to.url);
   const headers: Record<string, string> = { 'content-type': 'application/json', ...login };
   if (to.secret !== null) {
-    headers['x-resurgo-signature'] = `sha256=${createHmac('sha256', await readSecret(to.secret))
+    headers['x-resurgo-signature'] = `sha256=${createHmac(
+      'sha256',
+      (await readSecret({ secret: to.secret, timeoutMs: TIMEOUT_MS })).trim(),
+    )
       .update(body)
       .digest('hex')}`;
   }
@@ -122,16 +122,4 @@ function withoutLogin(address: string): { url: string; headers: Record<string, s
 export function pingUrl({ url, event }: { url: string; event: NotifyEvent }): string {
   const suffix = { start: '/start', success: '', failure: '/fail', 'needs-operator': '/fail' }[event];
   return url.replace(/\/+$/, '') + suffix;
-}
-
-async function readSecret(secret: Secret): Promise<string> {
-  if (secret.from === 'env') {
-    const value = process.env[secret.value];
-    if (value === undefined)
-      throw new Error(`the environment variable ${secret.value} of a notify secret is not set for the worker`);
-    return value;
-  }
-  if (secret.from === 'file') return (await readFile(secret.value, 'utf8')).trim();
-  const { stdout } = await runFile(secret.value, [], { timeout: TIMEOUT_MS });
-  return stdout.trim();
 }

@@ -6,6 +6,7 @@ import { layoutFacts, probe } from '../hosts/verbs/reading';
 import { PlanningError } from '../planning/errors';
 import { jobName } from '../planning/ids';
 import type { Layout } from '../planning/layout-schema';
+import { withHeaders, type LuksHeader } from '../planning/luks-headers';
 import { bootTarget, type BootTarget } from '../planning/recover-boot';
 import { foundMachine } from '../planning/recover-found';
 import { blockedPlan, planRecovery, type RecoveryPlan, type RecoveryPolicy } from '../planning/recover';
@@ -39,6 +40,8 @@ export interface PlanInput {
   tree: string;
   /** The mount points that the backup holds; null where its manifest does not tell. */
   held: string[] | null;
+  /** The headers of encrypted volumes that the backup holds; left out by runs of an earlier version. */
+  headers?: LuksHeader[];
 }
 
 /** The plan, and what the steps after the data need to know. */
@@ -127,8 +130,8 @@ export function recoverLookActivities({ hosts }: ActivityDeps) {
   }
 
   /** Reads the layout, asks the machine, plans. @throws HostError, or a failure `bad-policy` that trying again does not change */
-  async function plan({ layout: ref, rescue, policy, tree, held }: PlanInput): Promise<PlannedMachine> {
-    const layout = await verifiedLayout({ hosts, ref });
+  async function plan({ layout: ref, rescue, policy, tree, held, headers = [] }: PlanInput): Promise<PlannedMachine> {
+    const layout = withHeaders({ layout: await verifiedLayout({ hosts, ref }), headers });
     const facts = await layoutFacts({ hosts, host: rescue, step: 'plan' });
     const made = planning(() =>
       planRecovery({ layout, machine: foundMachine({ facts }), policy, backup: ref.id, held }),

@@ -108,6 +108,17 @@ export function stepRequest({ step, tree }: { step: JobStep; tree: string }): St
       return mountRequest({ step, tree });
     case 'luks-format':
       return encryptRequest(step, disks);
+    case 'luks-restore':
+      return {
+        kind: 'luks-restore',
+        args: {
+          on: deviceWords(step.on),
+          disks,
+          name: step.name,
+          sector: step.luks.sectorBytes,
+          ...headerArgs({ step, tree }),
+        },
+      };
     case 'swap-file':
       return {
         kind: 'swap-file',
@@ -127,8 +138,6 @@ export function stepRequest({ step, tree }: { step: JobStep; tree: string }): St
       };
     case 'lvm-read-only':
       return { kind: 'lvm-read-only', args: { lvGroup: step.group, name: step.name } };
-    // No backup holds a header yet.
-    case 'luks-restore':
     case 'zpool-create':
     case 'zfs-create':
       throw new RangeError(`no rescue system carries out a step "${step.kind}" yet`);
@@ -245,6 +254,12 @@ function encryptRequest({ on, luks, name }: Step<'luks-format'>, disks: string):
       offset: luks.dataOffsetBytes,
     },
   };
+}
+
+/** What a header is known by. */
+export function headerArgs({ step, tree }: { step: Step<'luks-restore'>; tree: string }) {
+  const { luks, header } = step;
+  return { tree, uuid: luks.uuid, header: header.sha256, bytes: header.bytes, offset: luks.dataOffsetBytes };
 }
 
 function arrayRequest({ array, members, spares, componentBytes }: Step<'md-create'>, disks: string): StepRequest {

@@ -1,7 +1,6 @@
 /** What a recovery does at the rescue system: the plan's steps, then what makes the new system boot, and the look at how it does. */
 import { z } from 'zod';
 import type { RescueJob } from '../hosts/args';
-import { rescueJob } from '../hosts/args';
 import { HostError, isAway } from '../hosts/errors';
 import { runJob } from '../hosts/jobs';
 import { encodeValue } from '../hosts/request';
@@ -18,15 +17,13 @@ import type { ActivityDeps, RunFence } from './context';
 import { asActivity, fenceFor, heartbeating, jobSignal } from './context';
 import { recoverLookActivities, verifiedLayout } from './recover-look';
 import type { LayoutRef } from './recover-look';
+import { recoverHeaderActivities } from './recover-headers';
 import { diskLines, stepRequest } from './recover-requests';
 import type { JobStep } from './recover-requests';
-import { sameBoot } from './same-boot';
+import { rescueStep } from './rescue-step';
+import type { RescueRef } from './rescue-step';
 
-/** A rescue system, as it was when the plan was made: one that has booted since knows nothing of what was mounted and opened. */
-export interface RescueRef {
-  host: FleetHost;
-  bootId: string;
-}
+export type { RescueRef } from './rescue-step';
 
 export interface RecoverStepInput {
   fence: RunFence;
@@ -98,42 +95,26 @@ const SLACK_MS = 60_000;
 export function recoverActivities(deps: ActivityDeps) {
   const { hosts } = deps;
 
-  async function job(input: {
-    fence: RunFence;
-    rescue: RescueRef;
-    kind: string;
-    args: Record<string, string | number | boolean | undefined>;
-    step: string;
-    /** What tells it from other jobs of the run. */
-    key: string;
-    signal: AbortSignal;
-  }): Promise<Record<string, unknown>> {
-    const { fence, rescue, kind, args, step, key, signal } = input;
-    await sameBoot({ hosts, ...rescue, step });
-    const { result } = await runJob({
-      hosts,
-      host: rescue.host,
-      job: jobName({ run: fence.run, step: 'recover', key }),
-      kind: rescueJob(kind),
-      fence: fenceFor({ fence, step }),
-      step,
-      signal,
-      args,
-    });
-    return result;
-  }
-
   /** One step of the plan: a job, found again by whoever comes after this attempt. */
   async function recoverStep({ fence, rescue, step, tree }: RecoverStepInput, signal: AbortSignal): Promise<void> {
     const { kind, args } = stepRequest({ step, tree });
-    await job({ fence, rescue, kind, args, step: step.key, key: step.key, signal });
+    await rescueStep({ hosts, fence, rescue, kind, args, step: step.key, key: step.key, signal });
   }
 
   /** One of the jobs on the new system. A try that an operator asked for does it again, even where the one before came to its end. */
   async function newSystem(input: NewSystemInput, signal: AbortSignal): Promise<NewSystem> {
     const { fence, rescue, kind, disks = [] } = input;
     const args = disks.length === 0 ? input.args : { ...input.args, disks: diskLines(disks) };
-    const result = await job({ fence, rescue, kind, args, step: kind, key: `${kind} ${fence.round}`, signal });
+    const result = await rescueStep({
+      hosts,
+      fence,
+      rescue,
+      kind,
+      args,
+      step: kind,
+      key: `${kind} ${fence.round}`,
+      signal,
+    });
     const { problems, kernel, warnings } = told.parse(result);
     if (problems.length === 0) return { kernel, warnings: warnings.map((each) => `${kind}: ${each}`) };
     throw new HostError({
@@ -157,7 +138,8 @@ export function recoverActivities(deps: ActivityDeps) {
     const coded = Buffer.from(edits.map(editLine).join('')).toString('base64');
     const args = { tree, edits: coded === '' ? undefined : coded };
     // Without edits too: it knows what a layout does not tell, such as labels.
-    const result = await job({
+    const result = await rescueStep({
+      hosts,
       fence,
       rescue,
       kind: 'new-fix',
@@ -183,8 +165,8 @@ export function recoverActivities(deps: ActivityDeps) {
   /** The machine lets this director in once it has booted, and is known to it; both may be new to each other. @returns what to warn of */
   async function letDirectorIn({ fence, rescue, tree, host }: FixInput, signal: AbortSignal): Promise<string[]> {
     const kind = 'new-director';
-    const at = { fence, rescue, kind, step: kind, key: `${kind} ${fence.round}`, signal };
-    const { hostKeys } = letIn.parse(await job({ ...at, args: { tree } }));
+    const at = { hosts, fence, rescue, kind, step: kind, key: `${kind} ${fence.round}`, signal };
+    const { hostKeys } = letIn.parse(await rescueStep({ ...at, args: { tree } }));
     if (await deps.rescue.pinMachine({ host, hostKeys })) return [];
     return [
       `${host.name} has another ssh host key in the backup than the one that is pinned here, or none: it will not be seen to answer until \`resurgo enroll ${host.name}\` has pinned it`,
@@ -267,6 +249,7 @@ export function recoverActivities(deps: ActivityDeps) {
 
   return {
     ...recoverLookActivities(deps),
+    ...recoverHeaderActivities(deps),
     recoverStep: withSignal(recoverStep),
     newSystem: withSignal(newSystem),
     recoverFix: withSignal(recoverFix),

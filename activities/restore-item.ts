@@ -23,6 +23,8 @@ export interface RestoreItemRef {
   deletes: boolean;
   /** Files are compared by content. A single one always is. */
   checksum?: true;
+  /** Headers of encrypted volumes, which lie in the tree of a whole machine, stay in the backup. */
+  withoutHeaders?: true;
 }
 
 /** `app-1:data` or `app-1:/var/restore`, with the part that is restored. */

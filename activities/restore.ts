@@ -128,6 +128,7 @@ export function restoreActivities({ hosts, genuineSigners }: ActivityDeps) {
             checksum: byContent(input),
             delete: item.deletes && !item.single,
             maxDelete,
+            headers: item.withoutHeaders === true ? false : undefined,
             excludes: item.protect.length === 0 ? undefined : Buffer.from(item.protect.join('\n')).toString('base64'),
             ...line.peer,
           },

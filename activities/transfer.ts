@@ -8,6 +8,7 @@ import { HostError } from '../hosts/errors';
 import { runJob } from '../hosts/jobs';
 import { jobName } from '../planning/ids';
 import { differencesInWords } from '../planning/listing';
+import type { LuksHeader, LuksMissing } from '../planning/luks-headers';
 import type { FleetHost } from '../planning/run-input';
 import type { ActivityDeps, RunFence } from './context';
 import { openLine, type DataLine } from './data-line';
@@ -53,6 +54,9 @@ export interface CopyResult {
   excluded?: string[];
   /** What was read live and has changed since the instant, of a source that otherwise is of one. */
   changed?: string[];
+  /** Of a whole machine: the headers of its encrypted volumes that were sent, and those that could not be had. */
+  luksHeaders?: LuksHeader[];
+  luksMissing?: LuksMissing[];
 }
 
 /** What the activity shows of itself while it runs: read by the CLI from the pending activity (S32). */
@@ -73,6 +77,8 @@ const listedResult = z.looseObject({
   sha256: z.string(),
   patterns: z.array(z.string()).optional(),
   changed: z.array(z.string()).default([]),
+  luksHeaders: z.array(z.object({ uuid: z.string(), bytes: z.number(), headerSha256: z.string() })).default([]),
+  luksMissing: z.array(z.object({ volume: z.string(), why: z.string() })).default([]),
 });
 const sentResult = z.looseObject({ ...listedResult.shape, sentBytes: z.number() });
 const compared = z.looseObject({ entries: z.number(), differences: z.array(z.string()).default([]) });
@@ -110,7 +116,7 @@ export function transferActivities({ hosts }: ActivityDeps) {
       sentBytes += sent.sentBytes;
     }
     if (differences.length > 0 && !isLive({ input, sent })) throw different(input, differences);
-    const { bytes, files, entries, sha256, patterns, changed } = sent;
+    const { bytes, files, entries, sha256, patterns, changed, luksHeaders, luksMissing } = sent;
     return {
       tree: input.source.tree,
       ...{ bytes, files, entries, sentBytes },
@@ -120,6 +126,8 @@ export function transferActivities({ hosts }: ActivityDeps) {
       compareMs: Date.now() - copiedAtMs,
       ...(patterns === undefined ? {} : { excluded: patterns }),
       ...(changed.length === 0 ? {} : { changed }),
+      ...(luksHeaders.length === 0 ? {} : { luksHeaders }),
+      ...(luksMissing.length === 0 ? {} : { luksMissing }),
     };
   }
 

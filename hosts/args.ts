@@ -111,6 +111,8 @@ export interface JobArgs extends Record<RescueJob, Loose> {
     excludes?: string;
     maxDelete?: number;
     checksum?: boolean;
+    /** False: without the headers of encrypted volumes, which lie in the tree of a whole machine. */
+    headers?: boolean;
     bandwidthKib?: number;
     io?: 'normal' | 'low' | 'idle';
     dial?: 'out' | 'in';
@@ -158,7 +160,9 @@ export const RESCUE_JOBS = [
   'disk-wipe',
   'disk-table',
   'md-create',
+  'luks-check',
   'luks-format',
+  'luks-restore',
   'lvm-pv',
   'lvm-vg',
   'lvm-lv',
@@ -220,8 +224,10 @@ export interface VerbArgs {
   'store.layout.put': Fence & { store: string; host: string; layout: string };
   'store.hold': Fence & { store: string; id: string; name: string };
   'store.release': Fence & { store: string; id: string; name: string };
-  /** In a rescue system: the passphrase (base64) of an encrypted volume, kept in its memory until job `luks-format` has used it. */
+  /** In a rescue system: the passphrase (base64) of an encrypted volume, kept in its memory until job `luks-format` or `luks-restore` has used it. */
   'luks.secret': { uuid: string; passphrase: string };
+  /** In a rescue system: a place in its memory, of so many bytes, for headers from the backup. */
+  'luks.place': Fence & { tree: string; bytes: number };
   'rescue.list': InStore & { host?: string };
   'rescue.file': RescueFile;
   'rescue.open': Fence & { store: string; host: string; id: string };

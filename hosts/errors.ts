@@ -21,6 +21,7 @@ export const HOSTKIT_CODES = [
   'deadman-fired',
   'too-many-deletions',
   'snapshot-lost',
+  'needs-passphrase',
   'failed',
   'internal',
 ] as const;
@@ -102,6 +103,10 @@ const ADVICE: Record<HostErrorCode, Advice> = {
   },
   'snapshot-lost': {
     next: 'end this run (`resurgo abort RUN`), make the room that the message asks for, and back up again: this instant is lost',
+    retryable: false,
+  },
+  'needs-passphrase': {
+    next: 'give the rescue system the right one (`resurgo recover HOST --at ADDRESS --arm-only` asks for it), then retry the step',
     retryable: false,
   },
   failed: { next: 'read the message and the log on the host, then retry the step', retryable: true },

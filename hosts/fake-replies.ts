@@ -81,6 +81,7 @@ export const fakeReplies: Record<Verb, Answer> = {
   'store.hold': none,
   'store.release': none,
   'luks.secret': none,
+  'luks.place': none,
   'store.layout.put': ({ host, args }) => {
     host.layouts.set(`${text(args['run'])} ${text(args['host'])}`, text(args['layout']));
     return {};

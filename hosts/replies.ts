@@ -44,6 +44,7 @@ export const replySchemas = {
   'store.hold': loose,
   'store.release': loose,
   'luks.secret': loose,
+  'luks.place': loose,
   'rescue.list': rescueList,
   'rescue.file': rescueFile,
   'rescue.open': loose,

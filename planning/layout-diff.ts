@@ -146,9 +146,9 @@ function storageItems(layout: Layout, names: ReadonlyMap<string, string>): Item[
     ...layout.arrays.map((each) =>
       item('volumes', called(each.id), { ...each, id, device: undefined, spares: each.spares.map(called).sort() }),
     ),
-    // Whether it was open at that moment is of no matter.
+    // Whether it was open at that moment is of no matter; the header is the backup’s, not the layout’s.
     ...layout.luks.map((each) =>
-      item('volumes', called(each.id), { ...each, id, bytes: undefined, header: each.header?.sha256 ?? null }),
+      item('volumes', called(each.id), { ...each, id, bytes: undefined, header: undefined }),
     ),
     ...layout.volumeGroups.map((each) =>
       item('volumes', `group ${each.name}`, {

@@ -99,7 +99,7 @@ function luksOf({ reading, on, open, name, id }: At): Luks[] {
     on: on.id,
     uuid: titled.get('UUID') ?? on.probed.get('ID_FS_UUID') ?? '',
     bytes: open?.row.size ?? null,
-    // It is taken with a backup: on its own a layout holds nothing that is as good as a key.
+    // It is taken with the data, and named in the manifest (`luks-headers.ts`): a layout holds nothing that is as good as a key.
     header: null,
   };
   if (titled.get('Version') === '1') return [{ ...common, ...first({ dump, titled }) }];

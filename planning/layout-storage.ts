@@ -98,12 +98,14 @@ export const luks = z
     tokens: z.array(word).describe('Kinds of LUKS2 tokens: `clevis`, `systemd-tpm2` … They come back with the header.'),
     header: z
       .strictObject({
-        file: word.describe('Beside the layout in the backup.'),
+        file: word.describe('In the tree of the whole machine.'),
         bytes,
         sha256: z.string().regex(/^[0-9a-f]{64}$/),
       })
       .nullable()
-      .describe('The header’s backup, with which it comes back as it was; null where none could be taken.'),
+      .describe(
+        'The header’s copy in the backup, with which it comes back as it was. In a layout that was read by itself, and in the file of a backup, it is null: what headers the data holds is known when they were sent, and stands in the signed manifest as `luksHeaders`; a recovery puts it in here.',
+      ),
   })
   .describe('An encrypted volume.');
 

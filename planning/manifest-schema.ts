@@ -17,6 +17,13 @@ const id = z.string().refine(isBackupId, 'not the UTC of a freeze, like 20261121
 const label = z.enum(CONSISTENCY_LABELS);
 const hook = z.object({ name: z.string(), phase: z.enum(['before', 'after']), ok: z.boolean() });
 
+/** What it names becomes a file's name. */
+const luksHeader = z.object({
+  uuid: z.string().regex(/^[0-9a-f-]{1,64}$/),
+  bytes: count,
+  headerSha256: z.string().regex(/^[0-9a-f]{64}$/),
+});
+
 const sourceName = { host: name, hostName: name, name, path, tree, kind: z.string().min(1) };
 
 const backedUp = z.object({
@@ -40,6 +47,7 @@ const backedUp = z.object({
   excluded: z.array(z.string()),
   nested: z.array(z.string()),
   skipped: z.array(z.object({ path: z.string(), reason: z.string() })),
+  luksHeaders: z.array(luksHeader).optional(),
   startedAt: instant,
   endedAt: instant,
 });

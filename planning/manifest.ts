@@ -3,6 +3,7 @@
  * over its bytes (S19). `manifest-schema.ts` reads it back.
  */
 import type { ConsistencyLabel, HookOutcome } from './consistency';
+import type { LuksHeader } from './luks-headers';
 import type { LayoutEntry } from './recoverable';
 
 export { canonicalJson } from './canonical';
@@ -59,6 +60,8 @@ export interface BackedUpSource extends SourceName {
   nested: string[];
   /** What lies below the source and is not in the backup, and why (S13). */
   skipped: { path: string; reason: string }[];
+  /** Of a whole machine: the headers of its encrypted volumes that lie in the tree. */
+  luksHeaders?: LuksHeader[];
   startedAt: string;
   endedAt: string;
 }

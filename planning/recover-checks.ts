@@ -8,6 +8,7 @@ import type { Storage } from './recover-graph';
 import type { Held } from './recover-held';
 import { lostMounts } from './recover-held';
 import { limitInWords } from './recover-keep';
+import { luksWarnings } from './recover-luks';
 import { list, printable } from './recover-words';
 
 const BIOS_BOOT = '21686148-6449-6E6F-744E-656564454649';
@@ -16,6 +17,7 @@ interface CheckInput {
   layout: Layout;
   machine: FoundMachine;
   storage: Storage;
+  newKeys?: string[];
 }
 
 /** Whether the new machine's firmware can start what the layout holds. */
@@ -79,7 +81,7 @@ export function mediaNotes({ layout, machine: { builtFor } }: Omit<CheckInput, '
 }
 
 /** What will be different on the new machine, or has to be given by hand. */
-export function otherWarnings({ layout, machine, storage }: CheckInput): string[] {
+export function otherWarnings({ layout, machine, storage, newKeys = [] }: CheckInput): string[] {
   const warnings: string[] = [];
   const macs = machine.interfaces.flatMap((each) => (each.mac === null ? [] : [each.mac.toLowerCase()]));
   const gone = layout.network.interfaces.filter((each) => {
@@ -92,21 +94,7 @@ export function otherWarnings({ layout, machine, storage }: CheckInput): string[
       printable(`network interface ${names} is not in this machine: its configuration goes to another by its place`),
     );
   }
-  for (const luks of storage.luks) {
-    const name = luks.name ?? luks.uuid;
-    if (luks.header === null)
-      warnings.push(
-        printable(
-          `${name}: the backup has no header of it, so it gets a new key and the passphrase that is given; old ones open it no more`,
-        ),
-      );
-    if (luks.tokens.length > 0)
-      warnings.push(
-        printable(`${name}: ${list(luks.tokens)} may not open it on other hardware; have the passphrase ready`),
-      );
-    if (luks.bytes === null)
-      warnings.push(printable(`${name} was not open at the backup: it comes back without anything in it`));
-  }
+  warnings.push(...luksWarnings({ layout, storage, newKeys }));
   for (const { make } of storage.fileSystems) {
     const snapshots =
       make.type === 'btrfs' ? make.subvolumes.filter((each) => each.snapshot).map((each) => each.path) : [];

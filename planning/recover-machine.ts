@@ -50,6 +50,8 @@ export interface RecoveryPolicy {
   pins: Record<string, string>;
   /** Disks of the layout that are not made again. Refused where something needed lies on them. */
   leaveOut: string[];
+  /** Encrypted volumes, by name or UUID, that get a new key though the backup has their header. Left out by runs of before there were any. */
+  newKeys?: string[];
 }
 
 export const DEFAULT_RECOVERY_POLICY: Readonly<RecoveryPolicy> = {

@@ -82,7 +82,7 @@ export type RecoveryStep = Base &
         /** The most that may lie before the data on each member. */
         overheadBytes: number;
       }
-    /** The header comes back from its backup, with its keys; the mapping is opened and takes all of the device. */
+    /** The header comes back from its backup, with its keys, and the mapping is opened. */
     | { kind: 'luks-restore'; on: Device; luks: OfLuks; name: string; header: NonNullable<Luks['header']> }
     /** A new volume key under one passphrase, with the old UUID; the mapping is opened. */
     | { kind: 'luks-format'; on: Device; luks: OfLuks; name: string }

@@ -2,6 +2,7 @@
 import type { Luks, MdArray, Partition, Table } from './layout-storage';
 import type { Graph, Storage } from './recover-graph';
 import { zvolId } from './recover-graph';
+import { placedLuks } from './recover-luks';
 import { diskFacts } from './recover-machine';
 import type { FoundDisk } from './recover-machine';
 import { arrayShape, dataMembers, needsOf, sectorBytesWere } from './recover-needs';
@@ -10,7 +11,7 @@ import { figures, where } from './recover-size-context';
 import { sizedFileSystem, sizedPool, sizedSwap } from './recover-size-files';
 import { sizedGroup } from './recover-size-lvm';
 import { checkPartitions, floorTo, placePartitions } from './recover-table';
-import { printable, size } from './recover-words';
+import { size } from './recover-words';
 
 export interface Sized {
   /** As it will be on the new machine, with the ids of the layout. */
@@ -142,17 +143,17 @@ function placeTable({
 
 function placeLuks({ context, luks, bytes }: { context: SizeContext; luks: Luks; bytes: number }): void {
   const { graph } = context;
-  if (luks.dataOffsetBytes % context.sectorOf(luks.on) !== 0) {
-    context.blockers.push(
-      printable(
-        `${luks.name ?? luks.uuid}: its data begins within a sector of ${context.sectorOf(luks.on)} bytes. Use a disk with smaller sectors`,
-      ),
-    );
-  }
-  const was = graph.bytesOf(luks.on);
-  const inside = bytes === was ? graph.bytesOf(luks.id) : floorTo(bytes - luks.dataOffsetBytes, luks.sectorBytes);
-  context.luks.set(luks.id, { ...luks, bytes: luks.bytes === null ? null : inside });
-  place(context, luks.id, inside);
+  const placed = placedLuks({
+    luks,
+    now: bytes,
+    was: graph.bytesOf(luks.on),
+    insideWas: graph.bytesOf(luks.id),
+    sectorBytes: context.sectorOf(luks.on),
+  });
+  context.warnings.push(...placed.warnings);
+  context.blockers.push(...placed.blockers);
+  context.luks.set(luks.id, placed.luks);
+  place(context, luks.id, placed.inside);
 }
 
 function placeArray({ context, array }: { context: SizeContext; array: MdArray }): void {

@@ -13,6 +13,7 @@ import type { Held } from './recover-held';
 import { lossInWords } from './recover-held';
 import { isSameDisk } from './recover-identity';
 import { keptStorage, layoutDisk } from './recover-keep';
+import { withNewKeys } from './recover-luks';
 import type { FoundDisk, FoundMachine, RecoveryPolicy } from './recover-machine';
 import type { Mapping } from './recover-map';
 import { mapDisks } from './recover-map';
@@ -45,7 +46,13 @@ export interface RecoveryInput {
  */
 export function planRecovery({ layout, machine, policy, backup, held }: RecoveryInput): RecoveryPlan {
   checkPolicy(policy);
-  const kept = keptStorage({ storage: layout, limits: layout.limits, leaveOut: policy.leaveOut, held });
+  const { newKeys } = policy;
+  const kept = keptStorage({
+    storage: withNewKeys({ layout, newKeys }),
+    limits: layout.limits,
+    leaveOut: policy.leaveOut,
+    held,
+  });
   const before = storageGraph(kept.storage);
   const needs = needsBySector(before, policy);
   const pins = new Map(Object.entries(policy.pins).map(([name, pin]) => [layoutDisk({ storage: layout, name }), pin]));
@@ -107,7 +114,7 @@ export function planRecovery({ layout, machine, policy, backup, held }: Recovery
     ...unneeded,
     ...(sized?.warnings ?? []),
     ...checks.warnings,
-    ...otherWarnings({ layout, machine, storage }),
+    ...otherWarnings({ layout, machine, storage, newKeys }),
   ];
   const plan = {
     resurgoRecoveryPlan: 1 as const,

@@ -28,6 +28,7 @@ export function checkGroup(check: GroupCheck): Finding[] {
     ...checkUnits(check),
     ...checkSchedule(check),
     ...checkNotify(check),
+    ...checkPassphrases(check),
   ];
 }
 
@@ -186,10 +187,26 @@ function checkNotify({ name, group }: GroupCheck): Finding[] {
     if (!secret) return findings;
     if (webhook === undefined)
       findings.push({ path: [...path, 'secret'], message: 'signs a `webhook`; a ping carries none' });
-    if (Object.keys(secret).length !== 1) {
-      const message = 'expected one of `file`, `env` and `command`';
-      findings.push({ path: [...path, 'secret'], message, expected: 'file, env, command' });
-    }
+    findings.push(...checkSecret([...path, 'secret'], secret));
     return findings;
+  });
+}
+
+function checkSecret(path: PropertyKey[], secret: object): Finding[] {
+  if (Object.keys(secret).length === 1) return [];
+  return [{ path, message: 'expected one of `file`, `env` and `command`', expected: 'file, env, command' }];
+}
+
+function checkPassphrases({ name, group, known }: GroupCheck): Finding[] {
+  const { passphrases } = group.recover;
+  return passphrases.flatMap(({ host, volume, secret }, index) => {
+    const path = ['groups', name, 'recover', 'passphrases', index];
+    const isTwice = passphrases.slice(0, index).some((other) => other.host === host && other.volume === volume);
+    const twice = `the passphrase of ${quote(volume)} of host ${quote(host)} is there twice`;
+    return [
+      ...unknownName({ path: [...path, 'host'], word: host, what: 'host', known: known.hosts }),
+      ...checkSecret([...path, 'secret'], secret),
+      ...(isTwice ? [{ path: [...path, 'volume'], message: twice }] : []),
+    ];
   });
 }

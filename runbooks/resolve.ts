@@ -2,7 +2,16 @@
 import { defaultSourceName, shortName, treeName } from './names';
 import { type WrittenHost, type WrittenRunbook, type WrittenStore } from './schema';
 import { KEEP_DEFAULTS, type WrittenCommand, type WrittenGroup, type WrittenNotify } from './schema-group';
-import { ENGINE_LABEL, type Command, type Group, type Notify, type Quiesce, type Runbook, type Source } from './types';
+import {
+  ENGINE_LABEL,
+  type Command,
+  type Group,
+  type Notify,
+  type Quiesce,
+  type Runbook,
+  type Secret,
+  type Source,
+} from './types';
 import { parseBandwidth, parseDuration, parsePercent } from './units';
 
 /** The resolved runbook. Expects that the schema and the cross-checks have passed. */
@@ -79,6 +88,7 @@ function resolveGroup({ name, group, written }: { name: string; group: WrittenGr
         snapshot: source.snapshot,
         exclude: source.exclude,
         snapshotRoomPercent: parsePercent(source.snapshot_room),
+        luksHeaders: source.luks_headers,
         shrinkLimitPercent: parsePercent(source.shrink_limit),
       };
     }),
@@ -93,6 +103,10 @@ function resolveGroup({ name, group, written }: { name: string; group: WrittenGr
       approve: group.recover.approve,
       grow: group.recover.grow,
       headroomPercent: parsePercent(group.recover.headroom),
+      passphrases: group.recover.passphrases.flatMap(({ host, volume, secret }) => {
+        const place = resolveSecret(secret);
+        return place === null ? [] : [{ host, volume, secret: place }];
+      }),
     },
     target: group.target,
     remote: group.remote ?? null,
@@ -175,13 +189,17 @@ function resolveCommand({ command, short }: { command: WrittenCommand; short: Sh
 }
 
 function resolveNotify({ webhook, ping, on, secret }: WrittenNotify): Notify {
-  const from = (['file', 'env', 'command'] as const).find((kind) => secret?.[kind] !== undefined);
   return {
     kind: webhook === undefined ? 'ping' : 'webhook',
     url: webhook ?? ping ?? '',
     on: [...new Set(on)],
-    secret: from === undefined ? null : { from, value: secret?.[from] ?? '' },
+    secret: secret === undefined ? null : resolveSecret(secret),
   };
+}
+
+function resolveSecret(secret: NonNullable<WrittenNotify['secret']>): Secret | null {
+  const from = (['file', 'env', 'command'] as const).find((kind) => secret[kind] !== undefined);
+  return from === undefined ? null : { from, value: secret[from] ?? '' };
 }
 
 function mapEntries<In, Out>(

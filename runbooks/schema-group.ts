@@ -25,6 +25,12 @@ export const source = z
       .describe(
         'With `lvm` and `system`: how much of a volume may be overwritten while its snapshot stands, as room in the volume group. It grows when it fills. `0%` with `system`: no such snapshots, these file systems are read live.',
       ),
+    luks_headers: z
+      .boolean()
+      .default(true)
+      .describe(
+        'With `system`: whether the headers of its encrypted volumes are in the backup, so that they come back with all their keys. A header is a secret of a kind ([security](security.md#luks-headers)). Without, such a volume comes back with a new key.',
+      ),
     shrink_limit: v.percent
       .default('50%')
       .describe('If the source lost more than this share since the last backup, the run waits for a person.'),
@@ -107,6 +113,23 @@ const restore = z
   })
   .describe('How a restore in place treats the workload.');
 
+/** In JSON Schema: exactly one of these fields. */
+function oneOf(...fields: string[]): { required: string[] }[] {
+  return fields.map((field) => ({ required: [field] }));
+}
+
+const secret = z
+  .strictObject({
+    file: v.path.optional().describe('File on the director that holds it.'),
+    env: v.name
+      .optional()
+      .describe('Variable that holds it, in the environment of the worker; of a passphrase, in that of `recover`.'),
+    command: v.program.optional().describe('Program on the director that prints it.'),
+  })
+  // For editors; the cross-checks say it in better words.
+  .meta({ oneOf: oneOf('file', 'env', 'command') })
+  .describe('Where a secret is read from, one of the three; never the secret itself.');
+
 const recover = z
   .strictObject({
     approve: z
@@ -124,6 +147,20 @@ const recover = z
     headroom: v.percent
       .default('10%')
       .describe('On smaller disks a file system keeps at least this much room above what it has in use.'),
+    passphrases: z
+      .array(
+        z
+          .strictObject({
+            host: v.name.describe('The machine that is made again.'),
+            volume: v.line.describe('The name of its mapping, as in crypttab, or its UUID.'),
+            secret: secret.describe('Where `recover` reads it, on the machine that it is typed on.'),
+          })
+          .describe('The passphrase of an encrypted volume.'),
+      )
+      .default([])
+      .describe(
+        'Where the passphrases of encrypted volumes lie. Each is read when `recover` begins, and goes into the memory of the rescue system alone. What is not named here, or given by `--passphrase`, is asked for.',
+      ),
   })
   .describe('How `resurgo recover` makes a machine again on other disks.');
 
@@ -197,21 +234,6 @@ const schedule = z
   .describe(
     'When backups run by themselves. Each also removes old ones where the group writes `keep`: see `prune` below.',
   );
-
-/** In JSON Schema: exactly one of these fields. */
-function oneOf(...fields: string[]): { required: string[] }[] {
-  return fields.map((field) => ({ required: [field] }));
-}
-
-const secret = z
-  .strictObject({
-    file: v.path.optional().describe('File on the director that holds it.'),
-    env: v.name.optional().describe("Variable of the worker's environment that holds it."),
-    command: v.program.optional().describe('Program on the director that prints it.'),
-  })
-  // For editors; the cross-checks say it in better words.
-  .meta({ oneOf: oneOf('file', 'env', 'command') })
-  .describe('Where a secret is read from, one of the three; never the secret itself.');
 
 const notify = z
   .strictObject({

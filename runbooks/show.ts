@@ -8,6 +8,7 @@ import {
   type Notify,
   type Quiesce,
   type Runbook,
+  type Secret,
   type Source,
 } from './types';
 import { formatBandwidth, formatDuration } from './units';
@@ -68,7 +69,16 @@ function writeGroup(group: Group) {
         }
       : undefined,
     restore: { stop: restore.stop, order: restore.order, health: restore.health.map(writeCommand) },
-    recover: { approve: recover.approve, grow: recover.grow, headroom: `${recover.headroomPercent}%` },
+    recover: {
+      approve: recover.approve,
+      grow: recover.grow,
+      headroom: `${recover.headroomPercent}%`,
+      passphrases: (recover.passphrases ?? []).map(({ host, volume, secret }) => ({
+        host,
+        volume,
+        secret: writeSecret(secret),
+      })),
+    },
     rescue: {
       modules: rescue.modules,
       network: rescue.network,
@@ -88,9 +98,10 @@ function extraHosts({ hosts, sources, quiesce, restore }: Group): string[] {
   return hosts.filter((host) => !named.some((item) => item.host === host));
 }
 
-function writeSource({ host, path, name, snapshot, snapshotRoomPercent, exclude, shrinkLimitPercent }: Source) {
-  const room = { snapshot_room: `${snapshotRoomPercent}%` };
-  return { host, path, name, snapshot, ...room, exclude, shrink_limit: `${shrinkLimitPercent}%` };
+function writeSource({ host, path, name, snapshot, exclude, ...source }: Source) {
+  const { snapshotRoomPercent, luksHeaders, shrinkLimitPercent } = source;
+  const own = { snapshot_room: `${snapshotRoomPercent}%`, luks_headers: luksHeaders };
+  return { host, path, name, snapshot, ...own, exclude, shrink_limit: `${shrinkLimitPercent}%` };
 }
 
 function writeQuiesce({ quiesce, hosts }: { quiesce: Quiesce; hosts: string[] }) {
@@ -110,7 +121,11 @@ function writeCommand({ host, name, command, timeoutS }: Command) {
 }
 
 function writeNotify({ kind, url, on, secret }: Notify) {
-  return { [kind]: url, on, secret: secret === null ? undefined : { [secret.from]: secret.value } };
+  return { [kind]: url, on, secret: secret === null ? undefined : writeSecret(secret) };
+}
+
+function writeSecret({ from, value }: Secret) {
+  return { [from]: value };
 }
 
 function writeContact({ name, role, phone, mail }: Contact) {

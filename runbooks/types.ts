@@ -99,6 +99,8 @@ export interface Source {
   snapshot: SnapshotKind;
   /** `lvm` and `system`: the share of its volume that a classic LVM snapshot gets as room of its own at the start. */
   snapshotRoomPercent: number;
+  /** `system`: whether the headers of the host's encrypted volumes are in the backup. */
+  luksHeaders: boolean;
   /** rsync patterns, relative to the source. */
   exclude: string[];
   /** A source that lost more than this share of its size since the last backup waits for a person (S14). */
@@ -150,6 +152,16 @@ export interface RecoverPolicy {
   approve: 'ask' | 'identical-disks';
   grow: 'last' | 'proportional' | 'none';
   headroomPercent: number;
+  /** Of encrypted volumes. Runs and schedules of before they were known hold none. */
+  passphrases?: PassphraseSource[];
+}
+
+/** Where the passphrase of a host's encrypted volume lies. */
+export interface PassphraseSource {
+  host: string;
+  /** The mapping's name, or the volume's UUID. */
+  volume: string;
+  secret: Secret;
 }
 
 export interface Transfer {

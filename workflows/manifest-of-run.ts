@@ -6,6 +6,7 @@ import { buildManifest } from '../planning/build-manifest';
 import type { BackedUpInput, HostFreezeInput } from '../planning/build-manifest';
 import { sourceConsistency } from '../planning/consistency';
 import type { MachineMoment, SourceMoment } from '../planning/consistency';
+import { missingHeader } from '../planning/luks-headers';
 import type { Manifest } from '../planning/manifest';
 import type { LayoutEntry } from '../planning/recoverable';
 import type { BackupInput } from '../planning/run-input';
@@ -51,7 +52,7 @@ export function manifestOf(options: Options): Manifest {
     rtoS: input.group.rtoS,
     contacts: input.group.contacts,
     notes: input.group.notes,
-    warnings,
+    warnings: [...warnings, ...outcomes.flatMap(headerWarnings)],
     backedUp: outcomes.flatMap((each) => (each.state === 'ok' ? [backedUp(options, each)] : [])),
     missing,
     layouts: options.layouts,
@@ -103,9 +104,16 @@ function backedUp(options: Options, outcome: SourceOutcome & { state: 'ok' }): B
             path: typeof each === 'string' ? each : JSON.stringify(each),
             reason: 'another file system is mounted there, and the runbook excludes it',
           })),
+    ...(result.luksHeaders === undefined ? {} : { luksHeaders: result.luksHeaders }),
     startedAtMs: result.startedAtMs,
     endedAtMs: result.endedAtMs,
   };
+}
+
+function headerWarnings(outcome: SourceOutcome): string[] {
+  if (outcome.state === 'missing') return [];
+  const { source, result } = outcome;
+  return (result.luksMissing ?? []).map((missing) => missingHeader({ host: source.host, missing }));
 }
 
 /** What pins a part of a whole machine. */

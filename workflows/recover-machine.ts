@@ -14,11 +14,14 @@ import type { FleetHost } from '../planning/run-input';
 import { describeFailure } from './failures';
 import type { OperatorGate } from './gate';
 import { bulk, recovering, tidying, unmounting } from './options';
-import type { RecoverySource } from './recover-source';
+import { headersItem, type RecoverySource } from './recover-source';
 import type { Timeline } from './timeline';
 
 /** Until a machine that boots is asked about, in ms: firmware of large machines alone takes minutes. */
 const BOOT_MS = 20 * 60_000;
+
+/** What headers take beside their own bytes: one that is sent again lies there twice for a moment. */
+const HEADERS_MORE = 32 * 2 ** 20;
 
 /** What has become of the machine so far. */
 export type MachineState = 'untouched' | 'half recovered' | 'whole, not booted' | 'rebooted' | 'running';
@@ -51,6 +54,7 @@ export class RecoveredMachine {
     const { steps } = planned.plan;
     this.overwritten = overwritten(planned.plan);
     this.place = { rescue, tree: source.tree };
+    await this.headers({ planned, source, rescue });
     let data: RestoredItem | undefined;
     for (const each of byPhase(steps.filter((step) => !isLast(step))))
       await this.options.timeline.phase(each.phase, async () => {
@@ -152,6 +156,29 @@ export class RecoveredMachine {
     return this.must(step.key, (fence) =>
       recovering.recoverStep.executeWithOptions({ summary: step.says }, [{ fence, rescue, step, tree: source.tree }]),
     );
+  }
+
+  /** Headers that are put back come first, and are tried with the passphrases given: until then nothing is written. */
+  private async headers(made: { planned: PlannedMachine; source: RecoverySource; rescue: RescueRef }): Promise<void> {
+    const { planned, source, rescue } = made;
+    const steps = planned.plan.steps.flatMap((step) => (step.kind === 'luks-restore' ? [step] : []));
+    if (steps.length === 0) return;
+    const { tree, item } = source;
+    const bytes = source.headers.reduce((sum, each) => sum + each.bytes, HEADERS_MORE);
+    await this.options.timeline.phase('headers', async () => {
+      await this.must('place of headers', (fence) =>
+        recovering.placeHeaders.executeWithOptions({ summary: rescue.host.name }, [{ fence, rescue, tree, bytes }]),
+      );
+      await this.must('headers', (fence) =>
+        bulk.restoreSource.executeWithOptions({ summary: `headers from ${item.store.host.name}` }, [
+          { fence, item: headersItem(item), fsUuid: '', bootId: rescue.bootId },
+        ]),
+      );
+      for (const step of steps)
+        await this.must(`check ${step.key}`, (fence) =>
+          recovering.checkHeader.executeWithOptions({ summary: step.name }, [{ fence, rescue, step, tree }]),
+        );
+    });
   }
 
   private restore({ source, rescue }: { source: RecoverySource; rescue: RescueRef }): Promise<RestoredItem> {

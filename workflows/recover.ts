@@ -178,11 +178,14 @@ class RecoverRun extends RunParts {
     return { host: rescue, bootId };
   }
 
-  private plan({ layout, tree, held }: RecoverySource): Promise<PlannedMachine> {
+  private plan({ layout, tree, held, headers }: RecoverySource): Promise<PlannedMachine> {
     const { rescue, policy } = this.input;
     return this.must(
       'plan',
-      () => quick.planRecovery.executeWithOptions({ summary: rescue.name }, [{ layout, rescue, policy, tree, held }]),
+      () =>
+        quick.planRecovery.executeWithOptions({ summary: rescue.name }, [
+          { layout, rescue, policy, tree, held, headers },
+        ]),
       ({ code }) => code !== 'bad-policy',
     );
   }

@@ -1,5 +1,7 @@
 /** `resurgo recover`: a lost machine is made again on other disks, from the rescue system that was booted in its place. */
 import type { Command } from '@commander-js/extra-typings';
+import type { LuksHeader } from '../../planning/luks-headers';
+import type { Manifest } from '../../planning/manifest';
 import type { MeasuredRto } from '../../planning/recover-phases';
 import { rtoVerdict } from '../../planning/recover-phases';
 import { recoveryText } from '../../planning/recover-text';
@@ -36,6 +38,7 @@ interface Options extends LiveOptions {
   pin: Record<string, string>;
   leaveOut: string[];
   passphrase: Record<string, string>;
+  newKey: string[];
   oldMachineIsGone?: true;
 }
 
@@ -65,7 +68,13 @@ export function registerRecover(program: Command): void {
     .option('--approve <hash>', 'go on without asking if the plan is exactly this one')
     .option('--pin <disk=serial>', 'which disk takes the place of which; can be repeated', pinned, {})
     .option('--leave-out <disk>', 'a disk of the old machine that is not made again; can be repeated', listed, [])
-    .option('--passphrase <volume=file>', 'the passphrase that an encrypted volume gets; can be repeated', ofVolume, {})
+    .option('--passphrase <volume=file>', 'the passphrase of an encrypted volume; can be repeated', ofVolume, {})
+    .option(
+      '--new-key <volume>',
+      'an encrypted volume that gets a new key, though the backup has its header; can be repeated',
+      listed,
+      [],
+    )
     .option('--grow <who>', 'who gets the room of bigger disks: last, proportional or none', grown)
     .option('--headroom <percent>', 'free room that a file system keeps on a smaller disk', percent)
     .option(
@@ -108,10 +117,13 @@ async function recover(context: CliContext, name: string, options: Options): Pro
       ...{ runbook, group, found, login, knownHosts: options.knownHosts },
       again: options.armOnly === true,
     });
-  const { setup, id } = before ?? (await backupOf(context, { group, id: options.backup }));
+  const { setup, id, manifest } = before ?? (await backupOf(context, { group, id: options.backup }));
   const { rescue } = found;
   if (!planOnly || options.armOnly === true)
-    await giveSecrets(context, { setup, id, host, rescue, files: options.passphrase });
+    await giveSecrets(context, {
+      ...{ setup, id, headers: headersOf(manifest, host.short), host, rescue },
+      ...{ files: options.passphrase, newKeys: options.newKey },
+    });
   if (options.armOnly === true) {
     out.result({
       json: { armed: rescue.name },
@@ -126,7 +138,7 @@ async function recover(context: CliContext, name: string, options: Options): Pro
     policy: {
       grow: options.grow ?? policy.grow,
       headroomPercent: options.headroom ?? policy.headroomPercent,
-      ...{ pins: options.pin, leaveOut: options.leaveOut },
+      ...{ pins: options.pin, leaveOut: options.leaveOut, newKeys: options.newKey },
     },
     oldMachineIsGone: options.oldMachineIsGone === true,
     approve: hash ?? null,
@@ -175,11 +187,17 @@ function refuseMixed({ live, code, fingerprint, livePassword, installPackages }:
 async function backupOf(
   context: CliContext,
   { group, id: wanted }: { group: string; id: string },
-): Promise<{ setup: GroupSetup; id: string }> {
+): Promise<{ setup: GroupSetup; id: string; manifest: Manifest | undefined }> {
   const { pick, setup } = await entriesOf(context, group);
-  const { id, problem } = pick(wanted);
+  const { id, problem, manifest } = pick(wanted);
   if (problem !== undefined) throw new CliError(`backup ${id} can't be recovered from: ${problem}`);
-  return { setup, id };
+  return { setup, id, manifest };
+}
+
+/** The headers of the machine's encrypted volumes that the backup holds. */
+function headersOf(manifest: Manifest | undefined, host: string): LuksHeader[] {
+  const whole = manifest?.sources.find((each) => each.host === host && each.kind === 'system');
+  return whole?.state === 'ok' ? (whole.luksHeaders ?? []) : [];
 }
 
 /** A report in words, and the exit code that it means. */

@@ -89,9 +89,13 @@ function layoutLines(manifest: Manifest): string[] {
   const bare = notRecoverable(manifest);
   const others = manifest.layouts.filter((each) => !each.recoverable && !bare.some(({ host }) => host === each.host));
   const kept = manifest.layouts.filter((each) => each.sha256 !== null).map(({ host }) => host);
+  const headed = manifest.sources.flatMap((each) =>
+    each.state === 'ok' && each.luksHeaders !== undefined ? [`${each.hostName} (${each.luksHeaders.length})`] : [],
+  );
   return [
     ...bare.map((each) => `NOT RECOVERABLE: ${notRecoverableText(each)}`),
     ...(kept.length === 0 ? [] : [`layouts: ${kept.join(' ')}`]),
+    ...(headed.length === 0 ? [] : [`headers of encrypted volumes: ${headed.join(' ')}`]),
     ...others.map(
       ({ host, reasons }) => `note: blank disks could not be made ${host} again, because ${reasons.join('; ')}`,
     ),

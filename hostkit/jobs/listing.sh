@@ -2,12 +2,14 @@
 # keys: source:name? store:name? tree:tree? id:id?
 
 # Set or read elsewhere:
-: "${arg_group-}" "${arg_run-}" "${listing_error-}" "${patterns-}" "${src_tree-}" "${store_current-}" "${store_error-}" "${store_view-}" "${view_told-}"
+: "${arg_group-}" "${arg_run-}" "${listing_error-}" "${luks_told-}" "${patterns-}" "${src_tree-}" "${store_current-}" "${store_error-}" "${store_view-}" "${view_told-}"
 
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/snapshots.sh"
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/view.sh"
+# shellcheck source=/dev/null
+. "$RESURGO_LIB/lib/luks-headers.sh"
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/listing.sh"
 # shellcheck source=/dev/null
@@ -23,8 +25,10 @@ job_main() {
     sources_view "$arg_source" "$PWD/view"
     sources_filters "$arg_source" "$PWD/filters" "$PWD/view"
     list_tree "$PWD/view" "$list_out/$src_tree.listing" "$PWD/filters"
+    luks_headers_note "$list_out/$src_tree.headers"
+    luks_headers_told "$list_out/$src_tree.listing"
     view_intact "$arg_source"
-    list_told=",\"patterns\":$patterns$view_told"
+    list_told=",\"patterns\":$patterns$view_told$luks_told"
   else
     [ -n "$arg_store" ] || job_fail bad-request 'a listing needs a source, or a store'
     [ -n "$arg_tree" ] || job_fail bad-request 'the listing of a store needs a tree'

@@ -2,11 +2,13 @@
 # the destination) are left alone at the destination: what the backup never held, and mounts below it (S20).
 # keys: store:name id:id tree:tree subpath:subpath? grant:grant peer:name? peer_host:host? peer_port:int=22 peer_user:name? peer_key:pubkey?
 # keys: signature:b64? dry_run:bool=0 delete:bool=0 max_delete:int? excludes:b64? checksum:bool=0 bandwidth_kib:int=0
-# keys: io:word(normal|low|idle)=normal dial:word(out|in)=out
+# keys: io:word(normal|low|idle)=normal dial:word(out|in)=out headers:bool=1
+#
+# `headers`: 0 for a whole machine that is made again: headers of its encrypted volumes have gone back to where they came from, and are not files of it.
 
 # Set or read elsewhere:
 : "${arg_checksum-}" "${arg_delete-}" "${arg_dry_run-}" "${arg_excludes-}" "${arg_group-}" "${arg_id-}" "${arg_store-}" \
-  "${arg_tree-}" "${arg_dial-}" "${arg_grant-}" "${arg_peer-}" "${grant_peer-}" "${json-}" "${listing_error-}" "${stat-}" "${store_error-}" "${store_view-}"
+  "${arg_tree-}" "${arg_dial-}" "${arg_grant-}" "${arg_headers-}" "${arg_peer-}" "${grant_peer-}" "${json-}" "${listing_error-}" "${stat-}" "${store_error-}" "${store_view-}"
 
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/listing.sh"
@@ -18,6 +20,8 @@
 . "$RESURGO_LIB/lib/scopes.sh"
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/protect.sh"
+
+SEND_HEADERS=var/lib/resurgo/luks
 
 job_main() {
   stores_load "$arg_store" "$arg_group"
@@ -38,11 +42,21 @@ job_main() {
   protect_rules "$arg_excludes" filters || job_fail bad-request 'the excludes are not base64'
   # The destination may be the top level of a btrfs, and an older hostkit there doesn't say so. What the backup holds of that name is data.
   [ -n "$arg_subpath" ] || [ -e "$send_from/.resurgo" ] || [ -h "$send_from/.resurgo" ] || protect_ours filters
+  [ "$arg_headers" = 1 ] || printf -- '- /%s/*\n' "$SEND_HEADERS" >>filters
   send_backup
   [ "$arg_dry_run" = 1 ] || [ ! -d "$send_from" ] || send_listing
   kind_unview "$arg_id" "$PWD/view" || job_fail busy "$store_error"
   trap - EXIT
   job_result "\"bytes\":$send_bytes,\"files\":$send_files,\"deletions\":$send_deleted,\"sentBytes\":$send_wire,\"deleting\":[$send_names],\"listing\":{$send_listed}"
+}
+
+# send_without_headers: what is not sent is not looked for.
+send_without_headers() {
+  LC_ALL=C awk -F '\t' -v folder="$SEND_HEADERS/" '
+    NF == 10 && index($10, folder) == 1 || NF == 2 && index($1, folder) == 1 { next }
+    { print }
+  ' listing >listing.less || job_fail failed 'cannot write the listing'
+  mv -f listing.less listing
 }
 
 # send_inside: the path asked for lies in the tree, and no part on the way to it is a link that leads elsewhere.
@@ -97,6 +111,7 @@ send_listing() {
   else
     listing_make "$send_from" "$PWD/work" "$PWD/listing" || job_fail failed "$listing_error"
   fi
+  [ "$arg_headers" = 1 ] || send_without_headers
   gzip -n -c -1 listing >meta/listing.gz || job_fail failed 'cannot write the listing'
   client_run 0 meta "$PWD/meta/listing.gz" peer::meta/
   client_verdict meta

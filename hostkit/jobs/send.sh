@@ -9,13 +9,15 @@
 
 # Set or read elsewhere:
 : "${arg_base-}" "${arg_checksum-}" "${arg_fresh-}" "${arg_group-}" "${arg_listing-}" "${arg_run-}" "${arg_source-}" "${arg_streams-}" "${client_base-}" "${client_inplace-}" \
-  "${listing_count-}" "${listing_error-}" "${listing_sparse-}" "${patterns-}" "${plan_beside-}" \
+  "${listing_count-}" "${listing_error-}" "${listing_sparse-}" "${luks_told-}" "${patterns-}" "${plan_beside-}" \
   "${plan_big-}" "${plan_bytes-}" "${plan_cut-}" "${plan_files-}" "${plan_rest-}" "${plan_streams-}" "${src_tree-}" "${stat-}" "${streams_bad-}" "${view_live-}" "${view_told-}"
 
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/snapshots.sh"
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/view.sh"
+# shellcheck source=/dev/null
+. "$RESURGO_LIB/lib/luks-headers.sh"
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/listing.sh"
 # shellcheck source=/dev/null
@@ -32,7 +34,8 @@ job_main() {
   sources_filters "$arg_source" "$PWD/filters" "$PWD/view"
   client_connect
   send_kept=$RESURGO_VAR/runs/$arg_run/$src_tree.listing
-  if [ -n "$arg_listing" ] && listing_kept "$send_kept" "$arg_listing"; then
+  # A key may have been changed since that listing was made.
+  if [ -n "$arg_listing" ] && luks_headers_as "$send_kept.headers" && listing_kept "$send_kept" "$arg_listing"; then
     cp "$send_kept" listing || job_fail failed 'cannot write the listing'
   else
     job_progress '"step":"listing"'
@@ -42,6 +45,7 @@ job_main() {
   send_meta_begin
   send_data
   send_meta_end
+  luks_headers_told listing
   view_intact "$arg_source"
   own_dir "$RESURGO_VAR/sent" "$RESURGO_VAR/sent/$arg_group"
   send_hint=$RESURGO_VAR/sent/$arg_group/$arg_source
@@ -49,7 +53,7 @@ job_main() {
   rm -f "$send_filters"
   mv -f listing "$send_hint" && mv -f filters "$send_filters"
   rm -rf work lists
-  job_result "$(listing_result),\"sentBytes\":$sent_bytes,\"sentFiles\":$sent_files,\"deleted\":$deleted,\"patterns\":$patterns$view_told"
+  job_result "$(listing_result),\"sentBytes\":$sent_bytes,\"sentFiles\":$sent_files,\"deleted\":$deleted,\"patterns\":$patterns$view_told$luks_told"
 }
 
 send_data() {

@@ -81,13 +81,14 @@ config_host() {
 }
 config_take_host() { config_host=$1; }
 
-# config_source GROUP NAME: sets $src_kind $src_path $src_tree $src_room; 1 if this host allows no such source.
+# config_source GROUP NAME: sets $src_kind $src_path $src_tree $src_room $src_headers; 1 if this host allows no such source.
 config_source() {
   src_name=$2
   src_kind=
   src_path=
   src_tree=
   src_room=
+  src_headers=
   config_each source "$1" config_take_source
   [ -n "$src_kind" ]
 }
@@ -97,7 +98,8 @@ config_take_source() {
   src_path=$4
   src_tree=$5
   src_room=${6-}
-  : "$src_path" "$src_tree" "$src_room"
+  src_headers=${7-}
+  : "$src_path" "$src_tree" "$src_room" "$src_headers"
 }
 
 # config_store NAME: sets $store_kind $store_place $store_compression $store_reserve; 1 if this host has no such store.

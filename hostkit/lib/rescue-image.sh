@@ -86,7 +86,7 @@ rescue_own() {
   config_host
   printf '%s\n' "$config_host" >own/etc/resurgo/rescue.host
   encode "$config_host"
-  printf 'host %s\nrestore-to /mnt/new\n' "$encoded" >own/etc/resurgo/host.conf
+  printf 'host %s\nrestore-to /mnt/new\nrestore-to /mnt/headers\n' "$encoded" >own/etc/resurgo/host.conf
   cp "$RESURGO_ETC/director.keys" "$RESURGO_ETC/peers" own/etc/resurgo/
   chmod 600 own/etc/resurgo/host.conf own/etc/resurgo/director.keys own/etc/resurgo/peers own/etc/shadow
   chmod 711 own/var/lib/resurgo

@@ -14,6 +14,8 @@
 
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/system-parts.sh"
+# shellcheck source=/dev/null
+. "$RESURGO_LIB/lib/luks-headers.sh"
 
 # What does not come back with a machine. Below the hostkit's own folder that is what belongs to runs of the past: their jobs, keys and
 # grants, the lease that the backup itself holds, snapshots that are not in the backup. What ends a freeze (`deadman`), what a restore or a
@@ -51,7 +53,7 @@ snapshot_system_covers() { return 0; }
 # The room of all classic LVM snapshots in a volume group must be free there together.
 snapshot_system_prepare() {
   system_rooms=' ' system_prepared=$system_parts
-  system_each system_prepare
+  system_each system_prepare && luks_headers_place
 }
 system_prepare() {
   "snapshot_${src_kind}_identity" && "snapshot_${src_kind}_prepare" && "snapshot_${src_kind}_nested" || return 1
@@ -157,7 +159,7 @@ system_ready() {
 
 snapshot_system_view() {
   system_record=$1 system_view=$2
-  system_parts_of "$1" && system_each system_view
+  system_parts_of "$1" && system_each system_view && luks_headers_view "$2"
 }
 system_view() {
   if [ "$src_kind" = none ]; then

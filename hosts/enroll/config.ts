@@ -53,9 +53,11 @@ function groupLines(group: Group, host: string): string[] {
 }
 
 /** A kind's word there is a part of shell functions' names. */
-function sourceLine(group: string, { name, snapshot, path, tree, snapshotRoomPercent }: Source): string {
+function sourceLine(group: string, source: Source): string {
+  const { name, snapshot, path, tree, snapshotRoomPercent, luksHeaders } = source;
   const room = snapshot === 'lvm' || snapshot === 'system' ? [snapshotRoomPercent] : [];
-  return line('source', group, name, snapshot.replaceAll('-', '_'), path, tree, ...room);
+  const headers = snapshot === 'system' && !luksHeaders ? ['no-headers'] : [];
+  return line('source', group, name, snapshot.replaceAll('-', '_'), path, tree, ...room, ...headers);
 }
 
 /** What a store takes, from which host, and the floor of what it keeps (S27). */

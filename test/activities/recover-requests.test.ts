@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import * as path from 'node:path';
-import { deviceWords, stepRequest } from '../../activities/recover-requests';
+import { deviceWords, headerArgs, stepRequest } from '../../activities/recover-requests';
 import type { JobStep } from '../../activities/recover-requests';
 import { RESCUE_JOBS, rescueJob } from '../../hosts/args';
 import { wireKey } from '../../hosts/request';
@@ -19,11 +19,11 @@ function declared(kind: string): Map<string, boolean> {
 }
 
 /** Kinds of steps that no job carries out yet. */
-const LATER = new Set(['restore', 'luks-restore', 'zpool-create', 'zfs-create']);
+const LATER = new Set(['restore', 'zpool-create', 'zfs-create']);
 const TREE = 'web-1@+';
 
-/** Jobs that are no step of a plan: they make what was put together boot, and end it. */
-const AFTERWARDS = /^new-/;
+/** Jobs that are no step of a plan: what is seen before the first disk is written to, what makes the new system boot, and its end. */
+const BESIDE = /^(?:new-|luks-check$)/;
 
 describe('what a step asks of the rescue system', () => {
   const steps = Object.entries(LAYOUTS).flatMap(([name, make]) => {
@@ -48,7 +48,7 @@ describe('what a step asks of the rescue system', () => {
     expect([...kinds].sort()).toEqual(
       readdirSync(JOBS)
         .map((file) => file.replace('.sh', ''))
-        .filter((kind) => !AFTERWARDS.test(kind) && kind !== 'lvm-read-only')
+        .filter((kind) => !BESIDE.test(kind) && kind !== 'lvm-read-only')
         .sort(),
     );
   });
@@ -79,6 +79,18 @@ describe('what a step asks of the rescue system', () => {
       const job = isDone ? stepRequest({ step: step as JobStep, tree: TREE }).kind : undefined;
       expect([name, step.key, stepNeeds(step).job]).toEqual([name, step.key, job]);
     }
+  });
+
+  test('a header is known by its sum, in the look before and in the step', () => {
+    const step = steps.find(({ step: each }) => each.kind === 'luks-restore')?.step as Extract<
+      JobStep,
+      { kind: 'luks-restore' }
+    >;
+    const { luks, header } = step;
+    const named = { tree: TREE, uuid: luks.uuid, header: header.sha256, bytes: header.bytes, offset: 16 * 2 ** 20 };
+    expect(headerArgs({ step, tree: TREE })).toEqual(named);
+    expect([...declared('luks-check').keys()].sort()).toEqual(Object.keys(named).sort());
+    expect(stepRequest({ step, tree: TREE }).args).toMatchObject({ ...named, name: step.name, sector: 512 });
   });
 
   test('a volume is made read-only by its name; what is mounted has its place below the tree', () => {

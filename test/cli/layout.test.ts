@@ -181,6 +181,12 @@ describe('layouts in backups', () => {
       expect((await fleet.run('status')).stdout).toContain(words);
     });
 
+    it('headers of encrypted volumes that are in the backup are told by their number', async () => {
+      const luksHeaders = [{ uuid: 'aa-01', bytes: 2 ** 24, headerSha256: 'c'.repeat(64) }];
+      backup('20261120_013000', { kind: 'system', luksHeaders });
+      expect((await fleet.run('show', 'latest')).stdout).toContain('headers of encrypted volumes: prod-app-1 (1)\n');
+    });
+
     it('is a note where only data are backed up', async () => {
       backup('20261120_013000', { named: bad });
       const shown = await fleet.run('show', 'latest');

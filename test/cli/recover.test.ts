@@ -10,6 +10,7 @@ import { HostError } from '../../hosts/errors';
 import { hostRef } from '../../hosts/refs';
 import { confirmRescue } from '../../hosts/rescue-login';
 import type { Layout } from '../../planning/layout-schema';
+import type { LuksHeader } from '../../planning/luks-headers';
 import { parseRunbook } from '../../runbooks/load';
 import { golden } from '../planning/layout-machines';
 import { fleetRunbook } from './support/fleet-runbook';
@@ -39,8 +40,8 @@ function runbook(groups: Record<string, { host: string; path: string }[]>): stri
 }
 
 /** A backup that holds the layout of a machine with an encrypted volume. */
-function stored(layout: Layout): void {
-  const made = entry({ id: ID });
+function stored(layout: Layout, luksHeaders: LuksHeader[] = []): void {
+  const made = entry({ id: ID, kind: 'system', luksHeaders });
   fleet.store(made);
   const packed = gzipSync(JSON.stringify({ ...layout, host: 'app-1' })).toString('base64');
   fleet.hosts.host('target').layouts.set(`${made.run} app-1`, packed);
@@ -183,12 +184,64 @@ describe('the passphrases of encrypted volumes', () => {
     ['nobody is here to type one', () => [], /nobody is here to type its passphrase: --passphrase .*=FILE/],
     ['of a volume that is none', (at) => ['--passphrase', `x=${join(at, 'root')}`], /has no encrypted volume "x"/],
     ['an empty one', (at) => ['--passphrase', `${volume?.uuid ?? ''}=${join(at, 'none')}`], /is empty/],
+    ['a new key for one that is none', () => ['--new-key', 'x'], /--new-key: app-1 has no encrypted volume "x"/],
     ['no file', (at) => ['--passphrase', `${volume?.uuid ?? ''}=${join(at, 'away')}`], /can't read/],
   ])('%s: refused', async (_name, words, why) => {
     const { code, stderr } = await give(...words(dir));
     expect(code).not.toBe(0);
     expect(stderr).toMatch(why);
     expect(fleet.verbs('luks.secret')).toEqual([]);
+  });
+
+  describe('from where the runbook says', () => {
+    const inRunbook = (...passphrases: { host: string; volume: string; secret: object }[]) => {
+      const written = JSON.parse(runbook({ portal: [{ host: 'app-1', path: '/' }] })) as { groups: { portal: object } };
+      fleet.runbook(
+        JSON.stringify({ ...written, groups: { portal: { ...written.groups.portal, recover: { passphrases } } } }),
+      );
+    };
+    const name = volume?.name ?? '';
+    const given = () =>
+      fleet.verbs('luks.secret').map(({ args }) => Buffer.from(String(args['passphrase']), 'base64').toString());
+
+    test('a file, a variable, or a program; only the line end is no part of it', async () => {
+      inRunbook({ host: 'app-1', volume: name, secret: { file: join(dir, 'root') } });
+      expect((await give()).code).toBe(0);
+      process.env.RESURGO_TEST_SECRET = ' with blanks ';
+      inRunbook({ host: 'app-1', volume: volume?.uuid ?? '', secret: { env: 'RESURGO_TEST_SECRET' } });
+      expect((await give()).code).toBe(0);
+      delete process.env.RESURGO_TEST_SECRET;
+      writeFileSync(join(dir, 'pass'), '#!/bin/sh\necho from a program\n', { mode: 0o700 });
+      inRunbook({ host: 'app-1', volume: name, secret: { command: join(dir, 'pass') } });
+      expect((await give()).code).toBe(0);
+      expect(given()).toEqual(['correct horse', ' with blanks ', 'from a program']);
+    });
+
+    test('the command’s own word goes before it, and another host’s is none', async () => {
+      writeFileSync(join(dir, 'other'), 'other');
+      inRunbook({ host: 'app-1', volume: name, secret: { file: join(dir, 'root') } });
+      expect((await give('--passphrase', `${name}=${join(dir, 'other')}`)).code).toBe(0);
+      expect(given()).toEqual(['other']);
+      inRunbook({ host: 'app-2', volume: name, secret: { file: join(dir, 'root') } });
+      expect((await give()).stderr).toMatch(/nobody is here to type its passphrase/);
+    });
+
+    test('S27 what fails is named, and nothing that it printed', async () => {
+      writeFileSync(join(dir, 'pass'), '#!/bin/sh\necho HUSH\necho HUSH >&2\nexit 3\n', { mode: 0o700 });
+      inRunbook({ host: 'app-1', volume: name, secret: { command: join(dir, 'pass') } });
+      const { code, stdout, stderr } = await give();
+      expect(code).not.toBe(0);
+      expect(stderr).toMatch(/recover\.passphrases of the runbook.*ended with exit 3; mend it, or give .*--passphrase/);
+      expect(stdout + stderr).not.toContain('HUSH');
+      expect(given()).toEqual([]);
+    });
+  });
+
+  test('one whose header is in the backup comes back with its keys, unless a new one is asked for', async () => {
+    const header = { uuid: volume?.uuid ?? '', bytes: 16 * 2 ** 20, headerSha256: 'a'.repeat(64) };
+    stored(golden('luks2-lvm'), [header]);
+    expect((await give()).stderr).toMatch(/comes back with its keys, and nobody is here/);
+    expect((await give('--new-key', volume?.uuid ?? '')).stderr).toMatch(/gets a new key, and nobody is here/);
   });
 });
 

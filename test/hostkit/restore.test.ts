@@ -101,3 +101,55 @@ describeAsRoot('what a restore leaves alone', () => {
     expect(verify).toMatchObject({ equal: true, kept: ['new'] });
   });
 });
+
+describeAsRoot('headers of encrypted volumes, which lie in the tree of a whole machine', () => {
+  const FOLDER = 'var/lib/resurgo/luks';
+  let kit: StoreKit;
+  let base: string;
+  beforeAll(async () => {
+    kit = await storeKit({ kind: 'hardlink', fs: 'ext4' });
+    const conf = join(kit.root, 'etc/host.conf');
+    writeFileSync(conf, `${readFileSync(conf, 'utf8')}restore-to ${kit.root}/to\n`);
+    sh(
+      `cd "$1" && echo a >one && mkdir -p ${FOLDER} var/lib/resurgo/luks2 && echo secret >${FOLDER}/u.header && setfattr -n user.a -v b ${FOLDER}/u.header && echo b >var/lib/resurgo/luks2/other`,
+      kit.source,
+    );
+    await kit.copy('run-0001');
+    expect(kit.seal('run-0001', ID)).toMatchObject({ ok: true });
+    base = join(kit.root, 'to', tree);
+  });
+  beforeEach(() => {
+    rmSync(join(kit.root, 'to'), { recursive: true, force: true });
+    mkdirSync(base, { recursive: true });
+  });
+  afterAll(() => {
+    kit.close();
+  });
+
+  const restored = async (name: string, more: { headers?: string; subpath?: string }, at: string) => {
+    await kit.serve(at, join(kit.root, 'var/runs', name, 'incoming', tree));
+    const send = kit.job('restore-send', { store: 'main', id: ID, tree, ...more, ...kit.peer() }, name);
+    const { sha256 } = send['listing'] as { sha256: string };
+    const part: Record<string, string> = more.subpath === undefined ? {} : { subpath: more.subpath };
+    const place = { path: join(kit.root, 'to'), tree, sha256, extra: '1', ...part };
+    return { send, verify: kit.job('restore-verify', place, name) };
+  };
+
+  it('S27 are no files of the machine that is made again, and nothing is missing there', async () => {
+    const { send, verify } = await restored('rest-0001', { headers: '0' }, base);
+    expect(send).toMatchObject({ ok: true });
+    expect(readdirSync(join(base, FOLDER))).toEqual([]);
+    expect(readdirSync(join(base, 'var/lib/resurgo/luks2'))).toEqual(['other']);
+    expect(verify).toMatchObject({ ok: true, equal: true, differences: [] });
+    rmSync(join(base, 'one'));
+    const { sha256 } = send['listing'] as { sha256: string };
+    const again = { path: join(kit.root, 'to'), tree, sha256, extra: '1', job: 'again' };
+    expect(kit.job('restore-verify', again, 'rest-0001')).toMatchObject({ equal: false });
+  });
+
+  it('come by themselves for the volumes that they are of, and for whoever asks for them by name', async () => {
+    const { verify } = await restored('rest-0002', { subpath: FOLDER }, join(base, FOLDER));
+    expect(readFileSync(join(base, FOLDER, 'u.header'), 'utf8')).toBe('secret\n');
+    expect(verify).toMatchObject({ ok: true, equal: true });
+  });
+});

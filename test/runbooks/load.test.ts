@@ -93,6 +93,7 @@ describe('a good runbook', () => {
               snapshot: 'btrfs',
               exclude: [],
               snapshotRoomPercent: 10,
+              luksHeaders: true,
               shrinkLimitPercent: 50,
             },
           ],
@@ -112,7 +113,7 @@ describe('a good runbook', () => {
           rtoS: null,
           keep: { last: 3, daily: 7, weekly: 4, monthly: 12, yearly: 0 },
           schedule: null,
-          recover: { approve: 'ask', grow: 'last', headroomPercent: 10 },
+          recover: { approve: 'ask', grow: 'last', headroomPercent: 10, passphrases: [] },
           rescue: { modules: 'common', network: 'captured', outputs: ['iso', 'usb', 'pxe'], keep: 3, pinnedKey: true },
           notify: [],
           contacts: [],
@@ -375,6 +376,27 @@ describe('bad input', () => {
       'a secret in a URL',
       GOOD + '    notify: [{ ping: "https://me:secret@a.example/x" }]\n',
       /without user and password/,
+    ],
+    [
+      'a passphrase of a host that is none',
+      GOOD + '    recover: { passphrases: [{ host: prod-app-2, volume: root, secret: { file: /k } }] }\n',
+      /recover\.passphrases\[0\]\.host: no host is called/,
+    ],
+    [
+      'a passphrase from nowhere',
+      GOOD + '    recover: { passphrases: [{ host: prod-app-1, volume: root, secret: {} }] }\n',
+      /passphrases\[0\]\.secret: expected one of/,
+    ],
+    [
+      'two passphrases of one volume',
+      GOOD +
+        '    recover: { passphrases: [{ host: prod-app-1, volume: r, secret: { env: A } }, { host: prod-app-1, volume: r, secret: { env: B } }] }\n',
+      /the passphrase of .* is there twice/,
+    ],
+    [
+      'a passphrase itself',
+      GOOD + '    recover: { passphrases: [{ host: prod-app-1, volume: root, secret: hunter2 }] }\n',
+      /secret: expected a map of fields/,
     ],
     [
       'a secret in the file',

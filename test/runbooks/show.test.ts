@@ -38,6 +38,9 @@ const group = fc
         units: fc.constantFrom([], [{ host: 'b', name: 'x.service', by: 'freeze' }]),
       }),
       restore: some({ order: fc.constantFrom([], ['back'], ['front', 'a-1']), health: fc.constant([command('a-1')]) }),
+      recover: some({
+        passphrases: fc.constantFrom([], [{ host: 'b', volume: 'cr root', secret: { command: '/usr/bin/x' } }]),
+      }),
       notify: fc.constantFrom(
         [{ ping: 'https://a.example/x' }],
         [{ webhook: 'https://a.example/x', on: ['start'], secret: { env: 'S' } }],

@@ -1,5 +1,6 @@
 /** A whole machine in a backup: what its host says of its file systems decides how it is copied, and what the backup says of itself. */
 import type { FakeCall } from '../../hosts/fake';
+import type { LuksHeader, LuksMissing } from '../../planning/luks-headers';
 import { parseManifest } from '../../planning/manifest-schema';
 import { CONTROL_QUEUE } from '../../planning/queues';
 import type { backup } from '../../workflows/backup';
@@ -25,10 +26,12 @@ interface Said {
   machine: Partial<typeof HELD> | undefined;
   /** What has changed while it was read. */
   changed?: string[];
+  /** Headers of its encrypted volumes, and those that could not be had. */
+  luks?: { luksHeaders: LuksHeader[]; luksMissing: LuksMissing[] };
 }
 
 /** A backup of that machine: what its manifest says of it, and whether differences at the target were let pass. */
-async function backedUp({ machine, changed = [] }: Said) {
+async function backedUp({ machine, changed = [], luks }: Said) {
   const lax: unknown[] = [];
   const intercept = ({ verb, args }: FakeCall) => {
     if (verb === 'freeze:snapshot') {
@@ -42,7 +45,7 @@ async function backedUp({ machine, changed = [] }: Said) {
     if (verb === 'job.start' && args['kind'] === 'store-compare') lax.push(args['live']);
     if (verb !== 'job.poll' || !String(args['job']).includes('send')) return undefined;
     const counts = { bytes: 5, sentBytes: 5, files: 1, entries: 1, sha256: 'a'.repeat(64) };
-    return { result: { ...counts, changed, patterns: ['/tmp/*'] } };
+    return { result: { ...counts, ...luks, changed, patterns: ['/tmp/*'] } };
   };
   return withFleet({ engine, fake: { intercept } }, async (fleet) => {
     const input = backupInput(RUNBOOK);
@@ -56,7 +59,7 @@ async function backedUp({ machine, changed = [] }: Said) {
     if (typeof manifest === 'string') throw new Error(manifest);
     const [source] = manifest.sources;
     if (source?.state !== 'ok') throw new Error('the machine is missing');
-    return { source, lax };
+    return { source, lax, warnings: manifest.warnings };
   });
 }
 
@@ -77,4 +80,13 @@ test.each<[string, Said, string]>([
   expect(source.label).toBe('none');
   expect(source.evidence.join('\n')).toContain(evidence);
   expect(lax).toEqual([true]);
+});
+
+test('S27 of headers of encrypted volumes the manifest has the sums alone, and a warning for one that is not there', async () => {
+  const luksHeaders = [{ uuid: '21bbbc30-f67f-4fbc-a0f1-90a0695b6801', bytes: 2 ** 24, headerSha256: 'c'.repeat(64) }];
+  const luksMissing = [{ volume: '/dev/sdb1', why: 'it lies on a removable disk' }];
+  const { source, warnings } = await backedUp({ machine: {}, luks: { luksHeaders, luksMissing } });
+  expect(source.luksHeaders).toEqual(luksHeaders);
+  expect(warnings).toContainEqual(expect.stringMatching(/the header of encrypted volume \/dev\/sdb1 of app-1 is not/));
+  expect((await backedUp({ machine: {} })).source).not.toHaveProperty('luksHeaders');
 });

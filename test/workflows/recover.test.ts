@@ -462,3 +462,70 @@ test('a machine that does not come up stops at the gate, and is waited for again
   });
   expect(report.state).toBe('Completed');
 });
+
+describe('an encrypted volume whose header is in the backup', () => {
+  const PLACED = ['luks.place', 'dial', 'restore-verify', 'luks-check'];
+
+  test('is seen to open before the first disk is written to, and its header is no file of the new system', async () => {
+    const sends: unknown[] = [];
+    const made = recovery({
+      machine: 'luks2-lvm',
+      more: ({ verb, args }) => {
+        if (verb === 'job.start' && args['kind'] === 'restore-send') sends.push([args['subpath'], args['headers']]);
+        return undefined;
+      },
+    });
+    const report = await playing(made, async (handle) => {
+      await approve(handle);
+      return handle.result();
+    });
+    const jobs = writing(made).filter((each) => each !== 'job.stop');
+    expect(jobs.slice(0, 5)).toEqual([...PLACED, 'disk-wipe']);
+    expect(jobs).toContain('luks-restore');
+    expect(jobs).not.toContain('luks-format');
+    expect(sends).toEqual([
+      ['var/lib/resurgo/luks', undefined],
+      [undefined, false],
+    ]);
+    expect(report.phases.map(({ phase }) => phase)).toContain('headers');
+  });
+
+  test('S24 a wrong passphrase asks for another, and nothing has been written', async () => {
+    let wrong = true;
+    const made = recovery({
+      machine: 'luks2-lvm',
+      more: ({ host, verb, args }) => {
+        if (host !== RESCUE || verb !== 'job.start' || args['kind'] !== 'luks-check' || !wrong) return undefined;
+        throw new HostError({ host, verb, code: 'needs-passphrase', message: 'it does not open it' });
+      },
+    });
+    await playing(made, async (handle) => {
+      await approve(handle);
+      const { step, failure: said } = await asked(handle, 'check luks:luks:vda3_crypt');
+      expect(said.message).toMatch(/resurgo recover app-1 --at 10\.0\.0\.77:22 --arm-only.*--new-key/);
+      expect(writing(made)).not.toContain('disk-wipe');
+      wrong = false;
+      await answer(handle, { decision: 'retry', step });
+      await handle.result();
+    });
+    expect(writing(made)).toContain('luks-restore');
+  });
+
+  test('media of before headers were kept are said, and nothing has been written', async () => {
+    const made = recovery({
+      machine: 'luks2-lvm',
+      more: ({ host, verb }) => {
+        if (verb !== 'luks.place') return undefined;
+        throw new HostError({ host, verb, code: 'hostkit-old', message: 'no such verb' });
+      },
+    });
+    const why = await playing(made, async (handle) => {
+      await approve(handle);
+      const { step, failure: said } = await asked(handle, 'place of headers');
+      expect(said.message).toMatch(/built before headers .* were kept.*--new-key/);
+      await answer(handle, { decision: 'abort', step });
+      return failure(handle);
+    });
+    expect(why).toMatch(/Nothing was written/);
+  });
+});

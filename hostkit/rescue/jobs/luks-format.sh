@@ -5,25 +5,27 @@
 
 # Set or read elsewhere:
 : "${arg_cipher-}" "${arg_disks-}" "${arg_key_bits-}" "${arg_label-}" "${arg_name-}" "${arg_offset-}" "${arg_on-}" "${arg_run-}" "${arg_sector-}" \
-  "${arg_uuid-}" "${arg_version-}" "${device-}" "${device_why-}" "${line-}"
+  "${arg_uuid-}" "${arg_version-}" "${device-}" "${device_why-}" "${line-}" "${luks_secret-}"
 
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/device.sh"
+# shellcheck source=/dev/null
+. "$RESURGO_LIB/lib/luks.sh"
 
 job_main() {
   DM_DISABLE_UDEV=1
   export DM_DISABLE_UDEV
   case $arg_cipher in *[!a-zA-Z0-9:_-]*) job_fail bad-request 'a cipher is written like aes-xts-plain64' ;; esac
-  case $arg_uuid in *[!0-9a-f-]*) job_fail bad-request 'the UUID of an encrypted volume is hex digits and dashes' ;; esac
+  luks_inputs
   disks_check "$arg_disks"
   device_find "$arg_on"
-  luks_volume=$device luks_secret=$RESURGO_RUN/secrets/$arg_uuid luks_mark=$RESURGO_VAR/runs/$arg_run/made/luks.$arg_uuid
+  luks_volume=$device luks_mark=$RESURGO_VAR/runs/$arg_run/made/luks.$arg_uuid
   # Made and opened by an attempt whose answer was lost.
   if read_line "$luks_mark" && [ "$line" = "$arg_on" ] && [ -b "/dev/mapper/$arg_name" ]; then
     luks_end ',"was":true'
     return
   fi
-  [ -s "$luks_secret" ] || job_fail not-found "the passphrase for the encrypted volume $arg_uuid is not here: give it again (the rescue system keeps it in memory only, until it has been used)"
+  luks_need_secret
   if ! read_line "$luks_mark" || [ "$line" != "$arg_on" ] || [ "$(cryptsetup luksUUID "$device" 2>/dev/null)" != "$arg_uuid" ]; then
     ! device_busy "$device" || job_fail busy "$device_why: nothing was encrypted"
     wipefs --all --force --quiet "$device" || job_fail failed "old signatures on $device can not be wiped"

@@ -3,6 +3,7 @@ import { generateKeyPairSync, sign as signWith } from 'node:crypto';
 import { buildManifest } from '../../../planning/build-manifest';
 import { canonicalJson } from '../../../planning/canonical';
 import { parseBackupId } from '../../../planning/ids';
+import type { LuksHeader } from '../../../planning/luks-headers';
 import type { LayoutEntry } from '../../../planning/recoverable';
 import { APP_2, backedUp, manifestInput } from '../../planning/samples';
 
@@ -42,11 +43,16 @@ export function entry(options: {
   /** Snapshot kind of `app-1`. */
   kind?: string;
   layouts?: LayoutEntry[];
+  /** Of encrypted volumes of `app-1`. */
+  luksHeaders?: LuksHeader[];
 }): StoredEntry {
   const { id, state = 'Completed', holds, sha256 = 'a'.repeat(64), layouts = [] } = options;
   const { publicKeyHex, sign } = options.byStranger === true ? stranger : own;
   const frozenAtMs = parseBackupId(id);
-  const app1 = backedUp({ listingSha256: sha256, kind: options.kind ?? 'btrfs' });
+  const app1 = backedUp({
+    ...{ listingSha256: sha256, kind: options.kind ?? 'btrfs' },
+    ...(options.luksHeaders === undefined ? {} : { luksHeaders: options.luksHeaders }),
+  });
   const { host, hostName, name, path, tree, kind } = app1;
   const manifest = buildManifest(
     manifestInput({

@@ -41,6 +41,9 @@ test('a whole machine, with the room of its LVM snapshots; it may be the target 
   const text = GOLDEN.replace('    quiesce:', `      - ${machine}\n    quiesce:`);
   const config = hostConfig({ runbook: parseRunbook({ file: 'golden.yaml', text }), host: 'prod-target', signerHex });
   expect(config).toContain('source portal root system / target@+ 5\nexclude portal root /srv/scratch\n');
+  const bare = text.replace('snapshot_room: 5%', 'luks_headers: false');
+  const without = hostConfig({ runbook: parseRunbook({ file: 'g.yaml', text: bare }), host: 'prod-target', signerHex });
+  expect(without).toContain('source portal root system / target@+ 10 no-headers\n');
 });
 
 test('source and target know each other, and nobody else; the target itself where a restore may go into a folder of its own', () => {

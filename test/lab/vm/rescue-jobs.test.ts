@@ -185,7 +185,7 @@ chroot . systemctl -q enable systemd-networkd ssh`,
       ...{ on: `md ${mirror}`, disks: array.disks, name: 'secret', version: '2', uuid: uuid(7), label: 'vault' },
       ...{ cipher: 'aes-xts-plain64', keyBits: 512, sector: 512, offset: 16 * MIB },
     };
-    expect(await jobs.refused('luks-format', luks)).toBe('not-found');
+    expect(await jobs.refused('luks-format', luks)).toBe('needs-passphrase');
     await rescueVerb(machine, 'luks.secret', { uuid: uuid(7), passphrase: b64('open sesame') });
     await twice(jobs, 'luks-format', luks);
     expect(await on(`ls /run/resurgo/secrets; grep -rl sesame /var/lib/resurgo; cryptsetup luksUUID /dev/md0`)).toBe(

@@ -30,7 +30,7 @@ interface Disk {
 }
 
 /** What the rescue system tells of a machine with these blank disks. */
-export function rescueFacts(disks: readonly Disk[]): Facts {
+export function rescueFacts(disks: readonly Disk[], firmware: Layout['boot']['firmware'] = 'bios'): Facts {
   const none = { exit: 1, out: '', err: 'sfdisk: /dev/x: does not contain a recognized partition table\n' };
   const rows = disks.map(({ name, bytes }, i) => ({
     ...{ name, kname: name, pkname: null, 'maj:min': `8:${i * 16}`, size: bytes, type: 'disk' },
@@ -48,7 +48,7 @@ export function rescueFacts(disks: readonly Disk[]): Facts {
       },
       tools: [...ALL_TOOLS.programs].map((each) => `${each} /usr/sbin/${each}\n`).join(''),
       'kernel-modules': [...ALL_TOOLS.modules].map((each) => `${each}\n`).join(''),
-      ...{ efi: { exit: 1, out: '', err: '' }, meminfo: 'MemTotal: 1000000 kB\n' },
+      ...{ efi: { exit: firmware === 'uefi' ? 0 : 1, out: '', err: '' }, meminfo: 'MemTotal: 1000000 kB\n' },
       ...{ 'ip-link': '[]', 'ip-addr': '[]', 'ip-route': '[]', 'ip-route6': '[]' },
       disks: disks.map(({ name, bytes, serial }) => `${name} ${bytes} ${serial} -\n`).join(''),
       ...Object.fromEntries(disks.map(({ name }) => [`blkid:/dev/${name}`, { exit: 2, out: '', err: '' }])),
@@ -84,13 +84,14 @@ export function recovery(
     group?: object;
     input?: Partial<RecoverInput>;
     layouts?: { recoverable: boolean; reasons: string[] }[];
-    /** Whose layout it is. */
+    /** Whose layout it is; the backup holds the headers of its encrypted volumes. */
     machine?: string;
     parts?: string[];
     more?: (call: FakeCall) => Record<string, unknown> | undefined;
   } = {},
 ): Recovery {
   const layout = { ...golden(options.machine ?? 'gpt-bios-ext4'), host: 'app-1' };
+  const luksHeaders = layout.luks.map(({ uuid }) => ({ uuid, bytes: 2 ** 24, headerSha256: 'b'.repeat(64) }));
   const text = canonicalJson(layout);
   const source = { host: 'app-1', path: '/', name: 'system', snapshot: 'system' };
   const { run, ...setup } = backupInput(fleetRunbook(1, { sources: [source], ...options.group }));
@@ -115,7 +116,7 @@ export function recovery(
     }
     const over = options.more?.(call);
     if (over !== undefined) return over;
-    if (call.host === RESCUE && verb === 'layout') return { facts: rescueFacts(now.disks) };
+    if (call.host === RESCUE && verb === 'layout') return { facts: rescueFacts(now.disks, layout.boot.firmware) };
     if (call.host === RESCUE && verb === 'probe') return { host: 'app-1', bootId: now.rescueBoot };
     if (call.host === RESCUE && verb === 'job.start' && args['kind'] === 'new-reboot') now.rebooted = true;
     if (call.host !== 'app-1') return undefined;
@@ -136,7 +137,10 @@ export function recovery(
         ...buildManifest(
           manifestInput({
             backedUp: [
-              backedUp({ hostName: 'app-1', name: 'system', path: '/', tree: TREE, kind: 'system', identity }),
+              backedUp({
+                ...{ hostName: 'app-1', name: 'system', path: '/', tree: TREE, kind: 'system', identity },
+                ...(luksHeaders.length === 0 ? {} : { luksHeaders }),
+              }),
             ],
             director: { id: 'director-test', publicKeyHex: own.publicKeyHex },
             previous: null,

@@ -1,0 +1,56 @@
+/** One job on a rescue system, which must still be the boot that the plan was made for. */
+import { rescueJob } from '../hosts/args';
+import { HostError } from '../hosts/errors';
+import type { Hosts } from '../hosts/hosts';
+import { runJob } from '../hosts/jobs';
+import { jobName } from '../planning/ids';
+import type { FleetHost } from '../planning/run-input';
+import type { RunFence } from './context';
+import { fenceFor } from './context';
+import { sameBoot } from './same-boot';
+
+/** A rescue system, as it was when the plan was made: one that has booted since knows nothing of what was mounted and opened. */
+export interface RescueRef {
+  host: FleetHost;
+  bootId: string;
+}
+
+/** @returns what the job has left as its result. @throws HostError */
+export async function rescueStep(input: {
+  hosts: Hosts;
+  fence: RunFence;
+  rescue: RescueRef;
+  kind: string;
+  args: Record<string, string | number | boolean | undefined>;
+  step: string;
+  /** What tells it from other jobs of the run. */
+  key: string;
+  signal: AbortSignal;
+}): Promise<Record<string, unknown>> {
+  const { hosts, fence, rescue, kind, args, step, key, signal } = input;
+  await sameBoot({ hosts, ...rescue, step });
+  try {
+    const { result } = await runJob({
+      hosts,
+      host: rescue.host,
+      job: jobName({ run: fence.run, step: 'recover', key }),
+      kind: rescueJob(kind),
+      fence: fenceFor({ fence, step }),
+      step,
+      signal,
+      args,
+    });
+    return result;
+  } catch (error) {
+    throw askingAgain({ error, rescue });
+  }
+}
+
+/** Where a passphrase is missing or wrong, whoever is asked learns the command that gives another. */
+function askingAgain({ error, rescue: { host } }: { error: unknown; rescue: RescueRef }): unknown {
+  if (!(error instanceof HostError) || error.code !== 'needs-passphrase') return error;
+  const { verb, step, code, reason, detail } = error;
+  const arm = `resurgo recover ${host.short} --at ${host.address}:${host.port} --arm-only`;
+  const next = `give the right one: \`${arm}\` asks for it (--passphrase VOLUME=FILE); then retry. Where nobody knows it, abort, and recover with a new key (--new-key VOLUME)`;
+  return new HostError({ host: host.name, verb, step, code, message: reason, next, detail });
+}
