@@ -30,6 +30,8 @@ const STEP_NAMES: Readonly<Record<string, string>> = {
   findRescue: 'look for the rescue system',
   planRecovery: 'look at the machine and plan',
   tryWay: "try the data's way",
+  placeHeaders: 'make room for headers of encrypted volumes',
+  checkHeader: 'try the header of an encrypted volume',
   recoverStep: 'make the new system',
   recoverFix: 'fix its configuration',
   newSystem: 'make it boot',
