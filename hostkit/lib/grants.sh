@@ -129,7 +129,11 @@ grants_close() {
   [ "$#" -gt 0 ] || return 0
   for grants_name in "$@"; do
     with_lock "grant-$grants_name"
-    [ ! -d "$RESURGO_VAR/grants/$grants_name" ] || : >"$RESURGO_VAR/grants/$grants_name/closed"
+    if [ -d "$RESURGO_VAR/grants/$grants_name" ]; then
+      : >"$RESURGO_VAR/grants/$grants_name/closed"
+      # Now, and not with the rest: whoever publishes while the folder goes may find its line still there and the mark gone.
+      rm -f -- "$RESURGO_VAR/grants/$grants_name/line"
+    fi
     unlock
   done
   grants_publish
