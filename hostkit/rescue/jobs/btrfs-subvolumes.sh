@@ -12,7 +12,7 @@ job_main() {
   device_find "$arg_on"
   sub_top=$PWD/top
   mkdir -p "$sub_top"
-  mount -t btrfs -o subvolid=5 "$device" "$sub_top" || job_fail failed "$device can not be mounted"
+  mount -t btrfs -o subvolid=5 "$device" "$sub_top" 2>sub.out || job_fail failed "$device can not be mounted: $(cat sub.out)"
   while read -r sub_nocow sub_path; do
     case $sub_path in /* | *..* | *//*) job_fail bad-request 'a subvolume is named from the top level, without dots' ;; esac
     if [ "$(stat -c %i "$sub_top/$sub_path" 2>/dev/null)" != 256 ]; then

@@ -21,8 +21,11 @@ job_main() {
     device_find "$btrfs_line"
     btrfs_devices="$btrfs_devices $device"
   done
+  # The kernel must hear of every member: without its module nobody listens, and mounting knows of the named one alone.
+  modprobe -q btrfs 2>/dev/null || :
   # Made whole by this run: the mark says so. A half-made one may have its UUID too.
   if [ -e "$btrfs_mark" ] && [ "$(blkid -p -o value -s UUID "$device" 2>/dev/null)" = "$arg_uuid" ]; then
+    btrfs_announce
     job_result '"was":true'
     return
   fi
@@ -36,8 +39,13 @@ job_main() {
   [ -z "$arg_runtime" ] || set -- "$@" --runtime-features "$arg_runtime"
   # shellcheck disable=SC2086 # Nodes.
   timeout 600 mkfs.btrfs "$@" $btrfs_devices >make.out 2>&1 </dev/null || job_fail failed "mkfs.btrfs can not make it on$btrfs_devices: $(tail -n 3 make.out | tr '\n' ' ')"
-  btrfs device scan >/dev/null 2>&1 || :
+  btrfs_announce
   mkdir -p "${btrfs_mark%/*}"
   atomic_put "$btrfs_mark" "$arg_uuid"
   job_result '"was":false'
+}
+
+btrfs_announce() {
+  # shellcheck disable=SC2086 # Nodes.
+  btrfs device scan $btrfs_devices >scan.out 2>&1 || job_fail failed "the kernel can not be told of the devices$btrfs_devices: $(tail -n 3 scan.out | tr '\n' ' ')"
 }

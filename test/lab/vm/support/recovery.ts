@@ -234,10 +234,10 @@ export class Recovery {
   }
 }
 
-/** The file that a recovery adds, and the time of the folder that it lies in. */
+/** The file that a recovery adds, and the time of the folder that it lies in; and what LVM notes of each snapshot that a backup takes. */
 function isOurs(line: string): boolean {
   const [name = ''] = line.split(' ');
-  return OURS.test(path.basename(name)) || name === './systemd/network';
+  return OURS.test(path.basename(name)) || name === './systemd/network' || name.startsWith('./lvm/archive');
 }
 
 function runbookOf({ fleet, number }: { fleet: Fleet; number: number }): string {
