@@ -20,7 +20,7 @@ const GIB_MB = 1024;
 /** What is on another disk has other sizes. */
 const OTHER_DISK = /^\{"area":"(disks|partitions|file systems|boot)"/;
 
-/** LVM gives groups and volumes that are made other UUIDs; their names, sizes and places come back, and nothing refers to these UUIDs. */
+/** LVM gives groups and volumes that are made other UUIDs; their names, sizes and places come back, and nothing here refers to these UUIDs. */
 const LVM_UUID = /^\{"area":"volumes".*"field":"uuid"/;
 
 /** By BIOS. */
