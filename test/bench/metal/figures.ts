@@ -29,7 +29,7 @@ function image(rounds: readonly Round[]): Figure {
   const took = (result: { build: Took }) => result.build;
   return {
     title: 'Rescue image',
-    how: `${MACHINE}. \`resurgo rescue build\` with \`modules: common\`, from the command to the image in the store, without its start in a virtual machine, beside \`rear mkrescue\` (ReaR ${version(rounds)}, tuned) to a second disk. Both the first of their machine.`,
+    how: `${MACHINE}. \`resurgo rescue build\` with \`modules: common\`, from the command to the image in the store, without its start in a virtual machine, beside \`rear mkrescue\` (ReaR ${version(rounds)}, tuned) to a second disk. Both the first of their machine. Director: its worker and server.`,
     rows: [
       ...tookRows(rounds, { part: 'rescue-image', what: 'resurgo', of: took }),
       ...lines(rounds, {
@@ -37,6 +37,12 @@ function image(rounds: readonly Round[]): Figure {
         what: 'resurgo: of it the job on the host',
         unit: 's',
         of: (each) => each.jobSeconds,
+      }),
+      ...lines(rounds, {
+        part: 'rescue-image',
+        what: 'resurgo: director, CPU',
+        unit: 's',
+        of: (each) => each.directorCpu,
       }),
       ...tookRows(rounds, { part: 'rear-image', what: 'ReaR', of: took }),
       ...against(

@@ -102,17 +102,20 @@ groups:
 /** The whole command, from the question to media in the store's list; the start in a virtual machine that may follow it is left out. */
 async function buildMedia(side: Side): Promise<{ image: Result<'rescue-image'>; iso: string }> {
   const { product, worker, source, say } = side;
-  const { env, hosts } = worker;
+  const { env, hosts, serverPid } = worker;
   hosts.spans.length = 0;
+  const cpu = directorCpu(serverPid);
+  const cpuBefore = cpu();
   const words = ['rescue', 'build', HOST, '--no-boot-check', '--output', 'iso', '--modules', 'common'];
   const build = await timed(source, () => product.run(words, { env, timeoutMs: BUILD_MS }));
+  const taken = cpu() - cpuBefore;
   const job = hosts.spans.find(({ what }) => /^job .*rescue-build/.test(what));
   if (job === undefined) throw new Error('the build has run no job on its host');
   const iso = path.join(path.dirname(product.runbookFile), 'rescue.iso');
   await product.run(['rescue', 'fetch', HOST, '--output', 'iso', '--to', iso], { env });
   const isoBytes = statSync(iso).size;
   say(`rescue-image: ${build.seconds.toFixed(1)} s, CPU ${build.cpu.toFixed(1)} s, ${isoBytes} bytes`);
-  return { image: { build, jobSeconds: (job.to - job.from) / 1000, isoBytes }, iso };
+  return { image: { build, jobSeconds: (job.to - job.from) / 1000, directorCpu: taken, isoBytes }, iso };
 }
 
 async function recovery({ product, worker, source, say }: Side, iso: string): Promise<Result<'recovery'>> {
