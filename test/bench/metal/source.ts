@@ -43,7 +43,8 @@ export async function sourceDisk({ work, id }: { work: string; id: string }): Pr
     const { disks } = await installServer({
       ...{ fleet, name: HOST, number: NUMBER, tree: 'rear' },
       ...biosExt4,
-      disks: [{ serial: 'SOURCE', sizeMb: DISK_MB }],
+      // The layout asks for its disk by that name.
+      disks: [{ serial: 'D1', sizeMb: DISK_MB }],
     });
     const [disk] = disks;
     if (disk === undefined) throw new Error('the installation made no disk');
