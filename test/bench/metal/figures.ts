@@ -27,17 +27,20 @@ export function metalFigures(rounds: readonly Round[]): Figure[] {
 
 function image(rounds: readonly Round[]): Figure {
   const took = (result: { build: Took }) => result.build;
+  const jobs = [...new Set(rounds.flatMap((round) => round.read('rescue-image')?.jobs.map(({ job }) => job) ?? []))];
   return {
     title: 'Rescue image',
     how: `${MACHINE}. \`resurgo rescue build\` with \`modules: common\`, from the command to the image in the store, without its start in a virtual machine, beside \`rear mkrescue\` (ReaR ${version(rounds)}, tuned) to a second disk. Both the first of their machine. Director: its worker and server.`,
     rows: [
       ...tookRows(rounds, { part: 'rescue-image', what: 'resurgo', of: took }),
-      ...lines(rounds, {
-        part: 'rescue-image',
-        what: 'resurgo: of it the job on the host',
-        unit: 's',
-        of: (each) => each.jobSeconds,
-      }),
+      ...jobs.flatMap((job) =>
+        lines(rounds, {
+          part: 'rescue-image',
+          what: `resurgo: of it job ${job}`,
+          unit: 's',
+          of: (each) => each.jobs.filter((one) => one.job === job).reduce((sum, { seconds }) => sum + seconds, 0),
+        }),
+      ),
       ...lines(rounds, {
         part: 'rescue-image',
         what: 'resurgo: director, CPU',

@@ -15,7 +15,13 @@ const wayBack = z.object({
 
 /** Each part, in the order in which they are measured within a side. */
 const results = {
-  'rescue-image': z.object({ build: took, jobSeconds: z.number(), directorCpu: z.number(), isoBytes: z.number() }),
+  'rescue-image': z.object({
+    build: took,
+    /** The durable jobs that it consists of, by the host's own clock. */
+    jobs: z.array(z.object({ job: z.string(), seconds: z.number() })),
+    directorCpu: z.number(),
+    isoBytes: z.number(),
+  }),
   recovery: wayBack.extend({
     backup: took,
     phases: z.array(z.object({ phase: z.string(), seconds: z.number() })),
