@@ -140,6 +140,8 @@ export class Machine {
   ssh(command: string, options: CommandOptions = {}): Promise<Output> {
     const { fleet } = this.spec;
     const words = ['-i', fleet.adminKey, '-o', 'BatchMode=yes', '-o', 'ConnectTimeout=8', '-o', 'LogLevel=ERROR'];
+    // Of a test that was killed nothing waits for a machine that is gone.
+    words.push('-o', 'ServerAliveInterval=30', '-o', 'ServerAliveCountMax=10');
     // Its keys change with each installation; what pins hosts is tested elsewhere.
     words.push('-o', 'StrictHostKeyChecking=no', '-o', 'UserKnownHostsFile=/dev/null');
     return runProgram({ command: ['ssh', ...words, `root@${this.address}`, command], ...options });
