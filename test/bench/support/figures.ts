@@ -1,7 +1,7 @@
 /** What a bench says: rows of samples with their median, the goal if there is one, and the verdict; as JSON and as a Markdown table. */
 
 /** What a figure is measured in. */
-export type Unit = 's' | 'ms' | '×' | '%' | 'MiB' | 'count';
+export type Unit = 's' | 'ms' | '×' | '%' | 'MiB' | 'MiB/s' | 'count';
 
 export interface Row {
   what: string;

@@ -1,23 +1,16 @@
 /** Where the product is measured: a fleet, a director with a Temporal server, and a worker whose remote commands are timed. */
 import { readFileSync } from 'node:fs';
-import { DefaultLogger, Runtime } from '@temporalio/worker';
-import { pino } from 'pino';
 import { z } from 'zod';
-import { activitiesFrom } from '../../../activities';
 import { FAKE_RESCUE } from '../../../hosts/fake';
-import { genuineSigners } from '../../../hosts/adopted-signers';
-import { loadDirectorKeys, signManifest } from '../../../hosts/director-keys';
 import { SshHosts } from '../../../hosts/ssh-hosts';
 import { runId, workflowId } from '../../../planning/ids';
 import { CONTROL_QUEUE } from '../../../planning/queues';
 import { groupSetup } from '../../../planning/run-input';
-import { packageVersion, workflowBundlePath } from '../../../workers/bundle';
-import { connectWorker } from '../../../workers/connection';
-import { connectEngine, engineSettings } from '../../../workers/engine';
-import { createWorkers } from '../../../workers/worker';
+import { packageVersion } from '../../../workers/bundle';
 import { type Product, type ProductSpec, raiseProduct } from '../../lab/support/product';
 import { cpuMeter } from './cpu';
-import { RecordingHosts, type Span } from './recording';
+import type { Span } from './recording';
+import { startRecordedWorker } from './recorded-worker';
 
 /** One finished backup. */
 export interface Ran {
@@ -71,26 +64,14 @@ export async function raiseStand(spec: ProductSpec): Promise<Stand> {
 
 async function working(product: Product): Promise<Stand> {
   const { stateDir } = product;
-  const { client, connection, engine } = await connectEngine({ stateDir, worker: false });
-  const keys = await loadDirectorKeys({ stateDir });
   const cpu = cpuMeter(product.fleet);
-  const hosts = new RecordingHosts(await SshHosts.open({ stateDir }), cpu);
-  quiet();
-  const native = await connectWorker({ settings: engineSettings(engine) });
-  const workers = await createWorkers({
-    connection: native,
-    namespace: engine.namespace,
-    bundlePath: workflowBundlePath(),
-    activities: activitiesFrom({
-      rescue: FAKE_RESCUE,
-      hosts,
-      logger: pino({ level: 'silent' }),
-      genuineSigners: () => genuineSigners({ stateDir }),
-      openSigner: () =>
-        Promise.resolve({ publicKeyHex: keys.signing.publicHex, sign: (bytes) => signManifest({ keys, bytes }) }),
-    }),
+  const worker = await startRecordedWorker({
+    stateDir,
+    hosts: await SshHosts.open({ stateDir }),
+    rescue: FAKE_RESCUE,
+    cpu,
   });
-  const running = workers.run();
+  const { client, hosts, keys } = worker;
 
   async function backup(group: string): Promise<Ran> {
     const runbookText = readFileSync(product.runbookFile, 'utf8');
@@ -127,11 +108,7 @@ async function working(product: Product): Promise<Stand> {
     cpu,
     backup,
     async down() {
-      workers.shutdown();
-      await running;
-      await native.close();
-      await connection.close();
-      await hosts.close();
+      await worker.stop();
       await product.down();
     },
   };
@@ -153,16 +130,6 @@ function copiesOf({ events }: History): Copied[] {
     const parsed = copied.safeParse(JSON.parse(Buffer.from(data).toString('utf8')));
     return parsed.success ? [parsed.data] : [];
   });
-}
-
-let quietened = false;
-/**
- * The SDK's own words would stand between the bench's, and a signal would end its workers alone, while the bench waits for their run. Once for a
- * process.
- */
-function quiet(): void {
-  if (!quietened) Runtime.install({ logger: new DefaultLogger('ERROR'), shutdownSignals: [] });
-  quietened = true;
 }
 
 /** The end of the last command of that kind, ms since 1970, and the CPU seconds then. @throws when there was none */

@@ -19,12 +19,14 @@ export interface ServerSpec {
   firmware: 'bios' | 'uefi' | 'secure';
   /** Blank disks, by serial. */
   disks: readonly (Omit<VirtualDisk, 'image'> & { sizeMb: number })[];
+  /** What is installed. Default `server`. */
+  tree?: 'server' | 'rear';
   /** Shell: the functions `layout` and `settle` of install.sh. */
   script: string;
 }
 
 /** Path of what `tree.sh` makes or has made. */
-export async function built(what: 'server' | 'tools' | 'boot'): Promise<string> {
+export async function built(what: 'server' | 'rear' | 'tools' | 'boot'): Promise<string> {
   return (await runProgram({ command: [TREE, what], timeoutMs: BUILD_MS })).stdout.trim();
 }
 
@@ -73,12 +75,12 @@ export async function startTools(options: {
 
 /** Sets it up; its disks as they are then, and the machine that they make, not started. */
 export async function installServer(spec: ServerSpec): Promise<{ machine: Machine; disks: VirtualDisk[] }> {
-  const { fleet, name, number, firmware, script } = spec;
+  const { fleet, name, number, firmware, script, tree = 'server' } = spec;
   const disks = spec.disks.map(({ sizeMb, ...disk }) => ({
     ...disk,
     image: blankDisk({ fleet, name: `${name}-${disk.serial}`, sizeMb }),
   }));
-  const server = await built('server');
+  const server = await built(tree);
   const machine = new Machine({ fleet, name, number, firmware, disks });
   const tools = await startTools({
     fleet,

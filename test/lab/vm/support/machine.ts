@@ -5,6 +5,7 @@ import { connect } from 'node:net';
 import * as path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Fleet } from '../../support/fleet';
+import { processCpu } from '../../support/process-cpu';
 import { runProgram } from '../../support/program';
 import type { CommandOptions, Output } from '../../support/program';
 
@@ -45,6 +46,8 @@ export interface MachineSpec {
   mac?: string;
   /** Starts by network, from whoever answers there. */
   byNetwork?: boolean;
+  /** Has a graphics card, which some boot loaders want, though nobody looks at it. */
+  screen?: boolean;
 }
 
 /** The address of a machine of that number. */
@@ -77,6 +80,11 @@ export class Machine {
 
   get running(): boolean {
     return this.pid !== undefined && existsSync(`/proc/${this.pid}`);
+  }
+
+  /** Seconds of this computer's processors that it has taken since it was powered on; undefined when it does not run. */
+  get cpuSeconds(): number | undefined {
+    return this.pid === undefined ? undefined : processCpu(this.pid);
   }
 
   /** Powers it on. It runs in the fleet's network namespace, so it ends with the fleet even when the test was killed. */
@@ -132,6 +140,8 @@ export class Machine {
   ssh(command: string, options: CommandOptions = {}): Promise<Output> {
     const { fleet } = this.spec;
     const words = ['-i', fleet.adminKey, '-o', 'BatchMode=yes', '-o', 'ConnectTimeout=8', '-o', 'LogLevel=ERROR'];
+    // Of a test that was killed nothing waits for a machine that is gone.
+    words.push('-o', 'ServerAliveInterval=30', '-o', 'ServerAliveCountMax=10');
     // Its keys change with each installation; what pins hosts is tested elsewhere.
     words.push('-o', 'StrictHostKeyChecking=no', '-o', 'UserKnownHostsFile=/dev/null');
     return runProgram({ command: ['ssh', ...words, `root@${this.address}`, command], ...options });
@@ -214,7 +224,7 @@ export class Machine {
   }
 
   private async arguments(tap: string): Promise<string[]> {
-    const { memoryMb = 768, firmware = 'bios', disks, cdrom, kernel, name } = this.spec;
+    const { memoryMb = 768, firmware = 'bios', disks, cdrom, kernel, name, screen = false } = this.spec;
     // The machine types that work without hardware help here: `-cpu max` hangs.
     const machine = firmware === 'secure' ? 'q35,smm=on' : 'q35';
     return [
@@ -233,6 +243,7 @@ export class Machine {
         String(memoryMb),
       ],
       ...['-nodefaults', '-display', 'none', '-no-reboot', '-device', 'virtio-rng-pci'],
+      ...(screen ? ['-vga', 'std'] : []),
       ...['-serial', `file:${path.join(this.folder, 'console')}`],
       ...['-monitor', `unix:${path.join(this.folder, 'monitor')},server,nowait`],
       ...['-netdev', `tap,id=n0,ifname=${tap},script=no,downscript=no`],

@@ -1,6 +1,7 @@
 #!/bin/bash
 # The file trees and images that virtual machines are made of, each built once and kept in a cache under a name made of its input.
-# usage: tree.sh tools | server      prints the path: of an ext4 image that boots by itself and holds all tools | of a tar of a server
+# usage: tree.sh tools | server | rear      prints the path: of an ext4 image that boots by itself and holds all tools | of a tar of a
+# server | of a tar of a server with ReaR beside what the product needs
 set -u
 SUPPORT=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source-path=SCRIPTDIR source=../../support/lib/common.sh
@@ -13,6 +14,12 @@ SERVER_PACKAGES=systemd-sysv,udev,dbus,kmod,linux-image-cloud-amd64,initramfs-to
 SERVER_PACKAGES=$SERVER_PACKAGES,rsync,sudo,attr,acl,libcap2-bin,openssl,lvm2,thin-provisioning-tools,mdadm,cryptsetup,cryptsetup-initramfs
 SERVER_PACKAGES=$SERVER_PACKAGES,btrfs-progs,xfsprogs,e2fsprogs,dosfstools,gdisk,fdisk,grub2-common,grub-pc-bin,grub-efi-amd64-bin
 SERVER_PACKAGES=$SERVER_PACKAGES,grub-efi-amd64-signed,shim-signed,efibootmgr,cpio,xorriso,mtools,python3-minimal,perl-base,busybox-static,bsdextrautils
+
+# A server for the bench against ReaR: what a plain machine on one ext4 has, and what either of the two needs. No LVM, md, btrfs or XFS:
+# ReaR packs the tools of all storage that is installed.
+REAR_PACKAGES=systemd-sysv,udev,dbus,kmod,linux-image-cloud-amd64,initramfs-tools,zstd,openssh-server,openssh-client,iproute2,procps,psmisc
+REAR_PACKAGES=$REAR_PACKAGES,rsync,sudo,attr,acl,libcap2-bin,openssl,e2fsprogs,dosfstools,gdisk,fdisk,grub2-common,grub-pc-bin,grub-efi-amd64-bin
+REAR_PACKAGES=$REAR_PACKAGES,cpio,xorriso,mtools,python3-minimal,perl-base,busybox-static,bsdextrautils,rear,pigz,lz4,less,file
 
 # Builds once: `cached NAME INPUT COMMAND…` runs COMMAND with the path to make, and prints where it lies then.
 cached() {
@@ -35,14 +42,14 @@ cached() {
   printf '%s\n' "$path"
 }
 
-make_server() { # TAR
+make_server() { # TAR PACKAGES
   local mirror
   mirror=$(tree_mirror)
   # shellcheck disable=SC2016 # The hook's own $1 is the tree.
   mmdebstrap --variant=minbase --mode=root --aptopt='APT::Install-Recommends "false"' --aptopt='Acquire::Languages "none"' \
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
     --customize-hook='rm -f "$1"/etc/ssh/ssh_host_* "$1"/etc/resolv.conf "$1"/etc/hostname; : >"$1"/etc/machine-id' \
-    --include="$SERVER_PACKAGES" --format=tar "$LAB_SUITE" "$1" ${mirror:+"$mirror"}
+    --include="$2" --format=tar "$LAB_SUITE" "$1" ${mirror:+"$mirror"}
 }
 
 # The machine that sets up others: the server's tree as one file system without a table, started by a kernel given from outside.
@@ -58,10 +65,17 @@ make_tools() { # IMAGE
   return "$code"
 }
 
-server() { cached server "1 $LAB_SUITE $SERVER_PACKAGES" make_server; }
+server() {
+  with_all() { make_server "$1" "$SERVER_PACKAGES"; }
+  cached server "1 $LAB_SUITE $SERVER_PACKAGES" with_all
+}
 
 case ${1:-} in
   server) server ;;
+  rear)
+    with_rear() { make_server "$1" "$REAR_PACKAGES"; }
+    cached rear "1 $LAB_SUITE $REAR_PACKAGES" with_rear
+    ;;
   tools)
     tar=$(server) || exit 1
     with_server() { make_tools "$1" "$tar"; }
@@ -76,7 +90,7 @@ case ${1:-} in
     cached boot "1 $tar" make_boot
     ;;
   *)
-    echo 'usage: tree.sh server | tools | boot' >&2
+    echo 'usage: tree.sh server | rear | tools | boot' >&2
     exit 2
     ;;
 esac
