@@ -120,7 +120,7 @@ describeAsRoot('headers of encrypted volumes', () => {
 
     it('one of a volume that is being encrypted anew is not taken', () => {
       machine.sh(
-        'cp /run/luks2 /run/anew; cryptsetup reencrypt -q --init-only --pbkdf pbkdf2 --pbkdf-force-iterations 1000 --key-file /run/keys/1 /run/anew',
+        'cp /run/luks2 /run/anew; cryptsetup reencrypt -q --init-only --key-slot 0 --pbkdf pbkdf2 --pbkdf-force-iterations 1000 --key-file /run/keys/1 /run/anew',
       );
       const anew = machine.sh('losetup --show -f /run/anew');
       try {
