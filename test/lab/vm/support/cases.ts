@@ -1,4 +1,5 @@
 /** The machines that the lab recovers: what they were, what they become, and what is looked at afterwards. */
+import { choiceOf, chosen } from '../../../crash/support/choice';
 import { biosBtrfs, biosExt4, biosMbrXfs, biosMirror, biosThin, PASSPHRASE, uefiEncrypted, uefiExt4 } from './layouts';
 import type { Recovery, ServerCase } from './recovery';
 
@@ -12,6 +13,8 @@ export interface RecoveryCase extends Omit<ServerCase, 'name'> {
   passphrases?: Record<string, string>;
   /** Those of the differences told that the replacement's own disks and card make. */
   expected?: RegExp;
+  /** Not seen to pass yet: `npm run test:metal` runs it, and `npm test` leaves it out. */
+  untried?: true;
   /** Looked at after everything was compared. */
   then?: (recovery: Recovery) => Promise<void>;
 }
@@ -36,14 +39,15 @@ export const biosCases: readonly RecoveryCase[] = [
       for (const serial of ['D1', 'D2']) await recovery.bootsWith([serial]);
     },
   },
-  { name: 'thin', title: 'LVM thin', layout: biosThin, number: 133, expected: LVM_UUID },
-  { name: 'btrfs', title: 'btrfs with subvolumes over two disks', layout: biosBtrfs, number: 134 },
-  { name: 'mbr', title: 'MBR with logical partitions, XFS', layout: biosMbrXfs, number: 135 },
+  { name: 'thin', title: 'LVM thin', layout: biosThin, number: 133, expected: LVM_UUID, untried: true },
+  { name: 'btrfs', title: 'btrfs with subvolumes over two disks', layout: biosBtrfs, number: 134, untried: true },
+  { name: 'mbr', title: 'MBR with logical partitions, XFS', layout: biosMbrXfs, number: 135, untried: true },
   {
     name: 'small',
     title: 'a smaller disk',
     layout: biosExt4,
     number: 136,
+    untried: true,
     replacement: { disks: [{ serial: 'S1', sizeMb: 3 * GIB_MB }] },
     expected: OTHER_DISK,
   },
@@ -64,6 +68,7 @@ export const uefiCases: readonly RecoveryCase[] = [
     title: 'LVM on LUKS 2',
     layout: uefiEncrypted,
     number: 142,
+    untried: true,
     expected: LVM_UUID,
     passphrases: { system_crypt: PASSPHRASE },
   },
@@ -72,7 +77,14 @@ export const uefiCases: readonly RecoveryCase[] = [
     title: 'another machine: a bigger NVMe disk, another MAC',
     layout: uefiExt4,
     number: 143,
+    untried: true,
     replacement: { disks: [{ serial: 'N1', sizeMb: 6 * GIB_MB, bus: 'nvme' }], mac: '52:54:00:aa:bb:cc' },
     expected: new RegExp(`${OTHER_DISK.source}|^\\{"area":"(network|files)"|\\./systemd/network/10-lan\\.network`),
   },
 ];
+
+/** Those of the cases that the choice takes: all of them, or some of those that have passed. */
+export function chosenCases(cases: readonly RecoveryCase[]): RecoveryCase[] {
+  const choice = choiceOf();
+  return chosen(choice.wanted === 'all' ? cases : cases.filter(({ untried }) => untried !== true), choice);
+}
