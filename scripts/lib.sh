@@ -3,7 +3,7 @@
 # The Debian packages that building and testing on this machine take, the simulated hosts' own packages apart.
 LAB_PACKAGES='debootstrap btrfs-progs xfsprogs e2fsprogs dosfstools fdisk iproute2 iptables util-linux openssh-client openssh-server rsync sudo attr acl
 libcap2-bin busybox-static shellcheck systemd-container procps docker.io docker-compose zfs-fuse
-xorriso mtools grub-common grub-pc-bin grub-efi-amd64-bin'
+cryptsetup-bin xorriso mtools grub-common grub-pc-bin grub-efi-amd64-bin'
 
 # What virtual machines take besides.
 # shellcheck disable=SC2034 # Read by those who source this.
@@ -32,11 +32,10 @@ lab_obstacle() {
   done
 }
 
-# The recoveries from bare metal of `npm test`: one by BIOS, one by UEFI.
+# The recoveries from bare metal of `RESURGO_METAL=yes npm test`: one by BIOS, one by UEFI.
 metal_suites() { printf '%s\n' test/lab/vm/recover-bios.test.ts test/lab/vm/recover-uefi.test.ts; }
 
 # The suites of `npm test` that need the lab.
 lab_suites() {
   find test/lab test/crash -name '*.test.ts' -not -path 'test/lab/vm/*' | sort
-  metal_suites
 }

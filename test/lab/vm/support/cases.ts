@@ -13,7 +13,7 @@ export interface RecoveryCase extends Omit<ServerCase, 'name'> {
   passphrases?: Record<string, string>;
   /** Those of the differences told that the replacement's own disks and card make. */
   expected?: RegExp;
-  /** Not seen to pass yet: `npm run test:metal` runs it, and `npm test` leaves it out. */
+  /** Not seen to pass yet: `npm run test:metal` runs it, `npm test` never does. */
   untried?: true;
   /** Looked at after everything was compared. */
   then?: (recovery: Recovery) => Promise<void>;
