@@ -47,9 +47,14 @@ function stored(layout: Layout, luksHeaders: LuksHeader[] = []): void {
   fleet.hosts.host('target').layouts.set(`${made.run} app-1`, packed);
 }
 
+afterEach(() => {
+  delete process.env.TEMPORAL_ADDRESS;
+});
 beforeEach(() => {
   armed.mockClear();
   jest.mocked(confirmRescue).mockClear();
+  // Nobody answers there: a run is not begun, and no engine of our own is started for it.
+  process.env.TEMPORAL_ADDRESS = '127.0.0.1:9';
   process.env.SSH_AUTH_SOCK = '/run/agent';
   fleet.runbook(runbook({ portal: [{ host: 'app-1', path: '/' }], part: [{ host: 'app-2', path: '/srv' }] }));
   fleet.intercept = ({ host, verb }) => {
