@@ -84,7 +84,7 @@ grant_load() {
       path) grant_path=$decoded ;;
       host) grant_host=$decoded ;;
     esac
-  done 8<"$grant_dir/facts"
+  done 8<"$grant_dir/facts" || return 1 # gone since it was looked at
   : "$grant_purpose" "$grant_peer" "$grant_until_ms" "$grant_scope" "$grant_store" "$grant_tree" "$grant_id" "$grant_subpath"
   : "$grant_source" "$grant_path" "$grant_pubkey" "$grant_host"
 }

@@ -26,6 +26,8 @@ job_look() {
   [ -d "$job_dir" ] || return 0
   if job_has_ended; then return 0; fi
   if [ -r "$job_dir/pid" ]; then
+    # Another request may have removed it since it was looked at.
+    job_pid='' job_start='' job_boot=''
     read -r job_pid job_start job_boot <"$job_dir/pid" || :
     read_boot
     if [ "$boot" = "$job_boot" ] && same_process "$job_pid" "$job_start"; then
@@ -70,6 +72,8 @@ job_spawn() {
   printf '%s\n' "$time" >"$job_dir/started"
   printf 'resurgo 1 job.start\n%s.\n' "$request_pairs" | atomic_write "$job_dir/request"
   atomic_put "$job_dir/owner" "$arg_group $arg_run $arg_term $arg_attempt"
+  # Whoever has taken the lease since the fence was checked either sees this owner and stops the job, or is seen here (S4).
+  fence_still
   : >>"$job_dir/log"
   job_unit=resurgo-job-$arg_job.service
   if [ -d /run/systemd/system ] && command -v systemd-run >/dev/null; then

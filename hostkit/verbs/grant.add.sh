@@ -31,6 +31,8 @@ verb_main() {
   own_dir "$RESURGO_VAR/grants" "$grant_dir"
   [ ! -e "$grant_dir/closed" ] || fail busy "grant $arg_grant is being closed; try again"
   add_facts | atomic_write "$grant_dir/facts"
+  # Whoever has taken the lease since the fence was checked either sees these facts and closes the grant, or is seen here (S4).
+  fence_still
   atomic_put "$grant_dir/line" "restrict,expiry-time=\"$add_expiry\",command=\"RESURGO_GRANT='$arg_purpose $arg_grant' exec sudo -n $grant_command\" $arg_pubkey resurgo-$arg_grant"
   unlock
   grants_publish

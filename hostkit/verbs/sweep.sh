@@ -20,8 +20,6 @@
 verb_main() {
   sweep_found=
   sweep_mended=
-  fence_read "$arg_group"
-  lease_read "$arg_group"
   read_time
   sweep_deadmen
   sweep_jobs=
@@ -45,6 +43,10 @@ sweep_dead() {
   # A restore that is not done or undone: its safety snapshot is the only way back, whoever says that the run is over (S21).
   ! read_line "$RESURGO_VAR/workloads/$arg_group/run" || [ "$line" != "$1" ] || return 1
   [ "$1" != "$arg_target_run" ] || return 0
+  # Read anew for each, and so after what it has left was seen: a run raises the fence before it does anything here, and one may have begun
+  # while this sweep waited for the end of a job.
+  fence_read "$arg_group"
+  lease_read "$arg_group"
   [ "$fence_term" != 0 ] || return 1
   [ "$1" = "$fence_run" ] || return 0
   [ "$1" = "$lease_run" ] || return 1

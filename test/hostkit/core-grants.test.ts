@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
+import net from 'node:net';
 import path from 'node:path';
-import { describeAsRoot, fence } from './support';
+import { HOSTKIT, describeAsRoot, fence, request } from './support';
 import { GROUP, RUN, SshBox, TARGET, TREE, insiders, makeKey } from './support-sshd';
 
 describeAsRoot('grants over a real sshd', () => {
@@ -175,5 +176,35 @@ describeAsRoot('grants over a real sshd', () => {
     at.box.ask('lease.take', { group: GROUP, run: 'run-00000009', owner: 'o', term: 9, ttl: 60 });
     expect(at.authorizedKeys()).not.toContain(`${RUN}.`);
     expect(at.authorizedKeys()).toContain('resurgo-director');
+  });
+
+  it('S4 a grant of a run whose lease is taken between the look at its fence and the grant lets nobody in', () => {
+    const scopes = at.box.file('lib/resurgo/lib/scopes.sh');
+    const whole = fs.readFileSync(scopes, 'utf8');
+    const taking = { group: 'portal', run: 'run-later', owner: 'director', term: 99, ttl: 60 };
+    fs.writeFileSync(at.box.file('run/taking'), request('lease.take', taking));
+    // The verb's parts are read once the fence has been checked.
+    fs.appendFileSync(scopes, `[ "$hostkit_verb" != grant.add ] || ${HOSTKIT} </run/taking >/dev/null\n`);
+    const grant = `${RUN}.late`;
+    const own = { ...fence({ run: 'run-earlier', term: 50 }), grant, purpose: 'receive' };
+    const { pubkey, signature } = at.box.ask('grant.key', own);
+    const signed = { pubkey: String(pubkey), signature: String(signature), peer: 'app-1', expires_s: 60 };
+    const added = at.box.ask('grant.add', { ...own, ...signed, ...at.folder() });
+    fs.writeFileSync(scopes, whole);
+    expect(added).toMatchObject({ ok: false, code: 'fenced' });
+    expect(at.authorizedKeys()).not.toContain(grant);
+  });
+
+  it('S25 a grant that another request closes at this moment is closed', async () => {
+    const grant = `${RUN}.gone`;
+    const folder = at.box.state(`grants/${grant}`);
+    fs.mkdirSync(folder, { recursive: true });
+    // As it looks to who has just seen that it is there: what can be looked at, and not opened.
+    const socket = net.createServer();
+    await new Promise<void>((resolve) => socket.listen(path.join(folder, 'facts'), resolve));
+    const closed = at.box.ask('grant.close', { ...fence({ run: 'run-later', term: 99 }), grant });
+    socket.close();
+    expect(closed).toMatchObject({ ok: true });
+    expect(fs.existsSync(folder)).toBe(false);
   });
 });

@@ -1,6 +1,7 @@
 import fs from 'node:fs';
+import net from 'node:net';
 import { writeRequest } from '../../hosts/write-request';
-import { Box, SHELLS, UNIQUE, describeAsRoot, fence } from './support';
+import { Box, HOSTKIT, SHELLS, UNIQUE, describeAsRoot, fence, request } from './support';
 import type { Shell } from './support';
 
 const A = { group: 'portal', run: 'run-0000000a', owner: 'director-1/a' };
@@ -155,6 +156,45 @@ describeAsRoot('leases and the fence', () => {
       expect(box.ask('lease.renew', { ...A, term: 1, ttl: 60 })).toMatchObject({ ok: true });
       expect(box.ask('sweep', { group: 'portal', fix: 1 })).toMatchObject({ found: [] });
       expect(box.ask('job.poll', { job: MINE })).toMatchObject({ state: 'running' });
+    });
+
+    it('S8 a run that begins while a sweep waits for what a dead one has left is no dead one', async () => {
+      const stubborn = KIND.replace('sleep 600;', "trap ': >/run/asked' TERM; while :; do sleep 1; done;");
+      fs.writeFileSync(box.file('lib/resurgo/jobs/test.sh'), stubborn);
+      box.ask('lease.take', { ...A, term: 0, ttl: 60 });
+      box.ask('job.start', { ...fence({ run: A.run }), job: OLD, kind: 'test' });
+      box.ask('lease.release', { ...A, term: 1 });
+      const swept = box.askAll([['sweep', { group: 'portal', fix: 1 }]]);
+      // From here on it waits for three seconds before it insists.
+      box.waitFor('that the old job is asked to end', () => fs.existsSync(box.file('run/asked')));
+      box.ask('lease.take', { ...B, term: 0, ttl: 60 });
+      fs.mkdirSync(box.state(`runs/${B.run}`), { recursive: true });
+      fs.writeFileSync(box.state(`runs/${B.run}/group`), 'portal\n');
+      const job = { kind: 'job', name: OLD };
+      expect(await swept).toMatchObject([{ ok: true, found: [job], mended: [job] }]);
+      expect(fs.existsSync(box.state(`runs/${B.run}`))).toBe(true);
+    });
+
+    it('S4 a job of a run whose lease is taken between the look at its fence and the start does not run', () => {
+      fs.writeFileSync(box.file('run/taking'), request('lease.take', { ...B, term: 9, ttl: 60 }));
+      // The verb's parts are read once the fence has been checked.
+      fs.appendFileSync(
+        box.file('lib/resurgo/lib/jobs.sh'),
+        `[ "$hostkit_verb" != job.start ] || ${HOSTKIT} </run/taking >/dev/null\n`,
+      );
+      const started = box.ask('job.start', { ...fence({ run: A.run }), job: MINE, kind: 'test' });
+      expect(started).toMatchObject({ ok: false, code: 'fenced' });
+      expect(box.ask('job.poll', { job: MINE }).state).not.toBe('running');
+    });
+
+    it('a job that another request forgets at this moment is none, and hinders no lease', async () => {
+      fs.mkdirSync(box.state(`jobs/${OLD}`), { recursive: true });
+      // As it looks to who has just seen that it is there: what can be looked at, and not opened.
+      const socket = net.createServer();
+      await new Promise<void>((resolve) => socket.listen(box.state(`jobs/${OLD}/pid`), resolve));
+      const taken = box.ask('lease.take', { ...A, term: 0, ttl: 60 });
+      socket.close();
+      expect(taken).toMatchObject({ ok: true });
     });
 
     it("S8 S21 a run whose restore is not done or undone is swept on nobody's word", () => {
