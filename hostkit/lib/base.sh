@@ -29,9 +29,9 @@ reply() {
   printf '{"ok":true%s}\n' "${1:+,$1}"
 }
 
-# The entry's last word when something ended the shell before it had answered.
+# hostkit_at_exit [STATUS]: the entry's last word when something ended the shell before it had answered.
 hostkit_at_exit() {
-  hostkit_status=$?
+  hostkit_status=${1:-$?}
   if [ "$hostkit_replied" = no ]; then
     printf '{"ok":false,"code":"internal","message":"%s stopped with exit %s before it answered; see %s on the host"}\n' \
       "$hostkit_verb" "$hostkit_status" "$RESURGO_VAR/log/hostkit.log"
@@ -212,7 +212,8 @@ log() {
     log_dir=$RESURGO_VAR/log
     [ -d "$log_dir" ] || mkdir -p "$log_dir"
     if [ -s "$log_dir/hostkit.log" ] && [ "$(wc -c <"$log_dir/hostkit.log")" -gt "$log_limit" ]; then
-      mv -f "$log_dir/hostkit.log" "$log_dir/hostkit.log.1"
+      # Another request may just have done it.
+      mv -f "$log_dir/hostkit.log" "$log_dir/hostkit.log.1" 2>/dev/null || :
     fi
     # The wall clock is read once; what follows is reckoned from the monotonic one.
     read_time

@@ -222,17 +222,15 @@ stores_view() {
   stores_view_id=$1
   stores_view_dir=$(mktemp -d)
   cd "$stores_view_dir" || fail internal "cannot enter $stores_view_dir"
-  trap 'stores_unview; hostkit_at_exit' EXIT
+  trap 'stores_status=$?; stores_unview || :; hostkit_at_exit "$stores_status"' EXIT
   kind_view "$1" "$stores_view_dir/view" || fail failed "$store_error"
 }
 
 # stores_unview: what was answered is whole, whatever becomes of the view: one that is still in use goes at the store's next change.
 stores_unview() {
-  stores_status=$?
   kind_unview "$stores_view_id" "$stores_view_dir/view" || log "$store_error"
   rm -f "$stores_view_dir/zfs.err"
-  rmdir "$stores_view_dir" || :
-  return "$stores_status"
+  rmdir "$stores_view_dir"
 }
 
 # stores_held ID: sets store_holds to the names of ID's holds.

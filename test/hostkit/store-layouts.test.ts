@@ -71,6 +71,16 @@ describeAsRoot('the layouts of a backup', () => {
     expect(gunzipSync(Buffer.from(String(runbook), 'base64')).toString()).toBe('version: 1\n');
   });
 
+  it('a verb that is ended before it has answered says so, and its view is gone', () => {
+    const part = join(kit.root, 'lib/lib/stores.sh');
+    const whole = readFileSync(part, 'utf8');
+    writeFileSync(part, `${whole}\ngzip() { return 1; }\nbase64() { exit 3; }\ntr() { exit 4; }\n`);
+    const answer = kit.verb('store.runbook', {});
+    writeFileSync(part, whole);
+    expect(answer).toMatchObject({ ok: false, code: 'internal' });
+    expect(answer.message).toContain('exit 4');
+  });
+
   it('S17 nothing is sealed where one that the manifest names is missing or another', async () => {
     await kit.copy('run-0004');
     put('run-0004', 'app-1', '{"a":1}');
