@@ -80,7 +80,12 @@ keep_verify() {
   for keep_path in "$1"/* "$1"/.[!.]* "$1"/..?*; do
     [ -e "$keep_path" ] || [ -h "$keep_path" ] || continue
     keep_name=${keep_path##*/}
-    case $keep_name in build.json | build.sig | received) continue ;; esac
+    case $keep_name in
+      build.json | build.sig | received)
+        # Ours, from a former try. Into a folder, or a link to one, our own file would be moved instead of taking its place.
+        if [ -f "$keep_path" ] && [ ! -h "$keep_path" ]; then continue; fi
+        ;;
+    esac
     awk -v name="$keep_name" '$3 "" == name "" { found = 1 } END { exit !found }' files ||
       job_fail failed "among the rescue media of $arg_host lies something that build.json does not name; build again"
   done

@@ -59,6 +59,7 @@ describeAsRoot('rescue media in a store, over a real sshd', () => {
   function granted(id: string, over: Record<string, string | number> = {}) {
     const grant = `${RUN}.rescue.${++at.number}`;
     const made = at.box.ask('grant.key', { ...fenced(), grant, purpose: 'receive' });
+    if (!made.ok) throw new Error(`no key: ${JSON.stringify(made)}`);
     const signed = { pubkey: String(made.pubkey), signature: String(made.signature), peer: 'app-1', expires_s: 60 };
     const scope = { scope: 'rescue', store: 'main', host: 'app-1', id };
     const added = at.box.ask('grant.add', { ...fenced(), grant, purpose: 'receive', ...signed, ...scope, ...over });
@@ -67,7 +68,8 @@ describeAsRoot('rescue media in a store, over a real sshd', () => {
 
   function send(id: string): Reply {
     const { grant, added } = granted(id);
-    expect(added).toMatchObject({ ok: true });
+    // A match alone would not print what it was refused with.
+    if (!added.ok) throw new Error(`no grant: ${JSON.stringify(added)}`);
     const peer = { peer: 'app-1', peer_host: '127.0.0.1', peer_port: at.port, peer_user: 'resurgo' };
     const key = { peer_key: at.hostKey, signature: String(added.signature) };
     return ran(`${RUN}.send.${at.number}`, { kind: 'rescue-send', grant, ...peer, ...key });
@@ -162,6 +164,15 @@ describeAsRoot('rescue media in a store, over a real sshd', () => {
     ).toMatchObject({
       exit: 1,
     });
+    // What is sent in the place of our own words would have them written elsewhere.
+    fs.rmSync(kept(`${id}.part/more`));
+    fs.mkdirSync(at.box.file('elsewhere'));
+    for (const word of ['received', 'build.json', 'build.sig']) {
+      fs.symlinkSync(at.box.file('elsewhere'), kept(`${id}.part/${word}`));
+      expect(keep(id, files)).toMatchObject({ exit: 1, result: { code: 'failed' } });
+      fs.rmSync(kept(`${id}.part/${word}`));
+    }
+    expect(fs.readdirSync(at.box.file('elsewhere'))).toEqual([]);
     expect(ids()).not.toContain(id);
     // Sent again, what lies there besides goes.
     expect(send(id)).toMatchObject({ exit: 0 });
