@@ -5,11 +5,12 @@
  * It is one activity because a retry must never mix two instants: a new attempt begins with a new number and a new set of snapshots.
  */
 import { performance } from 'node:perf_hooks';
-import { ApplicationFailure } from '@temporalio/activity';
+import { activityInfo, ApplicationFailure, Context } from '@temporalio/activity';
+import { z } from 'zod';
 import type { FreezeSession } from '../hosts/freeze-session';
 import { HostError, isAway } from '../hosts/errors';
 import type { HostRef } from '../hosts/hosts';
-import type { TornReason } from '../planning/torn';
+import type { EarlierFreeze } from '../planning/earlier-freezes';
 import { judgeFreeze, pauseWindow } from '../planning/torn';
 import type { ActivityDeps, RunFence } from './context';
 import { asActivity, fenceFor, forEachLimited, heartbeating } from './context';
@@ -38,8 +39,8 @@ export interface FreezeResult {
   snapshots: TakenSnapshot[];
   /** Hosts that were left out, with the reason. */
   missing: { host: string; code: string; message: string }[];
-  /** The instants that did not count, with what tore them. */
-  torn: { freeze: number; reasons: TornReason[] }[];
+  /** The freezes of this step that did not count, and for how long each held the hosts; missing from runs of older versions. */
+  earlier?: EarlierFreeze[];
 }
 
 interface Recorded {
@@ -50,38 +51,35 @@ interface Recorded {
 
 /** Makes the activity `freeze`. */
 export function freezeActivities({ hosts, logger }: ActivityDeps) {
-  async function freeze(input: FreezeInput): Promise<FreezeResult> {
+  async function freeze({ input, earlier }: { input: FreezeInput; earlier: EarlierFreeze[] }): Promise<FreezeResult> {
     const { fence } = input;
     const attempt = fenceFor({ fence, step: 'freeze' });
     const log = logger.child({ run: fence.run, step: 'freeze' });
-    const torn: FreezeResult['torn'] = [];
     await hosts.warm({ hosts: input.hosts });
     for (let instant = 0; instant < input.instants; instant += 1) {
       // Attempt and instant together make a number that no earlier try of this run has used.
       const number = attempt.attempt * 10 + instant;
-      const taken = await oneInstant({ input, number });
+      const taken = await oneInstant({ input, number, earlier });
+      const reports = taken.recorded.map((each) => each.report);
+      const pauseMs = pauseWindow({ reports }).groupMs;
       if (taken.verdict.torn) {
         log.warn({ freeze: number, reasons: taken.verdict.reasons }, 'the instant was torn; its snapshots are dropped');
-        torn.push({ freeze: number, reasons: taken.verdict.reasons });
+        const reason = taken.verdict.reasons.map(({ host, message }) => `${host}: ${message}`).join('; ');
+        earlier.push({ freeze: number, stillMs: pauseMs, reason });
         await dropAll({ fence, hosts: input.hosts, number });
         continue;
       }
-      const reports = taken.recorded.map((each) => each.report);
       return {
         freeze: number,
         frozenAtMs: taken.frozenAtMs,
-        pauseMs: pauseWindow({ reports }).groupMs,
+        pauseMs,
         hosts: reports,
         snapshots: taken.recorded.flatMap((each) => each.snapshots),
         missing: taken.missing,
-        torn,
+        earlier,
       };
     }
-    const last =
-      torn
-        .at(-1)
-        ?.reasons.map((reason) => `${reason.host}: ${reason.message}`)
-        .join('; ') ?? 'unknown';
+    const last = earlier.at(-1)?.reason ?? 'unknown';
     throw ApplicationFailure.create({
       type: 'torn',
       nonRetryable: true,
@@ -91,7 +89,15 @@ export function freezeActivities({ hosts, logger }: ActivityDeps) {
   }
 
   /** Takes one instant over all hosts; whatever happens, nothing is paused when it returns or throws. */
-  async function oneInstant({ input, number }: { input: FreezeInput; number: number }) {
+  async function oneInstant({
+    input,
+    number,
+    earlier,
+  }: {
+    input: FreezeInput;
+    number: number;
+    earlier: EarlierFreeze[];
+  }) {
     const { open, missing } = await armAll({ input, number });
     try {
       await inParallel(open, async (each) => {
@@ -119,6 +125,7 @@ export function freezeActivities({ hosts, logger }: ActivityDeps) {
       return { recorded: open, missing, frozenAtMs, verdict };
     } catch (error) {
       await closeAll(open);
+      earlier.push({ freeze: number, stillMs: stillMs({ open, error, input }), reason: messageOf(error) });
       await dropAll({ fence: input.fence, hosts: input.hosts, number });
       throw error;
     } finally {
@@ -204,12 +211,39 @@ export function freezeActivities({ hosts, logger }: ActivityDeps) {
     return { unreachable };
   }
 
+  /** One try of the step; what former tries held still comes with their last heartbeat. */
+  async function oneTry(input: FreezeInput): Promise<FreezeResult> {
+    const earlier = heldBefore.safeParse(activityInfo().heartbeatDetails).data?.earlier ?? [];
+    const details = () => ({ step: 'freeze', earlier });
+    try {
+      return await heartbeating({ details, body: () => freeze({ input, earlier }) });
+    } catch (error) {
+      // The next one is told all of them.
+      Context.current().heartbeat(details());
+      throw error;
+    }
+  }
+
   return {
-    freeze: (input: FreezeInput) =>
-      asActivity(() => heartbeating({ details: () => ({ step: 'freeze' }), body: () => freeze(input) })),
+    freeze: (input: FreezeInput) => asActivity(() => oneTry(input)),
     thawAll: (input: { fence: RunFence; hosts: HostRef[] }) =>
       asActivity(() => heartbeating({ body: () => thawAll(input) })),
   };
+}
+
+const heldBefore = z.looseObject({
+  earlier: z.array(z.object({ freeze: z.number(), stillMs: z.number(), reason: z.string() })),
+});
+
+/** How long a freeze that broke has held its hosts, ms; of one that went away nobody knows more than when its dead-man let it go. */
+function stillMs({ open, error, input }: { open: Recorded[]; error: unknown; input: FreezeInput }): number {
+  const began = open.flatMap(({ report }) => report.directorMs.pauseSentAt ?? []);
+  const seenMs = performance.now() - Math.min(...began);
+  return Math.round(isAway(error) ? Math.max(seenMs, input.maxPauseS * 1000) : seenMs);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** All at once; when one fails, the others are awaited first, so that nothing of this phase is still under way. */

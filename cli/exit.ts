@@ -67,8 +67,12 @@ const refusal = z.object({ code: z.number(), details: z.string() });
 /** A server that is not there, or does not answer in time; the client has then tried again for long enough. */
 const AWAY = [14, 4];
 
-/** Whether the engine could not be asked, whatever the question was. */
+/**
+ * Whether the engine could not be asked, whatever the question was. Of a namespace that has been served a moment ago, a server whose database
+ * does not answer in time says that there is none.
+ */
 export function isEngineAway(error: unknown): boolean {
+  if (error instanceof NamespaceNotFoundError) return true;
   const refused = error instanceof Error ? refusalIn(error) : undefined;
   return refused !== undefined && AWAY.includes(refused.code);
 }

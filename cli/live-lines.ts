@@ -11,8 +11,10 @@ export class LiveLines {
   show(lines: readonly string[]): void {
     if (!this.out.live) {
       // Without a terminal a line is only worth saying when the steps have changed, not at every byte.
-      const key = lines.map((line) => line.split('  ').slice(0, 2).join('  ')).join('\n');
-      if (key !== this.lastSaid && key !== '') this.out.say(key);
+      const steps = lines.map((line) => line.split('  ').slice(0, 2).join('  '));
+      // Steps side by side come in any order.
+      const key = [...steps].sort().join('\n');
+      if (key !== this.lastSaid && key !== '') this.out.say(steps.join('\n'));
       this.lastSaid = key;
       return;
     }

@@ -107,7 +107,8 @@ export class SshPool {
   private lane(host: HostRef, role: Role): Lane {
     // A rescue system's place says nothing of where it is reached.
     const at = host.pinnedAs === undefined ? '' : ` ${host.address}:${host.port ?? 22}`;
-    const key = `${role} ${host.user ?? 'resurgo'}@${placeOf(host)}${at}`;
+    // By name, too: of two names of one host each has its own errors.
+    const key = `${role} ${host.name} ${host.user ?? 'resurgo'}@${placeOf(host)}${at}`;
     const known = this.lanes.get(key);
     if (known !== undefined) return known;
     const lane = new Lane({

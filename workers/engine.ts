@@ -134,6 +134,9 @@ export async function stopEngine(
   });
 }
 
+/** Who asks for the status is not told of a server that is only busy that it does not run. */
+const SAID_DEAD_MS = 10_000;
+
 /** What runs now; starts nothing, and needs no engine. */
 export async function engineStatus(options: EngineOptions = {}): Promise<EngineStatus> {
   const { env = process.env, stateDir = defaultStateDir(env) } = options;
@@ -150,7 +153,7 @@ export async function engineStatus(options: EngineOptions = {}): Promise<EngineS
     address: server && serverAddress(server),
     namespace: DEFAULT_NAMESPACE,
     uiUrl: server && embeddedEngine(server).uiUrl,
-    serving: server !== undefined && (await isServing(serverAddress(server))),
+    serving: server !== undefined && (await isServing(serverAddress(server), SAID_DEAD_MS)),
     serverPid: server?.process.pid,
     worker: worker && {
       pid: worker.process.pid,

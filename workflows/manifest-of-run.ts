@@ -6,6 +6,7 @@ import { buildManifest } from '../planning/build-manifest';
 import type { BackedUpInput, HostFreezeInput } from '../planning/build-manifest';
 import { sourceConsistency } from '../planning/consistency';
 import type { MachineMoment, SourceMoment } from '../planning/consistency';
+import { earlierFreezeWarnings } from '../planning/earlier-freezes';
 import { missingHeader } from '../planning/luks-headers';
 import type { Manifest } from '../planning/manifest';
 import type { LayoutEntry } from '../planning/recoverable';
@@ -36,7 +37,7 @@ export function manifestOf(options: Options): Manifest {
     group: input.group.name,
     deployment: input.deployment,
     run: input.run,
-    freezeAttempts: frozen.torn.length + 1,
+    freezeAttempts: (frozen.earlier ?? []).length + 1,
     frozenAtMs: frozen.frozenAtMs,
     pauseMs: frozen.pauseMs,
     sealedAtMs: nowMs,
@@ -52,7 +53,7 @@ export function manifestOf(options: Options): Manifest {
     rtoS: input.group.rtoS,
     contacts: input.group.contacts,
     notes: input.group.notes,
-    warnings: [...warnings, ...outcomes.flatMap(headerWarnings)],
+    warnings: [...earlierFreezeWarnings(frozen.earlier ?? []), ...warnings, ...outcomes.flatMap(headerWarnings)],
     backedUp: outcomes.flatMap((each) => (each.state === 'ok' ? [backedUp(options, each)] : [])),
     missing,
     layouts: options.layouts,

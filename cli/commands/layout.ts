@@ -15,7 +15,8 @@ const BACKUP = 'of this backup: an id, or `latest`';
 export function registerLayout(program: Command): void {
   const layout = program
     .command('layout')
-    .description("a host's disks up to its mount points, how it boots, its network");
+    .description("a host's disks up to its mount points, how it boots, its network")
+    .addHelpText('after', '\nExample:\n  $ resurgo layout show web-1\n  $ resurgo layout check --all');
   layout
     .command('show')
     .argument('<host>', 'a host of the runbook')

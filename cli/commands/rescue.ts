@@ -9,7 +9,11 @@ import { registerRescueUsb } from './rescue-usb';
 export function registerRescue(program: Command): void {
   const rescue = program
     .command('rescue')
-    .description('media that boot a dead machine: build, list, fetch, write to a stick');
+    .description('media that boot a dead machine: build, list, fetch, write to a stick')
+    .addHelpText(
+      'after',
+      '\nExample:\n  $ resurgo rescue build web-1\n  $ resurgo rescue fetch web-1 --output iso --to web-1.iso',
+    );
   for (const register of [
     registerRescueBuild,
     registerRescueList,

@@ -1,6 +1,7 @@
 /** Following a run whose engine goes away meanwhile. */
 import { ServiceError } from '@temporalio/client';
 import type { WorkflowHandle } from '@temporalio/client';
+import { NamespaceNotFoundError } from '@temporalio/common';
 import { followToEnd } from '../../cli/follow';
 import { Output } from '../../cli/output';
 
@@ -43,6 +44,11 @@ test.each([14, 4])(
     expect(left.said).toContain('resurgo watch r-1');
   },
 );
+
+test('a server that knows its namespace no more while its database is slow is one that goes away', async () => {
+  const left = await follow(new NamespaceNotFoundError('default'));
+  expect(left).toEqual({ code: 3, said: expect.stringContaining('resurgo watch r-1') as string });
+});
 
 test('what else the engine refuses is told as it is', async () => {
   await expect(follow(refusal(5))).rejects.toThrow('Failed to describe workflow');

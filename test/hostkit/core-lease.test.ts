@@ -159,10 +159,14 @@ describeAsRoot('leases and the fence', () => {
     });
 
     it('S8 a run that begins while a sweep waits for what a dead one has left is no dead one', async () => {
-      const stubborn = KIND.replace('sleep 600;', "trap ': >/run/asked' TERM; while :; do sleep 1; done;");
+      const stubborn = KIND.replace(
+        'sleep 600;',
+        "trap ': >/run/asked' TERM; : >/run/deaf; while :; do sleep 1; done;",
+      );
       fs.writeFileSync(box.file('lib/resurgo/jobs/test.sh'), stubborn);
       box.ask('lease.take', { ...A, term: 0, ttl: 60 });
       box.ask('job.start', { ...fence({ run: A.run }), job: OLD, kind: 'test' });
+      box.waitFor('that the old job hears nothing', () => fs.existsSync(box.file('run/deaf')));
       box.ask('lease.release', { ...A, term: 1 });
       const swept = box.askAll([['sweep', { group: 'portal', fix: 1 }]]);
       // From here on it waits for three seconds before it insists.

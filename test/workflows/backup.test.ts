@@ -108,8 +108,28 @@ test('S1 a torn instant is repeated whole, and its snapshots are dropped', async
   await withFleet({ engine, fake: { intercept } }, async (fleet) => {
     const report = await (await start(backupInput(fleetRunbook(2)))).result();
     expect(report.state).toBe('Completed');
+    expect(report.warnings).toEqual([
+      expect.stringMatching(/^an earlier freeze of this run held the group for .* app-1: container web was restarted/),
+    ]);
     expect(fleet.counts.get('freeze:snapshot')).toBe(4);
     expect(drops.filter((each) => each !== -1)).toHaveLength(2);
+  });
+});
+
+test.each([
+  ['failed', /held the group for up to \d\.\d s and did not count: .*said the test/],
+  ['unreachable', /held the group for up to 30\.0 s and did not count: .*said the test/],
+] as const)('S2 a freeze that broke (%s) and was begun anew is told with its time', async (code, told) => {
+  let broken = true;
+  const intercept = (call: FakeCall): undefined => {
+    if (!broken || call.verb !== 'freeze:thaw' || call.host !== 'app-1') return;
+    broken = false;
+    refuse(call, code);
+  };
+  await withFleet({ engine, fake: { intercept } }, async () => {
+    const report = await (await start(backupInput(fleetRunbook(2)))).result();
+    expect(report.state).toBe('Completed');
+    expect(report.warnings).toEqual([expect.stringMatching(told)]);
   });
 });
 
