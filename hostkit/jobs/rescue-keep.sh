@@ -34,7 +34,8 @@ job_main() {
   rescue_store_lock
   keep_words "$keep_arrived"
   if [ "$keep_arrived" != "$keep_here/$arg_id" ]; then
-    # In the place of whatever was sent under that name.
+    # In the place of whatever was sent under that name, also a folder: a medium that does not tell when it came is taken at its id's word.
+    rm -rf --one-file-system -- "$keep_arrived/received"
     atomic_put "$keep_arrived/received" "$(date -u +%Y%m%d_%H%M%S)" || job_fail no-space "cannot write in $keep_arrived"
     mv -T -- "$keep_arrived" "$keep_here/$arg_id" || job_fail failed "cannot publish $keep_here/$arg_id"
   fi

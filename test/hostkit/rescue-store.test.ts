@@ -243,6 +243,15 @@ describeAsRoot('rescue media in a store, over a real sshd', () => {
     expect(keep('20260303_010000', files)).toMatchObject({ result: { code: 'bad-request' } });
     expect(keep('20260303_010000', files.slice(0, 1))).toMatchObject({ exit: 0 });
     expect(fs.readFileSync(kept('20260303_010000/received'), 'utf8').slice(0, 8)).toBe(utc().slice(0, 8));
+    // Nor is a folder of that name.
+    const media = build();
+    const folder = at.box.state(`runs/${RUN}/rescue/received`);
+    fs.mkdirSync(folder);
+    fs.writeFileSync(`${folder}/x`, '');
+    expect(open('20260304_010000')).toMatchObject({ ok: true });
+    expect(send('20260304_010000')).toMatchObject({ exit: 0 });
+    expect(keep('20260304_010000', media)).toMatchObject({ exit: 0 });
+    expect(fs.readFileSync(kept('20260304_010000/received'), 'utf8').slice(0, 8)).toBe(utc().slice(0, 8));
   });
 
   it('the lease of the media is not that of the group', () => {
