@@ -11,6 +11,7 @@ if [ ! -r $conf ] || [ ! -x /usr/local/lib/resurgo/hostkit ]; then
   exit 3
 fi
 sed -n 's/^accept \([^ ]*\) \([^ ]*\) .*/\1 \2/p' $conf | sort -u | while read -r store group; do
-  printf '%s %s ' "$store" "$group"
-  printf 'resurgo 1 store.runbook\nstore %s\ngroup %s\n.\n' "$store" "$group" | /usr/local/lib/resurgo/hostkit || :
+  # Also one that ends without a word has a line of its own.
+  reply=$(printf 'resurgo 1 store.runbook\nstore %s\ngroup %s\n.\n' "$store" "$group" | /usr/local/lib/resurgo/hostkit) || :
+  printf '%s %s %s\n' "$store" "$group" "$reply"
 done
