@@ -219,7 +219,7 @@ class RecoverRun extends RunParts {
   }
 
   private async askToBeginAnew({ message }: StepFailure): Promise<void> {
-    const { host, rescue, planOnly } = this.input;
+    const { rescue, planOnly } = this.input;
     if (planOnly) return;
     const arm = armCommand(rescue);
     const step = 'begin anew';
