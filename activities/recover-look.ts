@@ -10,7 +10,7 @@ import { withHeaders, type LuksHeader } from '../planning/luks-headers';
 import { bootTarget, type BootTarget } from '../planning/recover-boot';
 import { foundMachine } from '../planning/recover-found';
 import { blockedPlan, planRecovery, type RecoveryPlan, type RecoveryPolicy } from '../planning/recover';
-import { armCommand } from '../planning/recover-words';
+import { armCommand, machineOf } from '../planning/recover-words';
 import type { FleetHost } from '../planning/run-input';
 import type { ActivityDeps, RunFence } from './context';
 import { asActivity, fenceFor, heartbeating } from './context';
@@ -178,10 +178,10 @@ export function recoverLookActivities({ hosts }: ActivityDeps) {
         if (!(error instanceof HostError) || error.code !== 'not-allowed') throw error;
         const next =
           purpose === 'send'
-            ? `let the target know this rescue system: run \`${armCommand({ host: rescue.short, rescue })}\`, then retry`
+            ? `let the target know this rescue system: run \`${armCommand(rescue)}\`, then retry`
             : rescue.live === true
-              ? `the rescue system knows another identity of ${store.host.name} than it has now: run \`${armCommand({ host: rescue.short, rescue })}\`, then retry`
-              : `the rescue system knows another identity of ${store.host.name} than it has now: build its media again (\`resurgo rescue build ${rescue.short}\`), boot them, and recover again`;
+              ? `the rescue system knows another identity of ${store.host.name} than it has now: run \`${armCommand(rescue)}\`, then retry`
+              : `the rescue system knows another identity of ${store.host.name} than it has now: build its media again (\`resurgo rescue build ${machineOf(rescue)}\`), boot them, and recover again`;
         throw new HostError({
           host: granting.name,
           verb: 'grant.add',

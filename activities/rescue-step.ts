@@ -4,6 +4,7 @@ import { HostError } from '../hosts/errors';
 import type { Hosts } from '../hosts/hosts';
 import { runJob } from '../hosts/jobs';
 import { jobName } from '../planning/ids';
+import { armCommand } from '../planning/recover-words';
 import type { FleetHost } from '../planning/run-input';
 import type { RunFence } from './context';
 import { fenceFor } from './context';
@@ -47,10 +48,9 @@ export async function rescueStep(input: {
 }
 
 /** Where a passphrase is missing or wrong, whoever is asked learns the command that gives another. */
-function askingAgain({ error, rescue: { host } }: { error: unknown; rescue: RescueRef }): unknown {
+export function askingAgain({ error, rescue: { host } }: { error: unknown; rescue: RescueRef }): unknown {
   if (!(error instanceof HostError) || error.code !== 'needs-passphrase') return error;
   const { verb, step, code, reason, detail } = error;
-  const arm = `resurgo recover ${host.short} --at ${host.address}:${host.port} --arm-only`;
-  const next = `give the right one: \`${arm}\` asks for it (--passphrase VOLUME=FILE); then retry. Where nobody knows it, abort, and recover with a new key (--new-key VOLUME)`;
+  const next = `give the right one: \`${armCommand(host)}\` asks for it (--passphrase VOLUME=FILE); then retry. Where nobody knows it, abort, and recover with a new key (--new-key VOLUME)`;
   return new HostError({ host: host.name, verb, step, code, message: reason, next, detail });
 }

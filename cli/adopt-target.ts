@@ -43,7 +43,7 @@ export async function adoptTarget(
   out.result({
     json: { runbook: file, group: newest.group, id: newest.id, next },
     text: [
-      `${file} is the runbook of backup ${newest.id} of ${newest.group}. Nobody has signed it: read it, above all addresses and hooks, before you go by it`,
+      `${file} is the runbook of backup ${newest.id} of ${newest.group}. Nobody has signed it: read it, above all addresses, hooks and whatever else names a program, before you go by it`,
       `then: ${next.join('; ')}`,
     ].join('\n'),
   });

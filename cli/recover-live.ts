@@ -16,6 +16,7 @@ import type { AdminOptions } from './admin-login';
 import { ask, askHidden } from './ask';
 import type { CliContext } from './context';
 import { CliError, EXIT } from './exit';
+import { printable } from './output';
 import { identityOf, type FoundRescue } from './recover-target';
 
 export interface LiveOptions extends AdminOptions {
@@ -65,7 +66,8 @@ export async function liveRescue(context: CliContext, wanted: Wanted, options: L
     peers: new Map([[target.name, identity]]),
     installPackages: options.installPackages === true,
     log: (text) => {
-      out.say(text);
+      // It holds what the rescue system says of itself.
+      out.say(printable(text));
     },
   });
   try {

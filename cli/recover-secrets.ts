@@ -2,6 +2,7 @@
  * The passphrases of a machine's encrypted volumes. They go straight to the rescue system's memory: no run's history and no file of the
  * engine ever holds one.
  */
+import { isUtf8 } from 'node:buffer';
 import { readFile } from 'node:fs/promises';
 import { readLayout } from '../hosts/layouts';
 import { readSecret } from '../hosts/secret-source';
@@ -54,8 +55,7 @@ export async function giveSecrets(context: CliContext, options: SecretsOptions):
   }
   const places = (setup.group.recover.passphrases ?? []).filter((each) => each.host === host.name);
   for (const volume of withNewKeys({ layout: withHeaders({ layout, headers }), newKeys }).luks) {
-    const secret = await passphraseOf({ volume, files, places });
-    const passphrase = Buffer.from(secret).toString('base64');
+    const passphrase = (await passphraseOf({ volume, files, places })).toString('base64');
     await hosts.call({
       host: rescue,
       verb: 'luks.secret',
@@ -70,20 +70,21 @@ async function passphraseOf(options: {
   volume: Volume;
   files: SecretsOptions['files'];
   places: readonly PassphraseSource[];
-}): Promise<string> {
+}): Promise<Buffer> {
   const { volume, files, places } = options;
   const file = files[volume.uuid] ?? (volume.name === null ? undefined : files[volume.name]);
   if (file !== undefined) return fromFile(file);
   const place = places.find((each) => each.volume === volume.uuid || each.volume === volume.name);
-  return place === undefined ? asked(volume) : fromRunbook(place);
+  return Buffer.from(place === undefined ? await asked(volume) : await fromRunbook(place));
 }
 
-async function fromFile(file: string): Promise<string> {
-  const text = await readFile(file, 'utf8').catch((error: unknown) => {
+/** A key file as it is: one that is no text ends with nothing that an editor has put there. */
+async function fromFile(file: string): Promise<Buffer> {
+  const bytes = await readFile(file).catch((error: unknown) => {
     throw new CliError(`--passphrase: can't read ${file}: ${error instanceof Error ? error.message : String(error)}`);
   });
-  const secret = withoutEnd(text);
-  if (secret === '') throw new CliError(`--passphrase: ${file} is empty`, EXIT.usage);
+  const secret = isUtf8(bytes) ? Buffer.from(withoutEnd(bytes.toString('utf8'))) : bytes;
+  if (secret.length === 0) throw new CliError(`--passphrase: ${file} is empty`, EXIT.usage);
   return secret;
 }
 
@@ -94,6 +95,9 @@ async function fromRunbook({ volume, secret }: PassphraseSource): Promise<string
   const text = await readSecret({ secret, timeoutMs: COMMAND_MS }).catch((error: unknown) => {
     throw new CliError(`${at}: ${error instanceof Error ? printable(error.message) : 'it can not be read'}; ${next}`);
   });
+  // Read as text, a key that is none would be another, and a volume made with it one that nobody opens.
+  if (text.includes('\uFFFD'))
+    throw new CliError(`${at}: ${secret.from} ${printable(secret.value)} is no text; ${next}`);
   const passphrase = withoutEnd(text);
   if (passphrase === '') throw new CliError(`${at}: ${secret.from} ${printable(secret.value)} is empty; ${next}`);
   return passphrase;

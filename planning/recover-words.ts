@@ -30,11 +30,16 @@ export function diskInWords(disk: { name: string; serial: string | null; wwn: st
   return printable(wwn === null ? `${name} (no serial, ${size(bytes)})` : `${name} (WWN ${wwn})`);
 }
 
-/** What lets the target know a rescue system, and sends the hostkit to one of another make. */
-export function armCommand({ host, rescue }: { host: string; rescue: FleetHost }): string {
+/** The machine that a rescue system is of, as the runbook and commands call it: backups call it by a shorter name. */
+export function machineOf({ name }: Pick<FleetHost, 'name'>): string {
+  return name.replace(/\.rescue$/, '');
+}
+
+/** What lets the target know a rescue system, sends the hostkit to one of another make, and gives it the passphrases. */
+export function armCommand(rescue: FleetHost): string {
   const { address, port, live } = rescue;
   const at = address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
-  return `resurgo recover ${host} --at ${at}${live === true ? ' --live' : ''} --arm-only`;
+  return `resurgo recover ${machineOf(rescue)} --at ${at}${live === true ? ' --live' : ''} --arm-only`;
 }
 
 /** `one, two and three`. */

@@ -219,9 +219,9 @@ class RecoverRun extends RunParts {
   }
 
   private async askToBeginAnew({ message }: StepFailure): Promise<void> {
-    const { host, rescue, planOnly } = this.input;
+    const { rescue, planOnly } = this.input;
     if (planOnly) return;
-    const arm = armCommand({ host: host.name, rescue });
+    const arm = armCommand(rescue);
     const step = 'begin anew';
     const answer = await this.gate.ask({
       step,

@@ -32,15 +32,24 @@ VOLUMES
   snapshot_tool 20 mount -o remount,ro,nosuid,nodev,noexec "$luks_at"
 }
 
-# luks_volumes: prints `DEVICE UUID` of each encrypted volume, open or not, or `DEVICE !removable`.
+# luks_volumes: prints `DEVICE UUID` of each encrypted volume, open or not, or `DEVICE !removable`; what could not be looked at is told as
+# `DEVICE !unseen`, and not taken for one that is not encrypted.
 luks_volumes() {
-  timeout -s KILL 20 lsblk -nrpo KNAME,TYPE,RM 2>/dev/null | sort -u | while read -r _lv_at _lv_type _lv_removable; do
+  _lv_all=$(timeout -s KILL 20 lsblk -nrpo KNAME,TYPE,RM 2>/dev/null) || printf 'disks !unseen\n'
+  printf '%s\n' "$_lv_all" | sort -u | while read -r _lv_at _lv_type _lv_removable; do
     case $_lv_at:$_lv_type in
       /dev/zram* | /dev/ram* | /dev/fd[0-9]* | *:loop | *:rom) continue ;;
       /dev/*) ;;
       *) continue ;;
     esac
-    _lv_facts=$(timeout -s KILL 20 blkid -p -o udev "$_lv_at" 2>/dev/null) || continue
+    _lv_exit=0
+    _lv_facts=$(timeout -s KILL 20 blkid -p -o udev "$_lv_at" 2>/dev/null) || _lv_exit=$?
+    # 2: nothing is recognised.
+    case $_lv_exit in
+      0) ;;
+      2) continue ;;
+      *) printf '%s !unseen\n' "$_lv_at" && continue ;;
+    esac
     case $_lv_facts in *ID_FS_TYPE=crypto_LUKS*) ;; *) continue ;; esac
     _lv_uuid=$(printf '%s\n' "$_lv_facts" | sed -n 's/^ID_FS_UUID=//p')
     [ "$_lv_removable" = 0 ] || _lv_uuid='!removable'
@@ -63,6 +72,7 @@ luks_open_place() {
 luks_header() {
   case $luks_uuid in
     '!removable') luks_why='it lies on a removable disk' && return 1 ;;
+    '!unseen') luks_why='whether it is encrypted is not known: lsblk or blkid told nothing certain of it' && return 1 ;;
     '' | *[!0-9a-f-]*) luks_why='it says no UUID' && return 1 ;;
   esac
   if timeout -s KILL 20 cryptsetup luksDump "$luks_device" 2>/dev/null | grep -q '^Requirements:.*reencrypt'; then

@@ -20,11 +20,9 @@ rescue_keys() {
     sed -i 's/^PasswordAuthentication no/PasswordAuthentication yes/; s/^PermitRootLogin .*/PermitRootLogin yes/' /etc/resurgo/sshd_config
   fi
   # authorized_keys of the director and of grants, as on every host.
-  if [ -n "$rescue_director" ]; then
-    sh /usr/local/lib/resurgo/rescue/director "$rescue_director" || rescue_say 'resurgo.director= is no key: nobody but the director of this image is let in'
-  else
-    . /usr/local/lib/resurgo/rescue/publish.sh
-  fi
+  if [ -n "$rescue_director" ] && sh /usr/local/lib/resurgo/rescue/director "$rescue_director"; then return 0; fi
+  [ -z "$rescue_director" ] || rescue_say 'resurgo.director= is no key: nobody but the director of this image is let in'
+  . /usr/local/lib/resurgo/rescue/publish.sh
 }
 
 # rescue_banner: what a person at the console needs: where it is reached, what it is known by, what to type next.

@@ -21,6 +21,8 @@ export interface FoundRunbook {
 
 const reply = z.object({ ok: z.literal(true), id: z.string().regex(/^\d{8}_\d{6}$/), runbook: z.base64() });
 const refusal = z.looseObject({ ok: z.literal(false), message: z.string() });
+/** What a store or a group may be called: whoever adopts it copies it into a command. */
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 /** No runbook is longer. */
 const MOST_BYTES = 1024 * 1024;
 
@@ -55,6 +57,7 @@ export async function readRunbooks(
 /** One line of `runbooks.sh`, or what is wrong with it. */
 function readAnswer(line: string): FoundRunbook | string {
   const [, store = '', group = '', text = ''] = /^(\S+) (\S+) (.*)$/.exec(line) ?? [];
+  if (!NAME.test(store) || !NAME.test(group)) return `what the target answered names no group: ${line.slice(0, 80)}`;
   try {
     const value: unknown = JSON.parse(text);
     const refused = refusal.safeParse(value);

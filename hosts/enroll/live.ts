@@ -133,7 +133,7 @@ function payload(options: EnterOptions & { hostkit: HostkitTree; director: strin
   return packTarGz([
     ...hostkit.files.map((file) => ({ ...file, path: `hostkit/${file.path}` })),
     text('hostkit/VERSION', `${hostkit.version} ${hostkit.hash}\n`, 0o644),
-    text('etc/host.conf', `host ${encodeValue(host.name)}\nrestore-to /mnt/new\n`),
+    text('etc/host.conf', `host ${encodeValue(host.name)}\nrestore-to /mnt/new\nrestore-to /mnt/headers\n`),
     text('etc/rescue.host', `${host.name}\n`, 0o644),
     text('etc/director.keys', director),
     text('etc/peers', peersFile(peers)),

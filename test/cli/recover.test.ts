@@ -185,6 +185,19 @@ describe('the passphrases of encrypted volumes', () => {
     ]);
   });
 
+  test('a key file that is no text is given as it is, and is none of the runbook’s', async () => {
+    const key = Buffer.from([0xff, 0x00, 0xfe, 0x0a]);
+    writeFileSync(join(dir, 'key'), key);
+    expect((await give('--passphrase', `${volume?.uuid ?? ''}=${join(dir, 'key')}`)).code).toBe(0);
+    expect(fleet.verbs('luks.secret')).toMatchObject([{ args: { passphrase: key.toString('base64') } }]);
+    const written = JSON.parse(runbook({ portal: [{ host: 'app-1', path: '/' }] })) as { groups: { portal: object } };
+    const passphrases = [{ host: 'app-1', volume: volume?.uuid, secret: { file: join(dir, 'key') } }];
+    const portal = { ...written.groups.portal, recover: { passphrases } };
+    fleet.runbook(JSON.stringify({ ...written, groups: { portal } }));
+    expect((await give()).stderr).toMatch(/key is no text; mend it, or give the passphrase by --passphrase/);
+    expect(fleet.verbs('luks.secret')).toHaveLength(1);
+  });
+
   test.each<[string, (dir: string) => string[], RegExp]>([
     ['nobody is here to type one', () => [], /nobody is here to type its passphrase: --passphrase .*=FILE/],
     ['of a volume that is none', (at) => ['--passphrase', `x=${join(at, 'root')}`], /has no encrypted volume "x"/],
@@ -262,7 +275,15 @@ describe('a running rescue Linux (--live)', () => {
   const live = (...words: string[]) => fleet.run('recover', 'app-1', '--at', 'user@10.0.0.77', '--live', ...words);
 
   test('gets the hostkit by the administrator’s login before the target is told of it, and is not taken for our media', async () => {
-    expect(await live('--arm-only', '--install-packages')).toMatchObject({ code: 0 });
+    entered.mockImplementationOnce(({ log }) => {
+      log('its system: \u001b[2J');
+      return Promise.resolve();
+    });
+    const { code, stdout, stderr } = await live('--arm-only', '--install-packages');
+    expect(code).toBe(0);
+    // What it says of itself is shown, and does nothing to the terminal (S29).
+    expect(stdout + stderr).toMatch(/its system: .+2J/);
+    expect(stdout + stderr).not.toContain('\u001b[2J');
     const [options] = entered.mock.calls[0] ?? [];
     expect(options).toMatchObject({
       ...{ user: 'user', admin: { login: { agent: '/run/agent' } }, installPackages: true },

@@ -118,6 +118,24 @@ describeAsRoot('headers of encrypted volumes', () => {
       });
     });
 
+    it('what could not be looked at is told, and not taken for one that is not encrypted', () => {
+      machine.sh('cat >/usr/local/sbin/blkid; chmod 0755 /usr/local/sbin/blkid', '#!/bin/sh\nexit 8\n');
+      const why = expect.stringMatching(/^whether it is encrypted is not known/) as string;
+      try {
+        disks([`${loops[0]} disk 0`]);
+        expect(listed()).toMatchObject({ luksHeaders: [], luksMissing: [{ volume: loops[0], why }] });
+        disks([]);
+        machine.sh(
+          'mv /usr/local/sbin/lsblk /usr/local/sbin/kept; printf "#!/bin/sh\\nexit 1\\n" >/usr/local/sbin/lsblk; chmod 0755 /usr/local/sbin/lsblk',
+        );
+        expect(listed()).toMatchObject({ luksHeaders: [], luksMissing: [{ volume: 'disks', why }] });
+      } finally {
+        machine.sh(
+          'rm -f /usr/local/sbin/blkid; [ ! -e /usr/local/sbin/kept ] || mv /usr/local/sbin/kept /usr/local/sbin/lsblk',
+        );
+      }
+    });
+
     it('one of a volume that is being encrypted anew is not taken', () => {
       machine.sh(
         'cp /run/luks2 /run/anew; cryptsetup reencrypt -q --init-only --key-slot 0 --pbkdf pbkdf2 --pbkdf-force-iterations 1000 --key-file /run/keys/1 /run/anew',

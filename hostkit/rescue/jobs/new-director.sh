@@ -13,7 +13,9 @@ job_main() {
   director_was=''
   # Of a system that was never enrolled there is nothing to change.
   if new_find /etc/resurgo/director.keys && [ -f "$new_place" ]; then
-    if cmp -s "$RESURGO_ETC/director.keys" "$new_place"; then director_was=,\"was\":true; else director_put; fi
+    if cmp -s "$RESURGO_ETC/director.keys" "$new_place"; then director_was=,\"was\":true; else director_keys; fi
+    # Also where the first is done: an attempt before may have come to its end between the two.
+    director_lines
   fi
   for director_file in "$new/etc/ssh"/ssh_host_*_key.pub; do
     if ! new_find "${director_file#"$new"}" || [ ! -f "$new_place" ]; then continue; fi
@@ -24,12 +26,15 @@ job_main() {
   job_result "\"hostKeys\":[$(new_strings <keys)]$director_was"
 }
 
-# director_put: the sweep at the first boot makes of it what sshd reads; until then nobody shall be let in by what the backup had.
-director_put() {
+director_keys() {
   cp "$RESURGO_ETC/director.keys" "$new_place.resurgo-new"
   chmod 0600 "$new_place.resurgo-new"
   sync "$new_place.resurgo-new"
   mv -f "$new_place.resurgo-new" "$new_place"
+}
+
+# director_lines: the sweep at the first boot makes of the keys what sshd reads; until then nobody shall be let in by what the backup had.
+director_lines() {
   if ! new_find /var/lib/resurgo/home/.ssh/authorized_keys || [ ! -f "$new_place" ]; then return 0; fi
   while read -r director_type director_key _ <&6; do
     check_type pubkey "$director_type $director_key" || continue

@@ -58,6 +58,20 @@ describeAsRoot('a rescue system', () => {
     expect(letIn()).toContain(BUILT);
   });
 
+  test('that was told of no key at its boot lets the director of its build in, and says so', () => {
+    writeFileSync(box.file('etc/resurgo/director.keys'), `ssh-ed25519 ${BUILT}\n`, { mode: 0o600 });
+    const script = `rm -f /var/lib/resurgo/home/.ssh/authorized_keys
+      mkdir -p /etc/ssh && echo key >/etc/ssh/ssh_host_ed25519_key
+      rescue_say() { echo "$1"; }
+      rescue_director=${HEIR}x rescue_host=web-1 rescue_new_keys=no rescue_password=
+      . /usr/local/lib/resurgo/rescue/keys.sh
+      rescue_keys`;
+    expect(box.runs('sh', ['-uc', script]).stdout).toMatch(
+      /is no key: nobody but the director of this image is let in/,
+    );
+    expect(letIn()).toContain(BUILT);
+  });
+
   test('takes what a director has for its key', async () => {
     const { director: pair } = await ensureDirectorKeys({ stateDir: box.file('state') });
     expect(director(pair.publicKey.split(' ')[1] ?? '').status).toBe(0);
@@ -104,6 +118,17 @@ describeAsRoot('the new system', () => {
       const same = { 'etc/resurgo/director.keys': `ssh-ed25519 ${HEIR} resurgo-director\n` };
       expect(letDirectorIn(same).result).toEqual({ ok: true, hostKeys: [], was: true });
       expect(letDirectorIn({}).result).toEqual({ ok: true, hostKeys: [] });
+    });
+
+    test('is let in also where an attempt before came to its end half-way', () => {
+      const { result, read } = letDirectorIn({
+        'etc/resurgo/director.keys': `ssh-ed25519 ${HEIR} resurgo-director\n`,
+        'var/lib/resurgo/home/.ssh/authorized_keys': `restrict ssh-ed25519 ${BUILT}\n`,
+      });
+      expect(result).toEqual({ ok: true, hostKeys: [], was: true });
+      expect(read('new/T/var/lib/resurgo/home/.ssh/authorized_keys')).toBe(
+        `restrict,command="exec sudo -n /usr/local/lib/resurgo/hostkit" ssh-ed25519 ${HEIR} resurgo-director\n`,
+      );
     });
 
     test('is not written to through a link', () => {

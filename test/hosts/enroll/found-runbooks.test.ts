@@ -90,6 +90,23 @@ groups: { portal: { sources: [{ host: app-1, path: /, name: system, snapshot: no
     expect((await resurgo('-r', file(), 'list', 'portal')).stdout).toContain('20261121_010000');
   });
 
+  test('a group that the target says nothing of takes no other’s answer along', async () => {
+    sealed('20261121_010000', text);
+    const kit = '/usr/local/lib/resurgo/hostkit';
+    target.sh(`cp /etc/resurgo/host.conf /run/conf; mv ${kit} ${kit}.real
+      printf 'accept main %s t h\\n' another '$(id)' >>/etc/resurgo/host.conf
+      printf '%s\\n' '#!/bin/sh' 'asked=$(cat)' 'case $asked in *"group another"*) exit 1 ;; esac' 'printf "%s\\n" "$asked" | ${kit}.real' >${kit}
+      chmod 0755 ${kit}`);
+    try {
+      const { code, stderr } = await adopt('--fingerprint', print());
+      expect([code, stderr]).toEqual([0, expect.stringMatching(/another: what the target answered is no runbook/)]);
+      expect(stderr).toMatch(/names no group: main \$\(id\)/);
+      expect(readFileSync(file(), 'utf8')).toBe(text);
+    } finally {
+      target.sh(`mv ${kit}.real ${kit}; mv /run/conf /etc/resurgo/host.conf`);
+    }
+  });
+
   test('one that is there already is never replaced', async () => {
     sealed('20261121_010000', text);
     writeFileSync(file(), 'mine');

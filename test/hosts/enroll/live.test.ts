@@ -233,8 +233,17 @@ describeAsRoot('on a running rescue Linux', () => {
       const args = { ...keys, kind: 'new-fix' as const, job: 'live.job-1', tree: 'web-1@+' };
       await expect(hosts.call({ host: rescue, verb: 'job.start', args })).resolves.toBeDefined();
     });
+    // Where the data goes, and the headers of encrypted volumes before it.
+    live.sh('mkdir -p /mnt/new /mnt/headers');
+    for (const path of ['/mnt/new', '/mnt/headers'])
+      await withHosts((hosts) => {
+        const args = { group: 'portal', run: 'run-00000001', path, tree: 'web-1@+', expected: 0 };
+        return expect(hosts.call({ host: rescue, verb: 'restore.check', args })).resolves.toBeDefined();
+      });
     expect(said[0]).toMatch(/in memory\): gets the hostkit .*no disk is written to/);
-    expect(live.sh('cat /etc/resurgo/host.conf').stdout).toBe('host web-1\nrestore-to /mnt/new\n');
+    expect(live.sh('cat /etc/resurgo/host.conf').stdout).toBe(
+      'host web-1\nrestore-to /mnt/new\nrestore-to /mnt/headers\n',
+    );
     expect(live.sh('stat -c "%u:%g %a" /etc/resurgo/host.key').stdout).toBe('0:0 600\n');
   });
 

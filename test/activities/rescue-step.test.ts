@@ -1,0 +1,20 @@
+/** What a step on a rescue system tells whoever has to answer. */
+import { askingAgain } from '../../activities/rescue-step';
+import { HostError } from '../../hosts/errors';
+import { liveAt, rescueAt } from '../../hosts/rescue-host';
+
+const HOST = { name: 'prod-web-1', short: 'web-1', address: '192.0.2.1', port: 22, user: 'resurgo' };
+
+test.each([
+  ['our own media', rescueAt({ host: HOST, at: '192.0.2.7' }), '--at 192.0.2.7:22 --arm-only'],
+  [
+    'any rescue Linux',
+    liveAt({ host: HOST, at: '[2001:db8::7]:2222' }).rescue,
+    '--at [2001:db8::7]:2222 --live --arm-only',
+  ],
+])('a passphrase that does not open: the command that gives another is one for %s', (_name, host, words) => {
+  const wrong = new HostError({ host: host.name, verb: 'luks-check', code: 'needs-passphrase', message: 'no' });
+  const { next } = askingAgain({ error: wrong, rescue: { host, bootId: 'b' } }) as HostError;
+  // By the runbook's name: the shorter one of the backups is none that a command takes.
+  expect(next).toContain(`\`resurgo recover prod-web-1 ${words}\``);
+});
