@@ -10,7 +10,9 @@ import { z } from 'zod';
 import type { FreezeSession } from '../hosts/freeze-session';
 import { HostError, isAway } from '../hosts/errors';
 import type { HostRef } from '../hosts/hosts';
+import { cutOffFreezes, INSTANTS_PER_TRY } from '../planning/earlier-freezes';
 import type { EarlierFreeze } from '../planning/earlier-freezes';
+import { attemptNumber } from '../planning/fencing';
 import { judgeFreeze, pauseWindow } from '../planning/torn';
 import type { ActivityDeps, RunFence } from './context';
 import { asActivity, fenceFor, forEachLimited, heartbeating } from './context';
@@ -58,7 +60,7 @@ export function freezeActivities({ hosts, logger }: ActivityDeps) {
     await hosts.warm({ hosts: input.hosts });
     for (let instant = 0; instant < input.instants; instant += 1) {
       // Attempt and instant together make a number that no earlier try of this run has used.
-      const number = attempt.attempt * 10 + instant;
+      const number = attempt.attempt * INSTANTS_PER_TRY + instant;
       const taken = await oneInstant({ input, number, earlier });
       const reports = taken.recorded.map((each) => each.report);
       const pauseMs = pauseWindow({ reports }).groupMs;
@@ -213,12 +215,19 @@ export function freezeActivities({ hosts, logger }: ActivityDeps) {
 
   /** One try of the step; what former tries held still comes with their last heartbeat. */
   async function oneTry(input: FreezeInput): Promise<FreezeResult> {
-    const earlier = heldBefore.safeParse(activityInfo().heartbeatDetails).data?.earlier ?? [];
+    const info = activityInfo();
+    const earlier = heldBefore.safeParse(info.heartbeatDetails).data?.earlier ?? [];
+    const numberOf = (temporalAttempt: number) => attemptNumber({ round: input.fence.round, temporalAttempt });
+    const tries = Array.from({ length: info.attempt - 1 }, (_, index) => numberOf(index + 1));
+    earlier.push(...cutOffFreezes({ earlier, tries, maxPauseS: input.maxPauseS }));
     const details = () => ({ step: 'freeze', earlier });
     try {
       return await heartbeating({ details, body: () => freeze({ input, earlier }) });
     } catch (error) {
-      // The next one is told all of them.
+      const { attempt } = fenceFor({ fence: input.fence, step: 'freeze' });
+      // One that came to no pause is told as well, or the next would take it for cut off.
+      if (!earlier.some(({ freeze }) => Math.floor(freeze / INSTANTS_PER_TRY) === attempt))
+        earlier.push({ freeze: attempt * INSTANTS_PER_TRY, stillMs: 0, reason: messageOf(error) });
       Context.current().heartbeat(details());
       throw error;
     }
@@ -238,6 +247,7 @@ const heldBefore = z.looseObject({
 /** How long a freeze that broke has held its hosts, ms; of one that went away nobody knows more than when its dead-man let it go. */
 function stillMs({ open, error, input }: { open: Recorded[]; error: unknown; input: FreezeInput }): number {
   const began = open.flatMap(({ report }) => report.directorMs.pauseSentAt ?? []);
+  if (began.length === 0) return 0;
   const seenMs = performance.now() - Math.min(...began);
   return Math.round(isAway(error) ? Math.max(seenMs, input.maxPauseS * 1000) : seenMs);
 }

@@ -2,7 +2,7 @@
 import { HostError } from '../../hosts/errors';
 import type { HostErrorCode } from '../../hosts/errors';
 import type { FakeCall } from '../../hosts/fake';
-import { bench, FENCE, host, run } from './support/run';
+import { again, bench, FENCE, host, run } from './support/run';
 
 const hosts = ['app-1', 'app-2'].map(host);
 const lease = {
@@ -95,3 +95,19 @@ test.each(SHUT)(
     }
   },
 );
+
+test('S2 a later try tells what earlier ones held, and of one that ended without a word that it was cut off', async () => {
+  const it = bench();
+  const told = [{ freeze: 10, stillMs: 900, reason: 'torn' }];
+  const third = again(3, { step: 'freeze', earlier: told });
+  const { earlier } = await run(third, it.activities.freeze, { ...freeze, onUnreachable: 'fail' });
+  expect(earlier).toMatchObject([...told, { freeze: 20, stillMs: 5_000 }]);
+});
+
+test('a try that could not arm its hosts has held nothing, and says so to the next', async () => {
+  const it = failing('freeze', 'failed');
+  const heartbeats: unknown[] = [];
+  it.env.on('heartbeat', (details: unknown) => heartbeats.push(details));
+  await expect(run(it, it.activities.freeze, { ...freeze, onUnreachable: 'fail' })).rejects.toThrow();
+  expect(heartbeats.at(-1)).toMatchObject({ earlier: [{ freeze: 10, stillMs: 0 }] });
+});
