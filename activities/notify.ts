@@ -3,6 +3,7 @@ import { createHmac } from 'node:crypto';
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import { z } from 'zod';
 import { readSecret } from '../hosts/secret-source';
+import { counted } from '../planning/counted';
 import { redactText } from '../planning/redact-text';
 import type { Notify, NotifyEvent } from '../runbooks/types';
 import type { ActivityDeps } from './context';
@@ -61,7 +62,7 @@ export function notifyActivities({ logger }: ActivityDeps) {
     if (failed.length > 0) {
       throw ApplicationFailure.create({
         type: 'notify-failed',
-        message: `${failed.length} of ${wanted.length} notifications failed: ${failed.join('; ')}`,
+        message: `${failed.length} of ${counted(wanted.length, 'notification')} failed: ${failed.join('; ')}`,
       });
     }
     return { sent: wanted.length };

@@ -1,4 +1,5 @@
 /** A layout as people read it: each disk down to its mount points as a tree, below it boot, network and what can't be made again. */
+import { counted } from '../planning/counted';
 import type { Layout, NetworkInterface } from '../planning/layout-schema';
 import type { Disk, FileSystem, LogicalVolume, Partition, Swap, Vdev } from '../planning/layout-storage';
 import { bytes, printable, table } from './output';
@@ -78,7 +79,7 @@ class Trees {
         .filter(({ slots, spares }) => [...slots, ...spares].includes(id))
         .map((each) => {
           const missing = each.slots.filter((slot) => slot === null).length;
-          const text = `${each.level} ${each.name ?? each.device}  ${bytes(each.bytes)}, ${each.slots.length} members${missing > 0 ? `, ${missing} missing` : ''}${each.spares.length > 0 ? `, ${each.spares.length} spare` : ''}`;
+          const text = `${each.level} ${each.name ?? each.device}  ${bytes(each.bytes)}, ${counted(each.slots.length, 'member')}${missing > 0 ? `, ${missing} missing` : ''}${each.spares.length > 0 ? `, ${each.spares.length} spare` : ''}`;
           return this.once(each.id, text, () => this.on(each.id));
         }),
       ...luks

@@ -4,7 +4,7 @@ import type { WorkflowExecutionDescription, WorkflowHandle } from '@temporalio/c
 import { z } from 'zod';
 import type { OpenQuestion } from '../workflows/gate';
 import { phaseName, stepName } from '../planning/step-names';
-import { bytes, duration, printable } from './output';
+import { bytes, duration, printable, shortened } from './output';
 
 const progressShape = z.looseObject({
   source: z.string().optional(),
@@ -24,6 +24,9 @@ export interface Pending {
   failure: string | undefined;
   progress: Progress | undefined;
 }
+
+/** Characters of a failure: it is one part of a step's line, and told whole where the run ends or asks. */
+const MOST_OF_FAILURE = 160;
 
 /** Children that are looked at: a run has few, and a terminal fewer lines still. */
 const MOST_CHILDREN = 30;
@@ -91,7 +94,8 @@ export function inWords({ activity, attempt, failure, progress }: Pending): stri
   if (done !== undefined) parts.push(totalBytes === undefined ? bytes(done) : `${bytes(done)} of ${bytes(totalBytes)}`);
   if (bytesPerS !== undefined && bytesPerS > 0) parts.push(`${bytes(bytesPerS)}/s`);
   if (etaS !== undefined) parts.push(`${duration(etaS * 1000)} left`);
-  if (attempt > 1) parts.push(`try ${attempt}${failure === undefined ? '' : ` after: ${failure.slice(0, 160)}`}`);
+  if (attempt > 1)
+    parts.push(`try ${attempt}${failure === undefined ? '' : ` after: ${shortened(failure, MOST_OF_FAILURE)}`}`);
   return printable(parts.join('  '));
 }
 

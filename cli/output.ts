@@ -74,6 +74,16 @@ export function printable(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}]/gu, (char) => `\\u${(char.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`);
 }
 
+/** A text of so many characters at most; what is longer ends at a word, with `…`. */
+export function shortened(text: string, most: number): string {
+  if (text.length <= most) return text;
+  const ends = [...text.matchAll(/[,;:.]?\s/g)].map(({ index }) => index).filter((index) => index < most);
+  const end = ends.at(-1) ?? 0;
+  // A word that would take most of the room with it (a path, a key) is cut where it must be, but through no character.
+  const cut = end >= most / 2 ? text.slice(0, end) : text.slice(0, most - 1).replace(/[\uD800-\uDBFF]$/, '');
+  return `${cut.trimEnd()}…`;
+}
+
 /** A moment as people read it: `2026-11-21 01:30:00 UTC`; what is none stays as it is. */
 export function instant(moment: string | Date): string {
   const date = new Date(moment);

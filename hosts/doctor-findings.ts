@@ -16,6 +16,15 @@ export interface Finding {
 /** What a run may leave on a host, by the names of `status`. */
 export const KNOWN_LEFTOVERS = ['paused', 'deadmen', 'snapshots', 'grants', 'jobs'] as const;
 
+/** One of each. */
+export const ONE_LEFTOVER: Readonly<Record<(typeof KNOWN_LEFTOVERS)[number], string>> = {
+  paused: 'paused',
+  deadmen: 'deadman',
+  snapshots: 'snapshot',
+  grants: 'grant',
+  jobs: 'job',
+};
+
 /** How the sweep calls the snapshots that a restore has taken of what it overwrote. */
 const SAFETY = 'safety ';
 

@@ -1,9 +1,10 @@
 /** `resurgo doctor`: every precondition of a group, host by host, and how to mend what is amiss. Reads only, unless `fix`. */
+import { counted } from '../planning/counted';
 import { rescueSeries } from '../planning/series';
 import type { Group, Runbook } from '../runbooks/types';
 import { readBackups } from './backups';
 import type { StoreListing } from './backups';
-import { KNOWN_LEFTOVERS, leftoversOf, withoutSafety, type Finding } from './doctor-findings';
+import { KNOWN_LEFTOVERS, leftoversOf, ONE_LEFTOVER, withoutSafety, type Finding } from './doctor-findings';
 import { readHostkit } from './enroll/hostkit-tree';
 import { HostError } from './errors';
 import type { Hosts } from './hosts';
@@ -150,16 +151,16 @@ async function leftovers(patient: Patient): Promise<Finding[]> {
     [group, rescueSeries(group)].map((each) => sweep({ ...on, group: each, fix: fix === true })),
   );
   const [found, mended] = [swept.flatMap((each) => each.found), swept.flatMap((each) => each.mended)];
-  const left = leftoversOf({ host, found, mended });
-  if (left.length > 0) return left;
+  const dead = leftoversOf({ host, found, mended });
+  if (dead.length > 0) return dead;
   const now = await status({ ...on, group });
   const { safety, rest } = withoutSafety(now.snapshots);
-  const counted = { ...now, snapshots: rest };
-  const standing = KNOWN_LEFTOVERS.filter((kind) => counted[kind].length > 0);
+  const left = { ...now, snapshots: rest };
+  const standing = KNOWN_LEFTOVERS.filter((kind) => left[kind].length > 0);
   const message =
     standing.length === 0
       ? 'nothing is left of any run'
-      : `of runs under way: ${standing.map((kind) => `${counted[kind].length} ${kind}`).join(', ')}`;
+      : `of runs under way: ${standing.map((kind) => counted(left[kind].length, ONE_LEFTOVER[kind], kind)).join(', ')}`;
   const ok = { host, level: 'ok', mend: '' } as const;
   return [
     { ...ok, check: 'leftovers', message },

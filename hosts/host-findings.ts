@@ -1,4 +1,5 @@
 /** What a host's answers mean for a backup, as findings. `doctor` shows them; a backup makes the same ones before it begins. */
+import { counted } from '../planning/counted';
 import type { Group } from '../runbooks/types';
 import type { Finding } from './doctor-findings';
 import type { Check, Probe } from './replies';
@@ -80,7 +81,7 @@ function machineFinding({ source, message }: { source: Check['sources'][number];
   const { parts = [], skipped = [] } = source;
   const live = parts.filter(({ kind, path }) => kind === 'none' && !BOOT_PLACES.has(path)).map(({ path }) => path);
   const shown = parts.map(({ path, kind }) => `${path} (${kind === 'none' ? 'live' : kind.replaceAll('_', '-')})`);
-  const all = `${message}: ${shown.join(', ')}; ${skipped.length} mounts are no part of it`;
+  const all = `${message}: ${shown.join(', ')}; ${counted(skipped.length, 'mount is', 'mounts are')} no part of it`;
   if (live.length === 0) return { level: 'ok' as const, message: all, mend: '' };
   const mend = `use btrfs, zfs or LVM at ${live.join(', ')} for a frozen copy`;
   return { level: 'warn' as const, message: `${all}; ${live.join(', ')} without a snapshot`, mend };

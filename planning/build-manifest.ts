@@ -1,6 +1,7 @@
 /** Puts a manifest together from what a run has gathered, and gives the run's verdict. */
 import type { Consistency } from './consistency';
 import { groupConsistency } from './consistency';
+import { counted } from './counted';
 import { PlanningError } from './errors';
 import { backupId, isNewer } from './ids';
 import type { BackedUpSource, HostFreeze, Manifest, ManifestSource, MissingSource } from './manifest';
@@ -138,8 +139,13 @@ export function runVerdict({
   if (failure !== '') return failed(failure);
   if (!sealed) return failed('nothing was sealed');
   if (ok === 0) return failed('no source was backed up');
-  if (missing === 0) return { state: 'Completed', exitCode: 0, reason: `all ${ok} sources are in the backup` };
-  const reason = `${missing} of ${ok + missing} sources are missing`;
+  if (missing === 0)
+    return {
+      state: 'Completed',
+      exitCode: 0,
+      reason: `${ok === 1 ? 'the only source is' : `all ${ok} sources are`} in the backup`,
+    };
+  const reason = `${missing} of ${counted(ok + missing, 'source')} ${missing === 1 ? 'is' : 'are'} missing`;
   return onUnreachable === 'partial' ? { state: 'Partial', exitCode: 3, reason } : failed(reason);
 }
 

@@ -1,4 +1,5 @@
 /** Consistency labels: what a backup promises about its data, and the evidence that the promise rests on (S7). */
+import { counted } from './counted';
 
 /** From weakest to strongest. `none` is a live copy: its files were read at different moments. */
 export const CONSISTENCY_LABELS = ['none', 'crash', 'filesystem', 'application'] as const;
@@ -103,9 +104,9 @@ export function groupConsistency({
   const weakest = sources.filter((source) => source.consistency.label === label);
   const evidence =
     weakest.length === sources.length
-      ? [`all ${sources.length} sources are ${describeLabel(label)}`]
+      ? [`${sources.length === 1 ? 'the only source is' : `all ${sources.length} sources are`} ${describeLabel(label)}`]
       : [
-          `weakest of ${sources.length} sources: ${weakest.map((source) => source.name).join(', ')} (${describeLabel(label)})`,
+          `weakest of ${counted(sources.length, 'source')}: ${weakest.map((source) => source.name).join(', ')} (${describeLabel(label)})`,
         ];
   const shared = weakest[0]?.consistency.evidence ?? [];
   return {
@@ -135,7 +136,7 @@ function rank(label: ConsistencyLabel): number {
 function quiet(moment: SourceMoment, evidence: string[]): boolean {
   const { paused, exempt, unmatched, unitsStopped = [], unitsFrozen = [] } = moment;
   const quiesced = paused.length + unitsStopped.length + unitsFrozen.length;
-  if (paused.length > 0) evidence.push(`${paused.length} containers seen paused: ${list(paused)}`);
+  if (paused.length > 0) evidence.push(`${counted(paused.length, 'container')} seen paused: ${list(paused)}`);
   if (unitsStopped.length > 0) evidence.push(`units seen stopped: ${list(unitsStopped)}`);
   if (unitsFrozen.length > 0) evidence.push(`units seen frozen: ${list(unitsFrozen)}`);
   if (exempt.length > 0) evidence.push(`never paused, being our own engine: ${list(exempt)}`);

@@ -26,7 +26,8 @@ export function pauseEstimate({
   if (recent.length > 0) {
     const sorted = [...recent].sort((a, b) => a - b);
     const ms = sorted[Math.floor((sorted.length - 1) / 2)] ?? 0;
-    return { ms, worstMs: Math.max(...recent), basis: `median of the last ${recent.length} backups` };
+    const basis = recent.length === 1 ? 'that of the last backup' : `median of the last ${recent.length} backups`;
+    return { ms, worstMs: Math.max(...recent), basis };
   }
   const { roundTrip, engine, perContainer, perSource } = PAUSE_COSTS;
   const ms = Math.max(

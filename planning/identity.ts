@@ -1,4 +1,5 @@
 /** Is each source still what it was at the last backup? What is not stops at the operator gate (S14). */
+import { counted } from './counted';
 import type { Manifest, SourceIdentity } from './manifest';
 
 /** A source as it was pinned by the newest backup that holds it. */
@@ -108,7 +109,13 @@ function compare(pin: PinnedSource, now: PresentSource): IdentityProblem[] {
 function sizeProblems(pin: PinnedSource, now: PresentSource): IdentityProblem[] {
   const emptied =
     (pin.bytes > 0 && now.usedBytes === 0) || (pin.files > 0 && now.files === 0)
-      ? [problem(pin, 'emptied', `it held ${pin.files} files with ${pin.bytes} bytes and is empty now`)]
+      ? [
+          problem(
+            pin,
+            'emptied',
+            `it held ${counted(pin.files, 'file')} with ${counted(pin.bytes, 'byte')} and is empty now`,
+          ),
+        ]
       : [];
   if (emptied.length > 0) return emptied;
   const shrunk = (what: string, before: number, after: number | undefined): IdentityProblem[] => {

@@ -1,5 +1,6 @@
 /** What lies on a disk of the new machine, in words that tell its owner what would be lost. Not for workflow code (zod). */
 import { z } from 'zod';
+import { counted } from './counted';
 import type { Device } from './layout-devices';
 import { bytesOf, unescaped, type Reading } from './layout-facts';
 
@@ -47,9 +48,9 @@ function tableOf({ reading, device }: Omit<One, 'isDisk'>): Content[] {
   const { value } = reading.json({ name: `sfdisk:/dev/${device.row.kname}`, schema: table });
   if (value !== undefined) {
     const { label, partitions } = value.partitiontable;
-    const count = partitions.length === 0 ? 'no' : String(partitions.length);
+    const count = partitions.length === 0 ? 'no partitions' : counted(partitions.length, 'partition');
     const kind = TABLES[label] ?? `a table (${label})`;
-    return [known(`${kind} with ${count} partition${partitions.length === 1 ? '' : 's'}`)];
+    return [known(`${kind} with ${count}`)];
   }
   const kind = device.probed.get('ID_PART_TABLE_TYPE');
   return kind === undefined ? [] : [unknown(`a table (${kind}) that sfdisk can’t read`)];

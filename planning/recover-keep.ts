@@ -1,4 +1,5 @@
 /** Which part of a layout is made again: all but disks that are left out, what lies on them alone, and what can't be made. */
+import { counted } from './counted';
 import type { Limit } from './layout-schema';
 import type { FileSystem, LogicalVolume, MdArray, Mount } from './layout-storage';
 import { PlanningError } from './errors';
@@ -230,7 +231,7 @@ function whole({ array, warnings }: { array: MdArray; warnings: string[] }): MdA
   if (missing > 0) {
     warnings.push(
       printable(
-        `array ${array.name ?? array.device} is made with ${missing} of its ${slots.length} members missing: add them afterwards (mdadm --add)`,
+        `array ${array.name ?? array.device} is made with ${missing} of its ${counted(slots.length, 'member')} missing: add them afterwards (mdadm --add)`,
       ),
     );
   } else if (spares.length < array.spares.length) {

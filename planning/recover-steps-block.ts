@@ -1,4 +1,5 @@
 /** Steps for disks, partition tables, arrays and encrypted volumes. */
+import { counted } from './counted';
 import { arrayShape } from './recover-needs';
 import type { RecoveryStep } from './recover-plan';
 import { mappingName } from './recover-devices';
@@ -33,7 +34,7 @@ function tables({ graph, device, name, disks, maker, chosen }: StepContext): Rec
     const use = graph.useOf(table.on);
     const partitions = use?.kind === 'table' ? use.partitions : [];
     const disk = chosen.get(table.on);
-    const what = `${partitions.length} ${partitions.length === 1 ? 'partition' : 'partitions'}`;
+    const what = counted(partitions.length, 'partition');
     return {
       kind: 'table',
       key: `table:${table.on}`,
@@ -60,7 +61,7 @@ function arrays({ graph, device, disks, maker }: StepContext): RecoveryStep[] {
       kind: 'md-create',
       key: `md-create:${array.id}`,
       says: printable(
-        `Create array ${name ?? node} (${level}, ${size(bytes)}) of ${array.slots.length} members${missing === 0 ? '' : `, ${missing} missing`}`,
+        `Create array ${name ?? node} (${level}, ${size(bytes)}) of ${counted(array.slots.length, 'member')}${missing === 0 ? '' : `, ${missing} missing`}`,
       ),
       needs: [...new Set([...members, ...spares].map(maker))],
       destroys: disks([...members, ...spares]),

@@ -1,4 +1,5 @@
 /** Steps for file systems and swap, for the mounts from / downwards, for the data, and for what is done once it is there. */
+import { counted } from './counted';
 import type { FileSystem, Mount, Subvolume } from './layout-storage';
 import { fileSystemDevices } from './recover-graph';
 import type { RecoveryStep } from './recover-plan';
@@ -54,9 +55,7 @@ function makeSteps({ graph, chosen, device, name, disks, maker }: StepContext, f
     {
       kind: 'btrfs-subvolumes',
       key: `btrfs-subvolumes:${id}`,
-      says: printable(
-        `Create ${subvolumes.length} ${subvolumes.length === 1 ? 'subvolume' : 'subvolumes'} on ${name(fileSystem.on)}`,
-      ),
+      says: printable(`Create ${counted(subvolumes.length, 'subvolume')} on ${name(fileSystem.on)}`),
       needs: [mkfs.key],
       destroys: disks(on),
       on: device(fileSystem.on),

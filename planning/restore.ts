@@ -1,5 +1,6 @@
 /** The restore plan: all that a restore will stop, overwrite, delete and keep, as plain data with a hash that a person approves. */
 import type { ConsistencyLabel } from './consistency';
+import { counted } from './counted';
 import { PlanningError } from './errors';
 import { startWaves } from './order';
 import type { BackupState, Manifest } from './manifest';
@@ -180,7 +181,7 @@ function planItem({ item, input, blockers, warnings }: Gathering & { item: Resto
     );
   }
   if (dryRun.bytes > check.freeBytes) {
-    const message = `${where}: ${dryRun.bytes} bytes come, ${check.freeBytes} are free`;
+    const message = `${where}: ${counted(dryRun.bytes, 'byte')} ${dryRun.bytes === 1 ? 'comes' : 'come'}, ${check.freeBytes} are free`;
     // In place without a safety snapshot each file makes room for its successor.
     (inPlace && check.safety === null ? warnings : blockers).push(message);
   }
@@ -200,7 +201,10 @@ function planItem({ item, input, blockers, warnings }: Gathering & { item: Resto
     warnings.push(`${where}: was ${source.path} when it was backed up`);
   }
   if (input.deletes && dryRun.deletions > 0) {
-    warnings.push(`${where}: ${dryRun.deletions} entries that the backup does not hold are deleted`);
+    const entries = counted(dryRun.deletions, 'entry', 'entries');
+    warnings.push(
+      `${where}: ${entries} that the backup does not hold ${dryRun.deletions === 1 ? 'is' : 'are'} deleted`,
+    );
   }
   return {
     source: { host: source.host, name: source.name, path: source.path, tree: source.tree },

@@ -1,4 +1,5 @@
 /** Whether a backup has room in its store, before anything is frozen: what surely has none, and what may have none. */
+import { counted } from './counted';
 import type { Manifest } from './manifest';
 
 /** A source as its host shows it, and what the store knows of it. */
@@ -113,7 +114,7 @@ function packing({ kind, compression, fsType }: StoreRoom): number {
 export function spaceInWords(verdict: SpaceVerdict): { message: string; mend: string } {
   const { level, leastBytes, mostBytes, roomBytes, first } = verdict;
   if (level === 'ok') return { message: 'has room for the next backup', mend: '' };
-  const copies = `${first} ${first === 1 ? 'source has' : 'sources have'} never been copied there`;
+  const copies = `${counted(first, 'source has', 'sources have')} never been copied there`;
   const needs =
     level === 'fail'
       ? `the first copies need ${gib(leastBytes)} at the very least: ${copies}`

@@ -56,6 +56,7 @@ export function stepName(activity: string): string {
 
 const PHASES: Readonly<Record<string, string>> = {
   grant: 'opening the way',
+  list: 'listing the files',
   copy: 'sending',
   compare: 'comparing',
   collect: 'collecting its parts',

@@ -1,6 +1,7 @@
 /** Reads a runbook. Whatever is wrong is collected and thrown as one {@link RunbookError} with file, line and column for each. */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { crossCheck, lastCheck } from './checks';
+import { checkReferences } from './checks-names';
 import { type KnownNames } from './checks-shared';
 import { readDocument } from './document';
 import {
@@ -142,8 +143,12 @@ function check({ value, skip }: { value: unknown; skip: boolean }): { findings: 
   if (!result.success) {
     const findings = schemaFindings({ issues: result.error.issues, value, known: knownFields });
     const sound = prune({ value });
-    const cross = sound ? crossCheck({ written: sound, known: namesOf(value) }) : [];
-    return { findings: [...findings, ...cross] };
+    const known = namesOf(value);
+    const cross = sound ? crossCheck({ written: sound, known }) : [];
+    // A word that is no name at all has been told already.
+    const told = new Set(findings.map(({ path }) => formatPath(path)));
+    const references = checkReferences({ value, known }).filter(({ path }) => !told.has(formatPath(path)));
+    return { findings: [...findings, ...cross, ...references] };
   }
   const written = result.data;
   const findings = crossCheck({ written, known: namesOf(value) });

@@ -8,6 +8,7 @@ import { isCancellation, patched } from '@temporalio/workflow';
 import type { ChecksResult } from '../activities/checks';
 import type { FreezeResult } from '../activities/freeze';
 import type { StoreState } from '../activities/store';
+import { counted } from '../planning/counted';
 import { notRecoverable, notRecoverableText } from '../planning/recoverable';
 import type { LayoutEntry, NotRecoverable } from '../planning/recoverable';
 import type { BackupInput } from '../planning/run-input';
@@ -157,7 +158,7 @@ class BackupRun extends RunParts {
     const store = { name: this.input.store.name, host: this.input.storeHost };
     const both = await this.gate.must('checks', () =>
       Promise.all([
-        quick.checkHosts.executeWithOptions({ summary: `look at ${this.hosts.present().length} hosts` }, [
+        quick.checkHosts.executeWithOptions({ summary: `look at ${counted(this.hosts.present().length, 'host')}` }, [
           {
             ...{ group: group.name, hosts: this.hosts.present(), sources: group.sources },
             storeHost: store.host,
@@ -187,7 +188,10 @@ class BackupRun extends RunParts {
     const read = await this.board.step('layouts', () =>
       this.gate.must('layouts', (round) =>
         quick.captureLayouts.executeWithOptions(
-          { summary: `layouts of ${this.hosts.present().length} hosts`, startToCloseTimeout: LAYOUTS_TIMEOUT },
+          {
+            summary: `layouts of ${counted(this.hosts.present().length, 'host')}`,
+            startToCloseTimeout: LAYOUTS_TIMEOUT,
+          },
           [{ ...this.storeInput(round), hosts: this.hosts.present() }],
         ),
       ),
@@ -202,7 +206,7 @@ class BackupRun extends RunParts {
     const startToCloseTimeout = freezeMs({ maxPauseS, instants: INSTANTS });
     const once = (round: number): Promise<FreezeResult> =>
       freezing.freeze.executeWithOptions(
-        { summary: `freeze ${this.hosts.present().length} hosts together`, startToCloseTimeout },
+        { summary: `freeze ${counted(this.hosts.present().length, 'host')} together`, startToCloseTimeout },
         [
           {
             fence: this.lease.fence(round),
@@ -232,7 +236,7 @@ class BackupRun extends RunParts {
     const clean = { fence: this.lease.fence(this.gate.roundsSoFar()), hosts };
     this.board.set('remove snapshots', 'running');
     await tidy.step('remove snapshots', () =>
-      tidying.dropSnapshots.executeWithOptions({ summary: `snapshots of ${hosts.length} hosts` }, [clean]),
+      tidying.dropSnapshots.executeWithOptions({ summary: `snapshots of ${counted(hosts.length, 'host')}` }, [clean]),
     );
     await tidy.step('forget run', () =>
       tidying.forgetRun.executeWithOptions({ summary: 'jobs and keys of this run' }, [

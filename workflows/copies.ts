@@ -6,6 +6,7 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
+import { counted } from '../planning/counted';
 import { copyLanes } from '../planning/order';
 import { formatBytes } from '../planning/progress';
 import type { BackupInput } from '../planning/run-input';
@@ -90,7 +91,8 @@ async function copyInBatches({ gate, board }: Options, task: CopyTask): Promise<
   const numbered = lanes.map(({ parallel, batches }) =>
     batches.map((batch) => ({ parallel, items: batch.map((each) => each.item), number: (number += 1) })),
   );
-  for (const each of numbered.flat()) board.set(nameOf({ ...each, total }), 'waiting', `${each.items.length} sources`);
+  for (const each of numbered.flat())
+    board.set(nameOf({ ...each, total }), 'waiting', counted(each.items.length, 'source'));
   const copied = numbered.map((lane) =>
     together.start(async () => {
       const outcomes: SourceOutcome[] = [];
@@ -126,14 +128,14 @@ function oneBatch({
         workflowId: `${workflowId}/copies-${number}`,
         // It stops its copies; a terminated one would leave them running.
         parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
-        staticSummary: `${name}: ${task.items.length} sources of ${task.fence.group}`,
+        staticSummary: `${name}: ${counted(task.items.length, 'source')} of ${task.fence.group}`,
         args: [{ task, askAt: workflowId, title: `${name}, run ${task.fence.run}` }],
       }),
     (outcomes) => {
       const done = outcomes.flatMap((each) => (each.state === 'ok' ? [each.result] : []));
       const sum = (pick: 'bytes' | 'sentBytes'): string =>
         formatBytes(done.reduce((bytes, each) => bytes + each[pick], 0));
-      return `${done.length} of ${outcomes.length} sources, ${sum('bytes')}, ${sum('sentBytes')} sent`;
+      return `${done.length} of ${counted(outcomes.length, 'source')}, ${sum('bytes')}, ${sum('sentBytes')} sent`;
     },
   );
 }

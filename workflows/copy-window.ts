@@ -2,6 +2,7 @@
 import { condition } from '@temporalio/workflow';
 import type { RunFence } from '../activities/context';
 import type { CopyInput, CopyResult } from '../activities/transfer';
+import { counted } from '../planning/counted';
 import { nextToStart } from '../planning/order';
 import { formatBytes } from '../planning/progress';
 import type { FleetHost } from '../planning/run-input';
@@ -154,7 +155,7 @@ async function copyOne(
     return { source, state: 'missing', reason: `left out by ${gated.by}: ${gated.failure.message}` };
   }
   const { files, bytes, sentBytes } = gated.value;
-  board.set(step, 'done', `${files} files, ${formatBytes(bytes)}, ${formatBytes(sentBytes)} sent`);
+  board.set(step, 'done', `${counted(files, 'file')}, ${formatBytes(bytes)}, ${formatBytes(sentBytes)} sent`);
   return { source, state: 'ok', result: gated.value };
 }
 

@@ -1,6 +1,7 @@
 /** The runbook's hooks around the freeze, and what they are evidence of (S7). */
 import { isCancellation } from '@temporalio/workflow';
 import type { HooksResult } from '../activities/hooks';
+import { counted } from '../planning/counted';
 import type { BackupInput } from '../planning/run-input';
 import { hooksMs } from '../planning/time-limits';
 import type { Board } from './board';
@@ -74,7 +75,7 @@ export class FreezeHooks {
       ({ undone } = await board.step(`hooks ${phase}`, () =>
         gate.must(`hooks ${phase}`, () =>
           quick.runHooks.executeWithOptions(
-            { summary: `${all.length} hooks ${phase} the freeze`, startToCloseTimeout: hooksMs(all) },
+            { summary: `${counted(all.length, 'hook')} ${phase} the freeze`, startToCloseTimeout: hooksMs(all) },
             [{ fence: lease.fence(this.round++), phase, hooks: this.calls(phase) }],
           ),
         ),

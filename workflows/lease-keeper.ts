@@ -1,5 +1,6 @@
 /** Holds a group's lease for as long as the run lives, also while it waits for a person for days. */
 import { ApplicationFailure, CancellationScope, isCancellation, log, sleep } from '@temporalio/workflow';
+import { counted } from '../planning/counted';
 import type { FleetHost, GroupSetup } from '../planning/run-input';
 import { describeFailure } from './failures';
 import { quick, tidying } from './options';
@@ -45,7 +46,7 @@ export class LeaseKeeper {
 
   /** Raises the fence on further hosts, once the lease is held: a machine that has only now come up. */
   async raiseOn(hosts: FleetHost[]): Promise<void> {
-    await quick.raiseFences.executeWithOptions({ summary: `fence ${this.term} on ${hosts.length} hosts` }, [
+    await quick.raiseFences.executeWithOptions({ summary: `fence ${this.term} on ${counted(hosts.length, 'host')}` }, [
       { ...this.held(), hosts, partial: false },
     ]);
   }
@@ -58,7 +59,7 @@ export class LeaseKeeper {
     this.term = term;
     if (!this.keeping) void this.keep();
     this.keeping = true;
-    return quick.raiseFences.executeWithOptions({ summary: `fence ${term} on ${hosts.length} hosts` }, [
+    return quick.raiseFences.executeWithOptions({ summary: `fence ${term} on ${counted(hosts.length, 'host')}` }, [
       { ...this.held(), partial: group.onUnreachable === 'partial' },
     ]);
   }

@@ -3,6 +3,7 @@
  * of them is in is kept at every moment: an operator who aborts half-way is told, and nothing starts on half-restored data (S21).
  */
 import { ApplicationFailure } from '@temporalio/workflow';
+import { counted } from '../planning/counted';
 import type { RestorePlan } from '../planning/restore';
 import { wavesOf } from '../planning/restore';
 import type { FleetHost, RestoreInput } from '../planning/run-input';
@@ -88,9 +89,10 @@ export class RestoreHosts {
     const startToCloseTimeout = allHealthMs({ timeoutS, hosts: hosts.length });
     const results = await board.step('health', () =>
       gate.must('health', (round) =>
-        quick.checkHealth.executeWithOptions({ summary: `how ${hosts.length} hosts do`, startToCloseTimeout }, [
-          { fence: lease.fence(round), hosts, timeoutS },
-        ]),
+        quick.checkHealth.executeWithOptions(
+          { summary: `how ${counted(hosts.length, 'host does', 'hosts do')}`, startToCloseTimeout },
+          [{ fence: lease.fence(round), hosts, timeoutS }],
+        ),
       ),
     );
     warnings.push(...results.flatMap((each) => each.warnings));

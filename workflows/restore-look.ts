@@ -4,6 +4,7 @@
  */
 import { ApplicationFailure, patched } from '@temporalio/workflow';
 import type { RestoreItemRef } from '../activities/restore-item';
+import { counted } from '../planning/counted';
 import type { Manifest } from '../planning/manifest';
 import { selectSources } from '../planning/restore';
 import type { DestinationCheck, SelectedSource, Selection } from '../planning/restore';
@@ -139,7 +140,7 @@ export class RestoreLook {
           );
           if (now.deletions <= deletionLimit(deletions)) return;
           throw ApplicationFailure.nonRetryable(
-            `${name} is not what the plan was made for: ${now.deletions} entries would be deleted there now, and ${deletions} when it was made. Nothing was stopped; restore again, and read the new plan`,
+            `${name} is not what the plan was made for: ${counted(now.deletions, 'entry', 'entries')} would be deleted there now, and ${deletions} when it was made. Nothing was stopped; restore again, and read the new plan`,
             'plan-changed',
           );
         },

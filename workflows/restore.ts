@@ -6,6 +6,7 @@
  */
 import { ApplicationFailure, defineQuery, isCancellation, setHandler } from '@temporalio/workflow';
 import type { RestoredItem } from '../activities/restore';
+import { counted } from '../planning/counted';
 import { sameStore } from '../planning/restore';
 import type { RestorePlan } from '../planning/restore';
 import { approves, deletionLimit, planHash, SHORT_HASH } from '../planning/restore-approval';
@@ -142,7 +143,7 @@ class RestoreRun extends RunParts {
       step: 'approve',
       failure: {
         code: 'approval',
-        message: `${files} files (${bytes} bytes) will be written and ${deletions} entries deleted; stops: ${plan.stops.map((stop) => stop.host).join(', ') || 'nothing'}. Approve plan ${hash.slice(0, SHORT_HASH)}`,
+        message: `${counted(files, 'file')} (${counted(bytes, 'byte')}) will be written and ${counted(deletions, 'entry', 'entries')} deleted; stops: ${plan.stops.map((stop) => stop.host).join(', ') || 'nothing'}. Approve plan ${hash.slice(0, SHORT_HASH)}`,
       },
       allowed: ['abort'],
       approve: hash,
@@ -191,7 +192,7 @@ class RestoreRun extends RunParts {
             },
           ]),
         ),
-      (done) => `${done.files} files, ${done.bytes} bytes, ${done.deletions} deleted`,
+      (done) => `${counted(done.files, 'file')}, ${counted(done.bytes, 'byte')}, ${done.deletions} deleted`,
     );
     return { item, result };
   }

@@ -2,6 +2,7 @@
 import type { Command } from '@commander-js/extra-typings';
 import { adoptSigner } from '../../hosts/adopted-signers';
 import type { StoreEntry } from '../../hosts/backups';
+import { counted } from '../../planning/counted';
 import { KEY_HELP, KNOWN_HOSTS } from '../admin-login';
 import { adoptTarget } from '../adopt-target';
 import { ask } from '../ask';
@@ -79,7 +80,7 @@ async function adopt(context: CliContext, group: string | undefined, approve: st
     text:
       chosen === undefined
         ? `nothing was adopted; adopt one of them with: resurgo adopt ${name} --approve KEY`
-        : `adopted ${chosen.publicKeyHex}: its ${chosen.ids.length} backups of ${name} can be restored`,
+        : `adopted ${chosen.publicKeyHex}: its ${counted(chosen.ids.length, 'backup')} of ${name} can be restored`,
   });
   return chosen === undefined ? EXIT.incomplete : EXIT.ok;
 }

@@ -5,6 +5,7 @@ import type { Check } from '../../hosts/replies';
 import { reserveBytes, roomFinding, roomVerdict, storeFinding } from '../../hosts/store-findings';
 import { check } from '../../hosts/verbs/reading';
 import { storeSpace } from '../../hosts/verbs/store';
+import { counted } from '../../planning/counted';
 import { pauseEstimate } from '../../planning/estimate';
 import type { GroupSetup } from '../../planning/run-input';
 import type { CliContext } from '../context';
@@ -40,7 +41,7 @@ export async function dryRun(context: CliContext, setup: GroupSetup): Promise<nu
   const warnings = told('warn');
   const reserve = reserveBytes({ store, space });
   const { level, mostBytes, roomBytes, first } = verdict;
-  const basis = `${first} of ${sources.length} sources whole, of the others a tenth; without compression`;
+  const basis = `${first} of ${counted(sources.length, 'source')} whole, of the others a tenth; without compression`;
   const pause = pauseEstimate({
     history: listing.backups
       .filter(isWhole)

@@ -1,5 +1,6 @@
 /** `resurgo backup`: starts the workflow, shows it, and says with the exit code what came of it. */
 import type { Command } from '@commander-js/extra-typings';
+import { counted } from '../../planning/counted';
 import { notRecoverableText } from '../../planning/recoverable';
 import type { BackupInput } from '../../planning/run-input';
 import type { BackupReport } from '../../workflows/backup';
@@ -37,7 +38,7 @@ async function backup(
     kind: 'backup',
     group: name,
     what: `backup of ${name}`,
-    summary: `backup of ${name}: ${sources.length} sources on ${setup.hosts.length} hosts into ${setup.store.name}`,
+    summary: `backup of ${name}: ${counted(sources.length, 'source')} on ${counted(setup.hosts.length, 'host')} into ${setup.store.name}`,
     input: (run) => ({
       ...setup,
       ...{ run, requestedBy: operator(), checksum: options.checksum === true, version: packageVersion() },
@@ -61,7 +62,7 @@ export function showBackupReport({ out }: CliContext, report: BackupReport): num
   const { state, id, pauseMs, label, sources, notRecoverable = [], warnings } = report;
   const rows = sources.map((each) =>
     each.state === 'ok'
-      ? [each.tree, `${each.files} files`, bytes(each.bytes), `${bytes(each.sentBytes)} sent`]
+      ? [each.tree, counted(each.files, 'file'), bytes(each.bytes), `${bytes(each.sentBytes)} sent`]
       : [each.tree, 'MISSING', '', each.reason ?? ''],
   );
   out.result({

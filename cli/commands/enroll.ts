@@ -4,6 +4,7 @@ import { enrollHosts } from '../../hosts/enroll/enroll';
 import type { EnrollResult } from '../../hosts/enroll/enroll';
 import { rotateKeys } from '../../hosts/enroll/rotate';
 import { unenrollHost } from '../../hosts/enroll/unenroll';
+import { counted } from '../../planning/counted';
 import type { Runbook } from '../../runbooks/types';
 import { prepareState } from '../../workers/paths';
 import { run as inContext } from '../context';
@@ -92,11 +93,12 @@ async function enroll(context: CliContext, names: string[], options: EnrollOptio
   return report(context, result, options.dryRun === true);
 }
 
+/** A host's line of a dry run. */
+export function wouldChange({ host, changes }: Pick<EnrollResult['enrolled'][number], 'host' | 'changes'>): string {
+  return `${host}: ${changes.length === 0 ? 'nothing to change' : `would change: ${changes.join(', ')}`}`;
+}
+
 function report({ out }: CliContext, { enrolled, failed, toUpdate }: EnrollResult, dryRun: boolean): number {
-  const words = enrolled.map(({ host, changes }) => {
-    const list = changes.length === 0 ? 'nothing to change' : changes.join(', ');
-    return `${host}: ${dryRun ? 'would change: ' : ''}${list}`;
-  });
   const update =
     toUpdate.length === 0
       ? []
@@ -109,8 +111,8 @@ function report({ out }: CliContext, { enrolled, failed, toUpdate }: EnrollResul
       dryRun,
     },
     text: [
-      ...(dryRun ? words : []),
-      `${enrolled.length} of ${enrolled.length + failed.length} hosts ${dryRun ? 'looked at' : 'enrolled'}`,
+      ...(dryRun ? enrolled.map(wouldChange) : []),
+      `${enrolled.length} of ${counted(enrolled.length + failed.length, 'host')} ${dryRun ? 'looked at' : 'enrolled'}`,
       ...update,
     ].join('\n'),
   });

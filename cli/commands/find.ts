@@ -4,6 +4,7 @@ import type { Command } from '@commander-js/extra-typings';
 import type { StoreEntry } from '../../hosts/backups';
 import { listingLines } from '../../hosts/listings';
 import type { Hosts } from '../../hosts/hosts';
+import { counted } from '../../planning/counted';
 import { displayPath, escapePath, findInListing, pathMatcher } from '../../planning/listing';
 import type { ListingEntry } from '../../planning/listing';
 import type { BackedUpSource } from '../../planning/manifest';
@@ -184,7 +185,7 @@ function show({ out }: CliContext, { id, state, source, entry, below }: Hit): vo
   const size = entry.size ?? below?.bytes;
   const time = entry.mtime.startsWith('-') ? entry.mtime : isoTime(entry.mtime);
   const notes = [
-    below === undefined ? '' : `${below.files} files below`,
+    below === undefined ? '' : `${counted(below.files, 'file')} below`,
     entry.target === null ? '' : `-> ${displayPath(entry.target)}`,
     state === 'Partial' ? 'partial backup' : '',
   ].filter((each) => each !== '');

@@ -3,6 +3,7 @@ import type { Command } from '@commander-js/extra-typings';
 import { genuineSigners } from '../../hosts/adopted-signers';
 import { isGenuine, isWhole, newestWhole, readBackups, unknownKey } from '../../hosts/backups';
 import type { StoreEntry } from '../../hosts/backups';
+import { counted } from '../../planning/counted';
 import { notRecoverable, notRecoverableText } from '../../planning/recoverable';
 import { run } from '../context';
 import type { CliContext } from '../context';
@@ -87,7 +88,7 @@ function figures({ manifest, problem, holds, signedBy }: StoreEntry, genuine: re
   const notes = [
     problem,
     signedBy !== undefined && !genuine.includes(signedBy) ? `${unknownKey(signedBy)}, see resurgo adopt` : undefined,
-    manifest.state === 'Partial' ? `${manifest.sources.length - ok.length} sources missing` : undefined,
+    manifest.state === 'Partial' ? `${counted(manifest.sources.length - ok.length, 'source')} missing` : undefined,
     ...notRecoverable(manifest).map(notRecoverableText),
     holds.length > 0 ? `held: ${holds.join(', ')}` : undefined,
   ];

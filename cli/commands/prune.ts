@@ -2,6 +2,7 @@
 import type { Command } from '@commander-js/extra-typings';
 import { genuineSigners } from '../../hosts/adopted-signers';
 import { readPrunable } from '../../hosts/prunable';
+import { counted } from '../../planning/counted';
 import { checkClocks, planPrune } from '../../planning/prune';
 import type { PruneInput, PrunePlan } from '../../planning/prune';
 import type { PruneReport } from '../../workflows/prune';
@@ -80,7 +81,7 @@ async function carryOut(
     kind: 'prune',
     group,
     what: `prune of ${group}`,
-    summary: `prune of ${group}: ${plan.remove.length} of ${plan.decisions.length} backups`,
+    summary: `prune of ${group}: ${plan.remove.length} of ${counted(plan.decisions.length, 'backup')}`,
     input: (run) => ({ ...setup, run, requestedBy: operator(), approved: plan.remove }),
   });
   return followToEnd({
@@ -103,7 +104,9 @@ export function planText({ plan, group }: { plan: PrunePlan; group: string }): s
   ]);
   const frees = plan.freesBytes === 0 ? '' : `, which frees ${bytes(plan.freesBytes)} at least`;
   const sum =
-    plan.remove.length === 0 ? 'nothing goes' : `${plan.remove.length} of ${plan.decisions.length} go${frees}`;
+    plan.remove.length === 0
+      ? 'nothing goes'
+      : `${plan.remove.length} of ${plan.decisions.length} ${plan.remove.length === 1 ? 'goes' : 'go'}${frees}`;
   return `${table(rows)}\n${sum}`;
 }
 

@@ -1,5 +1,6 @@
 /** `resurgo recover`: a lost machine is made again on other disks, from the rescue system that was booted in its place. */
 import type { Command } from '@commander-js/extra-typings';
+import { counted } from '../../planning/counted';
 import type { LuksHeader } from '../../planning/luks-headers';
 import type { Manifest } from '../../planning/manifest';
 import type { MeasuredRto } from '../../planning/recover-phases';
@@ -216,7 +217,7 @@ export function showRecoverReport({ out }: CliContext, report: RecoverReport): n
         ]
       : [
           `Completed: ${host} is recovered from ${backup}; it has booted (kernel ${recovered.running}) and answers with its own host key`,
-          `${recovered.files} files, ${bytes(recovered.bytes)}, compared with the backup`,
+          `${counted(recovered.files, 'file')}, ${bytes(recovered.bytes)}, compared with the backup`,
           ...recovered.edits.map(({ path, why }) => `changed ${path}: ${why}`),
           `old machine: ${oldMachine}`,
           table([['phase', 'took'], ...phases.map(({ phase, seconds }) => [phase, duration(seconds * 1000)])]),

@@ -1,5 +1,6 @@
 /** `resurgo rescue build`: starts the workflow, shows it, and says with the exit code what came of it. */
 import { Option, type Command } from '@commander-js/extra-typings';
+import { counted } from '../../planning/counted';
 import type { RescueInput } from '../../planning/run-input';
 import { RESCUE_MODULES, RESCUE_NETWORKS, RESCUE_OUTPUTS, type RescuePolicy } from '../../runbooks/types';
 import { packageVersion } from '../../workers/bundle';
@@ -61,12 +62,12 @@ async function build(context: CliContext, asked: readonly string[], options: Opt
   const wanted = new Set(options.all === true ? sources.map(({ host }) => host) : asked);
   const hosts = setup.hosts.filter((host) => wanted.has(host.name));
   if (hosts.length > MOST)
-    throw new CliError(`${hosts.length} hosts are too many for one run: name ${MOST} at most`, EXIT.usage);
+    throw new CliError(`${counted(hosts.length, 'host')} are too many for one run: name ${MOST} at most`, EXIT.usage);
   const { handle, comeBack } = await startRun<RescueInput>(context, {
     kind: 'rescue',
     group: name,
     what: `rescue media of ${hosts.map((host) => host.name).join(', ')}`,
-    summary: `rescue media of ${hosts.length} hosts of ${name}, into ${setup.store.name}`,
+    summary: `rescue media of ${counted(hosts.length, 'host')} of ${name}, into ${setup.store.name}`,
     input: (run) => ({
       ...{ ...setup, hosts, stopWaves: [] },
       ...{ run, requestedBy: operator(), version: packageVersion() },
@@ -116,7 +117,7 @@ export function showRescueReport({ out }: CliContext, report: RescueReport): num
   out.result({
     json: { type: 'ended', state, media: media.map((each) => ({ ...each })), warnings },
     text: [
-      `${state}: rescue media of ${media.filter((each) => each.state === 'ok').length} of ${media.length} hosts`,
+      `${state}: rescue media of ${media.filter((each) => each.state === 'ok').length} of ${counted(media.length, 'host')}`,
       table(media.map(row)),
       ...(removed.length === 0 ? [] : [`removed as older: ${removed.join(', ')}`]),
       ...(secret ? ['Images with a pinned host key are secrets: who has one can pose as the rescue system.'] : []),

@@ -2,6 +2,7 @@
 import type { Command } from '@commander-js/extra-typings';
 import type { RescueEntry } from '../../hosts/rescue-media';
 import { fingerprint, parsePublicKey } from '../../hosts/known-hosts';
+import { counted } from '../../planning/counted';
 import type { RescueBuild } from '../../planning/rescue-media';
 import { run } from '../context';
 import type { CliContext } from '../context';
@@ -84,7 +85,7 @@ export function buildText(build: RescueBuild): string {
   return [
     `rescue media ${id} of ${hostName}: ${verdict}`,
     `built ${instant(builtAt)}${bootedAt === null ? '; never started yet' : `; started and logged into ${instant(bootedAt)}`}`,
-    `kernel ${kernel}, ${modules} modules (${chosen}), ${firmware} firmware files, network ${network}`,
+    `kernel ${kernel}, ${counted(modules, 'module')} (${chosen}), ${counted(firmware, 'firmware file')}, network ${network}`,
     build.secureBoot
       ? 'boots with Secure Boot'
       : 'does not boot with Secure Boot: its boot loaders for UEFI are not signed',

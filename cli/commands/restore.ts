@@ -1,6 +1,7 @@
 /** `resurgo restore`: shows the plan, asks for its approval, follows the run. */
 import { posix } from 'node:path';
 import type { Command } from '@commander-js/extra-typings';
+import { counted } from '../../planning/counted';
 import { sameStore, wavesOf } from '../../planning/restore';
 import type { RestorePlan } from '../../planning/restore';
 import { isPlanHash, SHORT_HASH } from '../../planning/restore-approval';
@@ -105,7 +106,7 @@ export function planText(plan: RestorePlan): string {
   const rows = plan.items.map((item) => [
     `${item.source.host}:${item.source.path}${item.subpath === null ? '' : `/${item.subpath}`}`,
     `→ ${item.destination.host}:${item.destination.path}`,
-    `${item.files} files`,
+    counted(item.files, 'file'),
     bytes(item.bytes),
     `${item.deletions} deleted`,
     item.safety === null ? 'no safety snapshot' : `${item.safety} safety snapshot`,
@@ -150,7 +151,7 @@ export function showRestoreReport({ out }: CliContext, report: RestoreReport): n
           table(
             items.map((each) => [
               each.destination,
-              `${each.files} files`,
+              counted(each.files, 'file'),
               bytes(each.bytes),
               `${each.deletions} deleted`,
             ]),

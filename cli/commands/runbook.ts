@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import type { Command } from '@commander-js/extra-typings';
 import { z } from 'zod';
 import { hasCode } from '../../hosts/files';
+import { counted } from '../../planning/counted';
 import { importAnsibleFile } from '../../runbooks/import-ansible';
 import { starterRunbook } from '../../runbooks/init';
 import { formatIssue, RunbookError } from '../../runbooks/issues';
@@ -79,7 +80,7 @@ function validate({ out }: CliContext, file: string): number {
     for (const each of warnings) out.warn(printable(`warning: ${formatIssue(each)}`));
     out.result({
       json: { file, valid: true, ...counts, issues: [], warnings: warnings.map((each) => ({ ...each })) },
-      text: `${printable(file)}: valid (${counts.hosts} hosts, ${counts.stores} stores, ${counts.groups} groups)`,
+      text: `${printable(file)}: valid (${counted(counts.hosts, 'host')}, ${counted(counts.stores, 'store')}, ${counted(counts.groups, 'group')})`,
     });
     return EXIT.ok;
   } catch (error) {
@@ -125,7 +126,7 @@ async function importAnsible({ out }: CliContext, options: { inventory: string; 
     text:
       output === undefined
         ? yaml.trimEnd()
-        : `${printable(output)} is written${notCarried.length === 0 ? '' : `; ${notCarried.length} things of the inventory are not carried over or were assumed`}: check it with \`resurgo runbook validate ${printable(output)}\``,
+        : `${printable(output)} is written${notCarried.length === 0 ? '' : `; ${counted(notCarried.length, 'thing')} of the inventory ${notCarried.length === 1 ? 'is not carried over or was' : 'are not carried over or were'} assumed`}: check it with \`resurgo runbook validate ${printable(output)}\``,
   });
   return EXIT.ok;
 }

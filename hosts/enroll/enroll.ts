@@ -2,6 +2,7 @@
  * Enrolment: with the administrator's own access, once, everything that a host needs (docs/hostkit.md). Idempotent: what stands
  * already is left, what was cut off is taken up.
  */
+import { counted } from '../../planning/counted';
 import type { Runbook } from '../../runbooks/types';
 import { ensureDirectorKeys, wouldBeKeys, type DirectorKeys } from '../director-keys';
 import { HostError } from '../errors';
@@ -220,7 +221,7 @@ async function install(job: Job, { host, shell, found, seen, changes: before }: 
   const output = await run(shell, host, 'install', { args: [files.user, found.boot], stdin, timeoutMs: INSTALL_MS });
   const changes = [...before, ...changesIn(output)];
   for (const [place, pins] of seen) await knownHosts.pin({ host: place, keys: pins });
-  const done = changes.length === 0 ? 'all stood already' : `${changes.length} files written`;
+  const done = changes.length === 0 ? 'all stood already' : `${counted(changes.length, 'file')} written`;
   say(job, host, `${done}, ssh host key ${fingerprints}, sweep at boot by ${found.boot}`);
   return { host, changes, bootSweep: found.boot, hostKey: fingerprints, probe: await confirmEnrolled(job, ref) };
 }

@@ -2,6 +2,7 @@
  * A running rescue Linux becomes the rescue system of a host (`recover --live`): with the administrator's own access the hostkit is put there, at
  * the places that our own image has it. It lies in memory there, as all of that system does: no disk is written to, and a restart forgets it.
  */
+import { counted } from '../../planning/counted';
 import type { DirectorKeys } from '../director-keys';
 import { HostError } from '../errors';
 import { encodeValue } from '../request';
@@ -92,7 +93,7 @@ async function install(options: EnterOptions, shell: AdminShell): Promise<void> 
   const stdin = payload({ ...options, hostkit, director: directorsFile(keys) });
   const output = await run({ shell, rescue, name: 'live-install', args: [host.name], stdin });
   const changes = [...output.matchAll(/^change (.*)$/gm)].length;
-  log(`${rescue.name}: ${changes === 0 ? 'all stood already' : `${changes} files written`}`);
+  log(`${rescue.name}: ${changes === 0 ? 'all stood already' : `${counted(changes, 'file')} written`}`);
 }
 
 async function surveyLive(options: { shell: AdminShell; rescue: FleetHost; tools: string[] }): Promise<Found> {

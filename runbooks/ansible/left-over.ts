@@ -20,6 +20,8 @@ export interface Usage {
 const MAX_NAMES = 5;
 
 const ON_SOURCE = 'it counts only on a host of [backup_sources]';
+/** Where the two become its `snapshot_room` together. */
+const ON_LVM = `${ON_SOURCE} where \`lvm_backup_source\` is true, for the \`snapshot_room\` of that source`;
 const ON_STORE = 'it counts only on a host of [backup_targets] or [backup_remote]';
 /** The variables that a runbook has a place for, with the reason why one that holds for a host was not used. */
 const KNOWN = new Map<string, string>([
@@ -35,6 +37,8 @@ const KNOWN = new Map<string, string>([
   ['backup_source_paths', `${ON_SOURCE} that has no \`backup_source_path\``],
   ['backup_source_snapshot', `${ON_SOURCE} that has a \`backup_source_path\``],
   ['backup_source_exclude', `${ON_SOURCE} that has a source`],
+  ['backup_snapshot_storage', ON_LVM],
+  ['local_docker_storage', ON_LVM],
   ['backup_store_kind', ON_STORE],
   ['backup_store_place', ON_STORE],
   ['backup_store_compression', ON_STORE],
@@ -73,7 +77,7 @@ export function leftOver({ inventory, usage }: { inventory: Inventory; usage: Us
     const words = [...reasons].map(([reason, names]) => {
       const labels = [...names].map(([name, some]) => {
         const all = definitions.filter((other) => other.name === name);
-        return `\`${name}\`${note(name)}${some.length < all.length ? ` of ${hostsOf(some)}` : ''}`;
+        return `\`${name}\`${some.length < all.length ? ` of ${hostsOf(some)}` : ''}`;
       });
       return `${reason}: ${labels.join(', ')}`;
     });
@@ -101,10 +105,6 @@ function reasonFor({
   return membersOf({ inventory, group: owner.name }).some((host) => usage.hosts.has(host))
     ? 'not carried, as it is set again where it counts more'
     : `not carried, as no host is in [${owner.name}]`;
-}
-
-function note(name: string): string {
-  return name === 'backup_snapshot_storage' ? ' (the room for a snapshot is found by checks, not set)' : '';
 }
 
 function hostsOf(definitions: Definition[]): string {

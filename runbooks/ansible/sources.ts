@@ -7,6 +7,7 @@ export interface ImportedSource {
   path: string;
   snapshot: string;
   exclude?: string[];
+  snapshot_room?: string;
 }
 
 /** Kinds that an inventory switches on by `KIND_backup_source`, with the folder that SBDI keeps such data in. */
@@ -61,9 +62,43 @@ export function sourcesOf({
       const reason = `the inventory does not say where the data of ${host.name} lies: ${usual} is assumed, check it`;
       report({ file, line, text, reason });
     }
-    return { host: host.name, path: path ?? usual, snapshot: kind, ...more };
+    const room = kind === 'lvm' ? roomOf({ host, value, isUsual: (path ?? usual) === usual, report }) : undefined;
+    return {
+      ...{ host: host.name, path: path ?? usual, snapshot: kind, ...more },
+      ...(room !== undefined && { snapshot_room: room }),
+    };
   });
   return [...ofKinds, ...ofPaths({ host, value, paths, report }).map((source) => ({ ...source, ...more }))];
+}
+
+/**
+ * The `snapshot_room` of an lvm source. SBDI says it in GB beside the size of its volume, `lv_docker_local`, which lies at the usual place:
+ * so much was added to the disk for snapshots, whatever they took. Of any other volume the size is not known.
+ */
+function roomOf({
+  host,
+  value,
+  isUsual,
+  report,
+}: {
+  host: InventoryHost;
+  value: Values;
+  isUsual: boolean;
+  report: (entry: NotCarried) => void;
+}): string | undefined {
+  const origin = value.origin('backup_snapshot_storage');
+  if (!origin) return undefined;
+  const { file, line, text } = origin;
+  const room = value.int('backup_snapshot_storage');
+  if (room === undefined) return undefined;
+  const size = isUsual ? value.int('local_docker_storage') : undefined;
+  const percent = size === undefined || size === 0 ? 0 : Math.min(100, Math.floor((room / size) * 100));
+  const reason =
+    percent === 0
+      ? `\`backup_snapshot_storage\` of ${host.name} (${room} GB) is not carried: \`snapshot_room\` is a share of the volume, and ${size === undefined ? 'its size is not known here' : 'this is less than 1% of it'}; write it by hand`
+      : `\`snapshot_room: ${percent}%\` is assumed for ${host.name}: ${room} GB (\`backup_snapshot_storage\`) of ${size ?? 0} GB (\`local_docker_storage\`), check it`;
+  report({ file, line, text, reason });
+  return percent === 0 ? undefined : `${percent}%`;
 }
 
 /** Sources of paths that no kind goes with. */

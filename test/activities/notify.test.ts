@@ -46,7 +46,7 @@ test("a failure holds no password: neither of the address nor of what the secret
       () => '',
       (error: unknown) => (error instanceof Error ? error.message : ''),
     );
-    expect(message).toMatch(/^1 of 1 notifications failed/);
+    expect(message).toMatch(/^1 of 1 notification failed/);
     expect(message).not.toContain('s3cret');
   }
   rmSync(folder, { recursive: true, force: true });
@@ -78,7 +78,7 @@ test('a failure names the host and the cause, and no path: that may be the secre
   const at = bench();
   const failing = run(at, at.activities.notify, { to: [webhook(url)], notice: NOTICE });
   const { host } = new URL(url);
-  await expect(failing).rejects.toThrow(`1 of 1 notifications failed: ${host}: connect ECONNREFUSED ${host}`);
+  await expect(failing).rejects.toThrow(`1 of 1 notification failed: ${host}: connect ECONNREFUSED ${host}`);
   await expect(failing).rejects.not.toThrow(/T0KEN|s3cret/);
 });
 

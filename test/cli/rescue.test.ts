@@ -129,7 +129,7 @@ describe('the report of a build', () => {
     expect(shown({ state: 'Completed', media, warnings: [] })).toEqual({
       code: 0,
       text: [
-        'Completed: rescue media of 1 of 1 hosts',
+        'Completed: rescue media of 1 of 1 host',
         'app-1  booted  20261121_013000, 4.8 MiB  no Secure Boot',
         'removed as older: app-1 20261101_013000',
         'Images with a pinned host key are secrets: who has one can pose as the rescue system.',

@@ -50,6 +50,7 @@ test('validate warns of what is hardly meant, and a command that needs a group s
     code: 0,
     stderr: expect.stringMatching(/warning: .*bare\.yaml:.*no group yet/) as string,
   });
+  expect(ran.stdout).toContain('valid (1 host, 0 stores, 0 groups)');
   const json = await resurgo('--json', 'runbook', 'validate', file);
   expect(JSON.parse(json.stdout)).toMatchObject({ valid: true, issues: [], warnings: [{ path: 'groups' }] });
   const backup = await resurgo('-r', file, 'backup');

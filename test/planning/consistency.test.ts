@@ -16,6 +16,7 @@ const hook = { name: 'pg-dump', phase: 'before' as const, ok: true };
 describe('sourceConsistency', () => {
   it.each<[string, Partial<SourceMoment>, ConsistencyLabel, string]>([
     ['paused and synced', {}, 'filesystem', '2 containers seen paused: web, db'],
+    ['one container paused', { paused: ['web'] }, 'filesystem', '1 container seen paused: web'],
     ['and prepared by a hook', { hooks: [hook] }, 'application', 'hooks ran well before the freeze: pg-dump'],
     ['a hook failed', { hooks: [{ ...hook, ok: false }] }, 'filesystem', 'hooks failed: pg-dump'],
     ['one of two hooks failed', { hooks: [hook, { ...hook, name: 'x', ok: false }] }, 'filesystem', 'hooks failed: x'],
@@ -137,7 +138,7 @@ describe('groupConsistency', () => {
       evidence: ['weakest of 2 sources: h2:data (crash consistent)', 'because crash'],
     });
     expect(groupConsistency({ sources: [named('none')] }).evidence[0]).toBe(
-      'all 1 sources are not consistent (live copy)',
+      'the only source is not consistent (live copy)',
     );
   });
 

@@ -11,6 +11,7 @@ describe('pauseEstimate', () => {
       basis: 'median of the last 5 backups',
     });
     expect(pauseEstimate({ history: [10, 20], hosts: [] }).ms).toBe(10);
+    expect(pauseEstimate({ history: [30], hosts: [] }).basis).toBe('that of the last backup');
   });
 
   it('without a history is that of the slowest host', () => {

@@ -31,7 +31,7 @@ describe('buildManifest', () => {
 
   it('S18 is refused where the runbook does not', () => {
     expect(() => sampleManifest({ backedUp: [backedUp()], missing: [MISSING] })).toThrow(
-      'must not be sealed: 1 of 2 sources are missing',
+      'must not be sealed: 1 of 2 sources is missing',
     );
     expect(() => sampleManifest({ backedUp: [], missing: [MISSING], onUnreachable: 'partial' })).toThrow(
       'no source was backed up',

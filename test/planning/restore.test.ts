@@ -258,6 +258,12 @@ describe('restorePlan', () => {
   it.each<[string, Partial<RestorePlanInput>, Partial<RestoreItemInput>, string]>([
     ['no safety snapshot', {}, { check: { ...check, safety: null } }, 'no safety snapshot'],
     ['a replaced disk', { newDisk: true }, { check: { ...check, fsUuid: 'bbbb' } }, 'another file system (bbbb)'],
+    [
+      'one deletion',
+      {},
+      { dryRun: { files: 5, bytes: 100, deletions: 1 } },
+      '1 entry that the backup does not hold is deleted',
+    ],
     ['deletions', {}, {}, '2 entries that the backup does not hold are deleted'],
     ['a partial backup', { manifest: partial }, {}, 'is partial'],
     [

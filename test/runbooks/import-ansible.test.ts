@@ -94,6 +94,65 @@ describe('an inventory in the SBDI manner', () => {
   });
 });
 
+describe('the room for snapshots', () => {
+  const imported = (sources: string, volume = 'local_docker_storage=350') => {
+    const text = `[backup_targets]\ntarget\n[backup_sources]\n${sources}\n[solr]\nsolr-1\n[solr:vars]\n${volume}\n`;
+    const { yaml, notCarried } = importAnsible({ text, file: 'prod' });
+    const room = /snapshot_room: (\S+)/.exec(yaml)?.[1];
+    const told = reasons(notCarried.filter(({ reason }) => reason.includes('snapshot')));
+    if (room !== undefined)
+      expect(parseRunbook({ text: yaml, file: 'out' }).groups.fleet?.sources[0]).toMatchObject({
+        snapshotRoomPercent: Number(room.slice(0, -1)),
+      });
+    return { room, told };
+  };
+
+  it('is a share of the volume, whose size stands beside it, and told as assumed', () => {
+    expect(imported('solr-1 lvm_backup_source=True backup_snapshot_storage=20')).toEqual({
+      room: '5%',
+      told: '4: `snapshot_room: 5%` is assumed for solr-1: 20 GB (`backup_snapshot_storage`) of 350 GB (`local_docker_storage`), check it',
+    });
+    expect(imported('solr-1 lvm_backup_source=True backup_snapshot_storage=400').room).toBe('100%');
+  });
+
+  it.each([
+    [
+      'no size',
+      'lvm_backup_source=True backup_snapshot_storage=20',
+      'colour=red',
+      /\(20 GB\) is not carried: .* its size is not known here; write it by hand/,
+    ],
+    [
+      'a volume elsewhere',
+      'lvm_backup_source=True lvm_backup_source_path=/data backup_snapshot_storage=20',
+      'local_docker_storage=350',
+      /its size is not known here/,
+    ],
+    [
+      'too little',
+      'lvm_backup_source=True backup_snapshot_storage=0',
+      'local_docker_storage=350',
+      /less than 1% of it; write it by hand/,
+    ],
+    [
+      'a template',
+      'lvm_backup_source=True backup_snapshot_storage="{{ x | y }}"',
+      'local_docker_storage=350',
+      /`backup_snapshot_storage` is a template/,
+    ],
+    [
+      'another kind',
+      'gluster_backup_source=True backup_snapshot_storage=0',
+      'local_docker_storage=350',
+      /where `lvm_backup_source` is true, for the `snapshot_room` of that source: `backup_snapshot_storage`/,
+    ],
+  ])('is left to a person with %s', (_, vars, volume, words) => {
+    const { room, told } = imported(`solr-1 ${vars}`, volume);
+    expect(room).toBeUndefined();
+    expect(told).toMatch(words);
+  });
+});
+
 it('YAML says the same as INI', () => {
   const text = `all:
   vars: { deployment_prefix: prod }

@@ -302,6 +302,42 @@ describe('bad input', () => {
     ]);
   });
 
+  it('tells of names that point nowhere beside a fault that hides the part that names them', () => {
+    const text = `version: 1
+hosts:
+  app: { via: apq, port: 0 }
+  app-2: { labels: no list }
+stores:
+  main: { host: ap, place: relative }
+groups:
+  portal:
+    sources:
+      - { host: app-3, path: srv, snapshot: btrfs }
+      - { host: 'not a name!', path: /srv, snapshot: btrfs }
+      - { host: app-2, path: /srv, snapshot: btrfs }
+    target: mian
+    restore: { health: [{ host: app-4, name: up }] }
+`;
+    expect(issuesOf(text).issues.map(({ line, path, message }) => `${line} ${path}: ${message}`)).toEqual([
+      '3 hosts.app.via: no host is called "apq"',
+      expect.stringMatching(/^3 hosts\.app\.port: expected/),
+      expect.stringMatching(/^4 hosts\.app-2\.labels: expected/),
+      expect.stringMatching(/^6 stores\.main\.kind: is missing/),
+      '6 stores.main.host: no host is called "ap"',
+      '10 groups.portal.sources[0].host: no host is called "app-3"',
+      expect.stringMatching(/^10 groups\.portal\.sources\[0\]\.path: expected/),
+      expect.stringMatching(/^11 groups\.portal\.sources\[1\]\.host: expected/),
+      '13 groups.portal.target: no store is called "mian"',
+      expect.stringMatching(/^14 groups\.portal\.restore\.health\[0\]\.command: is missing/),
+      '14 groups.portal.restore.health[0].host: no host is called "app-4"',
+    ]);
+  });
+
+  it('does not say that a name is unknown where the names themselves can not be read', () => {
+    const { issues } = issuesOf(GOOD.replace(/hosts:[^]*?(?=stores:)/, 'hosts: none\n'));
+    expect(issues.map(({ path }) => path)).toEqual(['hosts']);
+  });
+
   it.each<[string, string, RegExp]>([
     [
       'a circle of jumps',
