@@ -6,7 +6,7 @@
  */
 import { ApplicationFailure, defineQuery, isCancellation, setHandler } from '@temporalio/workflow';
 import type { RescueRef } from '../activities/recover';
-import type { PlannedMachine } from '../activities/recover-look';
+import type { OldMachine, PlannedMachine } from '../activities/recover-look';
 import type { RecoveryPlan } from '../planning/recover';
 import { armCommand } from '../planning/recover-words';
 import { SHORT_HASH } from '../planning/restore-approval';
@@ -31,6 +31,8 @@ import { Timeline } from './timeline';
 export interface PlannedRecovery {
   plan: RecoveryPlan;
   hash: string;
+  /** By what the old machine is known to be gone; left out by runs of an earlier version. */
+  oldMachine?: string;
 }
 
 /** The plan that waits for approval; undefined while it is being made. */
@@ -45,7 +47,7 @@ class RecoverRun extends RunParts {
   private readonly timeline: Timeline;
   private readonly machine: RecoveredMachine;
   private planned: PlannedRecovery | undefined;
-  private evidence = '';
+  private old: OldMachine = { evidence: '' };
   /** Rounds of all that came before the rescue system was booted anew: what begins anew is told from it on the hosts. */
   private base = 0;
 
@@ -111,12 +113,13 @@ class RecoverRun extends RunParts {
     await this.timeline.phase('old machine', () => this.oldMachine());
     const rescue = await this.timeline.phase('rescue system', () => this.findRescue());
     const planned = await this.timeline.phase('plan', () => this.plan(source));
-    this.planned = { plan: planned.plan, hash: planned.plan.hash };
-    const about = { input, evidence: this.evidence, plan: planned.plan, warnings: this.warnings };
+    const { old } = this;
+    this.planned = { plan: planned.plan, hash: planned.plan.hash, oldMachine: old.evidence };
+    const about = { input, evidence: old.evidence, plan: planned.plan, warnings: this.warnings };
     if (input.planOnly) return plannedOnly({ ...about, phases: this.timeline.phases });
     await this.tryWay(source);
     await this.timeline.phase('approval', () =>
-      approval({ input, plan: planned.plan, anew, gate: this.gate, warnings: this.warnings }),
+      approval({ input, plan: planned.plan, old, anew, gate: this.gate, warnings: this.warnings }),
     );
     const approvedMs = Date.now();
     await this.timeline.phase('look again', () => this.lookAgain({ planned, source, rescue }));
@@ -153,19 +156,18 @@ class RecoverRun extends RunParts {
 
   /** S24: refused while the old machine answers, whatever anybody says. A mere plan says so and goes on. */
   private async oldMachine(): Promise<void> {
-    const { host, oldMachineIsGone: isGone, planOnly } = this.input;
+    const { host, rescue, oldMachineIsGone: isGone, planOnly } = this.input;
     try {
-      const { evidence } = await this.must(
+      this.old = await this.must(
         'old machine',
-        () => quick.oldMachineGone.executeWithOptions({ summary: `ask ${host.name}` }, [{ host, isGone }]),
+        () => quick.oldMachineGone.executeWithOptions({ summary: `ask ${host.name}` }, [{ host, rescue, isGone }]),
         // A person has been told, and can say it by the command alone.
         ({ code }) => code !== 'still-there' && code !== 'cannot-ask',
       );
-      this.evidence = evidence;
     } catch (error) {
       const { code, message } = describeFailure(error);
       if (!planOnly || (code !== 'still-there' && code !== 'cannot-ask')) throw error;
-      this.evidence = message;
+      this.old = { evidence: message };
       this.warnings.push(message);
     }
   }
@@ -205,7 +207,15 @@ class RecoverRun extends RunParts {
     rescue: RescueRef;
   }): Promise<void> {
     const { planned, source, rescue } = before;
+    const { answers: answered = false } = this.old;
     await this.oldMachine();
+    const { answers = false, evidence } = this.old;
+    // Whoever approved did so of a machine that nothing was heard of.
+    if (answers && !answered)
+      throw ApplicationFailure.nonRetryable(
+        `since the plan was made, something answers where the old machine was (${evidence}). Go and look, and recover again`,
+        'plan-changed',
+      );
     const { bootId } = await this.findRescue();
     const now = await this.plan(source);
     if (now.plan.hash !== planned.plan.hash)

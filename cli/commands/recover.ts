@@ -79,7 +79,7 @@ export function registerRecover(program: Command): void {
     .option('--headroom <percent>', 'free room that a file system keeps on a smaller disk', percent)
     .option(
       '--old-machine-is-gone',
-      'your word for it, where the old machine can not be asked; one that answers is believed',
+      'your word for it, where the old machine can not be asked; one that answers with its own key is believed',
     )
     .option('--arm-only', 'only let the target know this rescue system, for a run that waits for it')
     .option('--key <file>', KEY_HELP)
@@ -162,7 +162,7 @@ async function recover(context: CliContext, name: string, options: Options): Pro
     const code = await followTo({ ...following, stopAt: asks });
     if (code !== 'reached') return code;
     const planned = await started.handle.query<PlannedRecovery | undefined>('plan');
-    const shown = planned === undefined ? undefined : { ...planned, text: recoveryText(planned.plan) };
+    const shown = planned === undefined ? undefined : { ...planned, text: approvalText(planned) };
     if (!(await approvePlan(context, { started, planned: shown }))) return EXIT.incomplete;
   }
 }
@@ -198,6 +198,13 @@ async function backupOf(
 function headersOf(manifest: Manifest | undefined, host: string): LuksHeader[] {
   const whole = manifest?.sources.find((each) => each.host === host && each.kind === 'system');
   return whole?.state === 'ok' ? (whole.luksHeaders ?? []) : [];
+}
+
+/** The plan, with what it rests on. */
+function approvalText({ plan, oldMachine }: PlannedRecovery): string {
+  return [recoveryText(plan), ...(oldMachine === undefined ? [] : [printable(`old machine: ${oldMachine}`)])].join(
+    '\n',
+  );
 }
 
 /** A report in words, and the exit code that it means. */

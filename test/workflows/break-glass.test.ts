@@ -29,7 +29,7 @@ jest.setTimeout(120_000);
 const engine = useEngine();
 const IDENTITY = `ssh-ed25519 AAAA${'B'.repeat(64)}`;
 const SYSTEM = { sources: [{ host: 'app-1', path: '/', name: 'system', snapshot: 'system' }] };
-const AT = ['--at', '10.0.0.77', '--old-machine-is-gone'];
+const AT = ['--at', '10.0.0.77'];
 const KEPT = ['RESURGO_STATE', 'TEMPORAL_ADDRESS', 'TEMPORAL_NAMESPACE', 'SSH_AUTH_SOCK'] as const;
 
 let folder: string;
@@ -69,6 +69,7 @@ function withLostMachine(body: (made: Recovery, fleet: FakeHosts) => Promise<voi
     },
   });
   made.now.oldMachine = 'host-key-unknown';
+  made.now.seen = { answers: false, reason: 'connect ECONNREFUSED' };
   const genuine = () => genuineSigners({ stateDir });
   const rescue = {
     pinMachine: (about: Omit<Parameters<typeof pinMachine>[0], 'stateDir'>) => pinMachine({ ...about, stateDir }),
@@ -103,6 +104,7 @@ describe.each([
       const { code, stdout, stderr } = await run('recover', 'app-1', ...AT, ...how);
       expect({ code, stderr }).toEqual({ code: 3, stderr: expect.stringMatching(/waits for the approval/) as string });
       expect(stdout).toMatch(/vda \(serial NEW-1\)/);
+      expect(stdout).toMatch(/old machine: nothing answers at 10\.0\.0\.1:22: tried 2 times, last at 2\d{3}-/);
       expect(made.asked).not.toContain('disk-wipe');
       expect(jest.mocked(armRescue).mock.calls.at(-1)?.[0]).toMatchObject({
         target: 'target',

@@ -4,6 +4,7 @@ import { WorkflowFailedError } from '@temporalio/client';
 import { HostError } from '../../hosts/errors';
 import { liveAt } from '../../hosts/rescue-host';
 import type { FakeHosts } from '../../hosts/fake';
+import type { Look } from '../../hosts/look';
 import { CONTROL_QUEUE } from '../../planning/queues';
 import type { DecideInput, OpenQuestion } from '../../workflows/gate';
 import type { PlannedRecovery, recover } from '../../workflows/recover';
@@ -147,14 +148,83 @@ describe('S24 while the old machine is there', () => {
     expect(oldMachine).toMatch(/^at 10\.0\.0\.1:22 another machine answers/);
   });
 
-  test('one that can not be asked wants a word', async () => {
-    const refused = recovery();
-    refused.now.oldMachine = 'host-key-unknown';
-    expect(await playing(refused, failure)).toMatch(/is not known.*--old-machine-is-gone/);
-    const said = recovery({ input: { oldMachineIsGone: true, planOnly: true } });
-    said.now.oldMachine = 'host-key-unknown';
-    const { oldMachine } = await playing(said, (handle) => handle.result());
-    expect(oldMachine).toMatch(/^by the operator's word/);
+  describe('of which no key is pinned', () => {
+    const KEY = {
+      answers: true,
+      reason: 'it shows the ssh host key SHA256:x',
+      shown: { fingerprint: 'SHA256:x', places: [] },
+    };
+    const unknown = (seen: Partial<Look>, options: Parameters<typeof recovery>[0] = {}): Recovery => {
+      const made = recovery(options);
+      Object.assign(made.now, { oldMachine: 'host-key-unknown', seen });
+      return made;
+    };
+
+    test('nothing answers: it goes on, and it is told that and when it was tried', async () => {
+      const made = unknown({ answers: false, reason: 'refused' }, { input: { planOnly: true } });
+      const { oldMachine, warnings } = await playing(made, (handle) => handle.result());
+      expect(oldMachine).toMatch(/^nothing answers at 10\.0\.0\.1:22: tried 2 times, last at 2\d{3}-\S+Z \(refused\)/);
+      expect(warnings.join()).not.toContain('old machine');
+    });
+
+    test('something answers, or nobody can look: it wants a word', async () => {
+      expect(await playing(unknown(KEY), failure)).toMatch(
+        /is not known: something answers at 10\.0\.0\.1:22 at 2.*SHA256:x.*--old-machine-is-gone/,
+      );
+      const unseen = { answers: null, reason: 'getaddrinfo ENOTFOUND' };
+      expect(await playing(unknown(unseen), failure)).toMatch(/is not known: getaddrinfo.*--old-machine-is-gone/);
+    });
+
+    test('something answers: the word stands beside it in plan and approval, and no runbook approves that', async () => {
+      const group = { recover: { approve: 'identical-disks' } };
+      const made = unknown(KEY, { group, input: { oldMachineIsGone: true } });
+      const report = await playing(made, async (handle) => {
+        const { failure: said } = await asked(handle, 'approve');
+        const ALONE = /by the operator's word alone: something answers at 10\.0\.0\.1:22 at 2.*SHA256:x/;
+        expect(said.message).toMatch(ALONE);
+        const planned = await handle.query<PlannedRecovery | undefined>('plan');
+        expect(planned?.oldMachine).toMatch(ALONE);
+        await approve(handle);
+        return handle.result();
+      });
+      expect(report.oldMachine).toMatch(/^by the operator's word alone/);
+    });
+
+    test('something answers only once the plan is approved: nothing is written', async () => {
+      const made = unknown({ answers: false }, { input: { oldMachineIsGone: true } });
+      const message = await playing(made, async (handle) => {
+        const { approve: hash } = await asked(handle, 'approve');
+        made.now.seen = KEY;
+        await answer(handle, { decision: 'approve', step: 'approve', hash });
+        return failure(handle);
+      });
+      expect(message).toMatch(/something answers where the old machine was.*Nothing was written/);
+      expect(writing(made)).toEqual([]);
+    });
+
+    test('what answers is the rescue system, by its pinned key: it goes on', async () => {
+      const shown = { fingerprint: 'SHA256:x', places: [RESCUE] };
+      const made = unknown({ ...KEY, shown }, { input: { planOnly: true } });
+      const { oldMachine } = await playing(made, (handle) => handle.result());
+      expect(oldMachine).toMatch(/^at 10\.0\.0\.1:22 the rescue system itself answers/);
+    });
+  });
+
+  test('one that takes connections and completes no login wants a word', async () => {
+    const made = recovery();
+    made.now.seen = { answers: true, reason: 'it takes the connection and shows no ssh host key' };
+    expect(await playing(made, failure)).toMatch(/takes the connection.*no login comes about.*--old-machine-is-gone/);
+  });
+
+  test('what befalls the jump before it says nothing of it', async () => {
+    const made = recovery({
+      more: ({ host, verb }) => {
+        if (host !== 'app-1') return undefined;
+        const detail = { jump: 'jump' };
+        throw new HostError({ host, verb, code: 'host-key-changed', message: 'through jump: another key', detail });
+      },
+    });
+    expect(await playing(made, failure)).toMatch(/is not known: through jump: another key.*--old-machine-is-gone/);
   });
 });
 

@@ -10,6 +10,7 @@ import type { RecoverInput } from '../../../planning/run-input';
 import { sha256Hex } from '../../../planning/sha256';
 import { HostError } from '../../../hosts/errors';
 import type { HostErrorCode } from '../../../hosts/errors';
+import type { Look } from '../../../hosts/look';
 import type { FakeCall, FakeHosts, FakeOptions } from '../../../hosts/fake';
 import { rescueAt } from '../../../hosts/rescue-host';
 import { own } from '../../cli/support/stored';
@@ -74,6 +75,8 @@ export interface Recovery {
     rescueBoot: string;
     /** How the old machine answers: an error's code, or as itself. */
     oldMachine: HostErrorCode | 'itself';
+    /** What a mere look at its address and port finds, where that is not as it answers. */
+    seen?: Partial<Look>;
     rebooted: boolean;
   };
 }
@@ -121,6 +124,7 @@ export function recovery(
     if (call.host === RESCUE && verb === 'job.start' && args['kind'] === 'new-reboot') now.rebooted = true;
     if (call.host !== 'app-1') return undefined;
     if (now.rebooted) return verb === 'probe' ? { bootId: 'its own', uptimeMs: 5 } : undefined;
+    if (verb === 'look' && now.seen !== undefined) return now.seen;
     return now.oldMachine === 'itself' ? undefined : away(call, now.oldMachine);
   };
   const layouts = (options.layouts ?? [{ recoverable: true, reasons: [] }]).map((each) => ({
