@@ -52,14 +52,14 @@ class RecoverRun extends RunParts {
   private base = 0;
 
   constructor(private readonly input: RecoverInput) {
-    const { setup, host, rescue, run, id } = input;
+    const { setup, host, rescue, policy, run, id } = input;
     // In the fleet of this run the rescue system has the machine's place; the others of the group are none of its business.
     const own = { ...setup, hosts: [rescue] };
     super({ setup: own, run, kind: 'recover', title: `recovery of ${host.name} from ${id}, run ${run}` });
     this.board.backupId(id);
     this.timeline = new Timeline(this.board);
     const { gate, timeline } = this;
-    this.machine = new RecoveredMachine({ host, gate, timeline, fence: (round) => this.fence(round) });
+    this.machine = new RecoveredMachine({ host, policy, gate, timeline, fence: (round) => this.fence(round) });
     setHandler(recoveryPlanQuery, () => this.planned);
   }
 

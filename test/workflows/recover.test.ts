@@ -599,3 +599,26 @@ describe('an encrypted volume whose header is in the backup', () => {
     expect(why).toMatch(/Nothing was written/);
   });
 });
+  test('S24 where that does not fit the new disk, the passphrase is tried on it all the same', async () => {
+    const made = recovery({
+      machine: 'luks2-lvm',
+      change: ({ luks: [volume] }) => {
+        if (volume !== undefined) volume.bytes = (volume.bytes ?? 0) - 2 ** 22;
+      },
+      more: ({ host, verb, args }) => {
+        if (host !== RESCUE || verb !== 'job.start' || args['kind'] !== 'luks-check') return undefined;
+        throw new HostError({ host, verb, code: 'needs-passphrase', message: 'it does not open it' });
+      },
+    });
+    made.now.disks = [{ name: 'vda', bytes: 11 * 2 ** 30 - 2 ** 28, serial: 'NEW-1' }];
+    await playing(made, async (handle) => {
+      await approve(handle);
+      const planned = await handle.query<PlannedRecovery | undefined>('plan');
+      expect(planned?.plan.steps.map(({ kind }) => kind)).toContain('luks-format');
+      await asked(handle, 'check luks:luks:vda3_crypt');
+      expect(writing(made)).not.toContain('disk-wipe');
+      await answer(handle, { decision: 'abort' });
+      return failure(handle);
+    });
+  });
+

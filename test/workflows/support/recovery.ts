@@ -90,10 +90,13 @@ export function recovery(
     /** Whose layout it is; the backup holds the headers of its encrypted volumes. */
     machine?: string;
     parts?: string[];
+    /** Makes of that layout another one. */
+    change?: (layout: Layout) => void;
     more?: (call: FakeCall) => Record<string, unknown> | undefined;
   } = {},
 ): Recovery {
   const layout = { ...golden(options.machine ?? 'gpt-bios-ext4'), host: 'app-1' };
+  options.change?.(layout);
   const luksHeaders = layout.luks.map(({ uuid }) => ({ uuid, bytes: 2 ** 24, headerSha256: 'b'.repeat(64) }));
   const text = canonicalJson(layout);
   const source = { host: 'app-1', path: '/', name: 'system', snapshot: 'system' };
