@@ -54,6 +54,13 @@ export interface PlanInput {
   headers?: LuksHeader[];
 }
 
+export interface TryWayInput {
+  fence: RunFence;
+  item: RestoreItemRef;
+  /** As `RescueRef` has them. */
+  newKeys?: string[] | undefined;
+}
+
 /** The plan, and what the steps after the data need to know. */
 export interface PlannedMachine {
   plan: RecoveryPlan;
@@ -166,7 +173,7 @@ export function recoverLookActivities({ hosts }: ActivityDeps) {
    * Opens the data's way in both directions and closes it again: that the target lets this rescue system have the data, and the rescue
    * system takes the target's word, is seen before a disk is written to. @throws HostError `not-allowed` where either does not
    */
-  async function tryWay({ fence, item }: { fence: RunFence; item: RestoreItemRef }): Promise<void> {
+  async function tryWay({ fence, item, newKeys }: TryWayInput): Promise<void> {
     const step = 'way of the data';
     const keys = fenceFor({ fence, step });
     const { store, destination, backup } = item;
@@ -200,9 +207,9 @@ export function recoverLookActivities({ hosts }: ActivityDeps) {
         if (!(error instanceof HostError) || error.code !== 'not-allowed') throw error;
         const next =
           purpose === 'send'
-            ? `let the target know this rescue system: run \`${armCommand(rescue)}\`, then retry`
+            ? `let the target know this rescue system: run \`${armCommand(rescue, newKeys)}\`, then retry`
             : rescue.live === true
-              ? `the rescue system knows another identity of ${store.host.name} than it has now: run \`${armCommand(rescue)}\`, then retry`
+              ? `the rescue system knows another identity of ${store.host.name} than it has now: run \`${armCommand(rescue, newKeys)}\`, then retry`
               : `the rescue system knows another identity of ${store.host.name} than it has now: build its media again (\`resurgo rescue build ${machineOf(rescue)}\`), boot them, and recover again`;
         throw new HostError({
           host: granting.name,
@@ -222,8 +229,7 @@ export function recoverLookActivities({ hosts }: ActivityDeps) {
     findRescue: (input: { rescue: FleetHost; host: FleetHost }) =>
       asActivity(() => heartbeating({ body: () => findRescue(input) })),
     planRecovery: (input: PlanInput) => asActivity(() => heartbeating({ body: () => plan(input) })),
-    tryWay: (input: { fence: RunFence; item: RestoreItemRef }) =>
-      asActivity(() => heartbeating({ body: () => tryWay(input) })),
+    tryWay: (input: TryWayInput) => asActivity(() => heartbeating({ body: () => tryWay(input) })),
   };
 }
 

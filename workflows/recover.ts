@@ -173,11 +173,11 @@ class RecoverRun extends RunParts {
   }
 
   private async findRescue(): Promise<RescueRef> {
-    const { rescue, host } = this.input;
+    const { rescue, host, policy } = this.input;
     const { bootId } = await this.must('rescue system', () =>
       quick.findRescue.executeWithOptions({ summary: `${rescue.address}:${rescue.port}` }, [{ rescue, host }]),
     );
-    return { host: rescue, bootId };
+    return { host: rescue, bootId, newKeys: policy.newKeys };
   }
 
   private plan({ layout, tree, held, headers }: RecoverySource): Promise<PlannedMachine> {
@@ -195,7 +195,7 @@ class RecoverRun extends RunParts {
   private async tryWay({ item }: RecoverySource): Promise<void> {
     await this.must('way of the data', (round) =>
       quick.tryWay.executeWithOptions({ summary: `${item.store.host.name} ⇄ ${item.destination.host.name}` }, [
-        { fence: this.fence(round), item },
+        { fence: this.fence(round), item, newKeys: this.input.policy.newKeys },
       ]),
     );
   }
@@ -229,9 +229,9 @@ class RecoverRun extends RunParts {
   }
 
   private async askToBeginAnew({ message }: StepFailure): Promise<void> {
-    const { rescue, planOnly } = this.input;
+    const { rescue, policy, planOnly } = this.input;
     if (planOnly) return;
-    const arm = armCommand(rescue);
+    const arm = armCommand(rescue, policy.newKeys);
     const step = 'begin anew';
     const answer = await this.gate.ask({
       step,

@@ -5,6 +5,7 @@ import { HostError } from '../../hosts/errors';
 import { liveAt } from '../../hosts/rescue-host';
 import type { FakeHosts } from '../../hosts/fake';
 import type { Look } from '../../hosts/look';
+import { DEFAULT_RECOVERY_POLICY } from '../../planning/recover';
 import { CONTROL_QUEUE } from '../../planning/queues';
 import type { DecideInput, OpenQuestion } from '../../workflows/gate';
 import type { PlannedRecovery, recover } from '../../workflows/recover';
@@ -454,6 +455,25 @@ test('a rescue system that was booted anew in the middle: asked about, then all 
   expect(made.asked.filter((each) => each === 'disk-wipe')).toHaveLength(2);
 });
 
+test('and a volume that gets a new key gets its new one by the command that is told then', async () => {
+  const policy = { ...DEFAULT_RECOVERY_POLICY, newKeys: ['vda3_crypt'] };
+  const made = recovery({
+    ...{ machine: 'luks2-lvm', input: { policy } },
+    more: ({ host, verb, args }) => {
+      if (host === RESCUE && verb === 'job.start' && args['kind'] === 'disk-wipe') made.now.rescueBoot = 'rescue-2';
+      return undefined;
+    },
+  });
+  await playing(made, async (handle) => {
+    await approve(handle);
+    const { failure: said } = await asked(handle, 'begin anew');
+    expect(said.message).toMatch(/resurgo recover app-1 --at 10\.0\.0\.77:22 --new-key vda3_crypt --arm-only/);
+    expect(made.asked).not.toContain('luks-check');
+    await answer(handle, { decision: 'abort' });
+    return failure(handle);
+  });
+});
+
 test('a rescue system that was booted anew while the data came back gets none into its memory', async () => {
   const sends: string[] = [];
   const made = recovery({
@@ -581,24 +601,6 @@ describe('an encrypted volume whose header is in the backup', () => {
     expect(writing(made)).toContain('luks-restore');
   });
 
-  test('media of before headers were kept are said, and nothing has been written', async () => {
-    const made = recovery({
-      machine: 'luks2-lvm',
-      more: ({ host, verb }) => {
-        if (verb !== 'luks.place') return undefined;
-        throw new HostError({ host, verb, code: 'hostkit-old', message: 'no such verb' });
-      },
-    });
-    const why = await playing(made, async (handle) => {
-      await approve(handle);
-      const { step, failure: said } = await asked(handle, 'place of headers');
-      expect(said.message).toMatch(/built before headers .* were kept.*--new-key/);
-      await answer(handle, { decision: 'abort', step });
-      return failure(handle);
-    });
-    expect(why).toMatch(/Nothing was written/);
-  });
-});
   test('S24 where that does not fit the new disk, the passphrase is tried on it all the same', async () => {
     const made = recovery({
       machine: 'luks2-lvm',
@@ -622,3 +624,21 @@ describe('an encrypted volume whose header is in the backup', () => {
     });
   });
 
+  test('media of before headers were kept are said, and nothing has been written', async () => {
+    const made = recovery({
+      machine: 'luks2-lvm',
+      more: ({ host, verb }) => {
+        if (verb !== 'luks.place') return undefined;
+        throw new HostError({ host, verb, code: 'hostkit-old', message: 'no such verb' });
+      },
+    });
+    const why = await playing(made, async (handle) => {
+      await approve(handle);
+      const { step, failure: said } = await asked(handle, 'place of headers');
+      expect(said.message).toMatch(/built before headers .* were kept.*--new-key/);
+      await answer(handle, { decision: 'abort', step });
+      return failure(handle);
+    });
+    expect(why).toMatch(/Nothing was written/);
+  });
+});
