@@ -33,6 +33,8 @@ export interface PlannedRecovery {
   hash: string;
   /** By what the old machine is known to be gone; left out by runs of an earlier version. */
   oldMachine?: string;
+  /** By whose word the ssh host key of the rescue system is its own, where it is a running rescue Linux. */
+  rescueSystem?: string | undefined;
 }
 
 /** The plan that waits for approval; undefined while it is being made. */
@@ -114,7 +116,10 @@ class RecoverRun extends RunParts {
     const rescue = await this.timeline.phase('rescue system', () => this.findRescue());
     const planned = await this.timeline.phase('plan', () => this.plan(source));
     const { old } = this;
-    this.planned = { plan: planned.plan, hash: planned.plan.hash, oldMachine: old.evidence };
+    this.planned = {
+      ...{ plan: planned.plan, hash: planned.plan.hash },
+      ...{ oldMachine: old.evidence, rescueSystem: input.rescueWord },
+    };
     const about = { input, evidence: old.evidence, plan: planned.plan, warnings: this.warnings };
     if (input.planOnly) return plannedOnly({ ...about, phases: this.timeline.phases });
     await this.tryWay(source);

@@ -134,7 +134,7 @@ async function recover(context: CliContext, name: string, options: Options): Pro
   const { recover: policy } = setup.group;
   const input: Omit<RecoverInput, 'run'> = {
     requestedBy: operator(),
-    ...{ setup, host, rescue, id },
+    ...{ setup, host, rescue, id, rescueWord: found.word },
     policy: {
       grow: options.grow ?? policy.grow,
       headroomPercent: options.headroom ?? policy.headroomPercent,
@@ -201,15 +201,18 @@ function headersOf(manifest: Manifest | undefined, host: string): LuksHeader[] {
 }
 
 /** The plan, with what it rests on. */
-function approvalText({ plan, oldMachine }: PlannedRecovery): string {
-  return [recoveryText(plan), ...(oldMachine === undefined ? [] : [printable(`old machine: ${oldMachine}`)])].join(
-    '\n',
-  );
+function approvalText({ plan, oldMachine, rescueSystem }: PlannedRecovery): string {
+  const old = oldMachine === undefined ? [] : [`old machine: ${oldMachine}`];
+  return [recoveryText(plan), ...[...old, ...rescueText(rescueSystem)].map(printable)].join('\n');
+}
+
+function rescueText(word: string | undefined): string[] {
+  return word === undefined ? [] : [`rescue system: ${word}`];
 }
 
 /** A report in words, and the exit code that it means. */
 export function showRecoverReport({ out }: CliContext, report: RecoverReport): number {
-  const { state, host, backup, plan, hash, oldMachine, recovered, phases, warnings } = report;
+  const { state, host, backup, plan, hash, oldMachine, rescueSystem, recovered, phases, warnings } = report;
   const short = hash.slice(0, SHORT_HASH);
   const possible = plan.blockers.length === 0;
   const told = warnings.filter((each) => recovered !== null || !plan.warnings.includes(each));
@@ -218,6 +221,7 @@ export function showRecoverReport({ out }: CliContext, report: RecoverReport): n
       ? [
           recoveryText(plan),
           `old machine: ${oldMachine}`,
+          ...rescueText(rescueSystem),
           ...told.map((each) => `warning: ${each}`),
           ...(possible ? [`carry it out with --approve ${short}`] : []),
         ]
@@ -226,6 +230,7 @@ export function showRecoverReport({ out }: CliContext, report: RecoverReport): n
           `${recovered.files} files, ${bytes(recovered.bytes)}, compared with the backup`,
           ...recovered.edits.map(({ path, why }) => `changed ${path}: ${why}`),
           `old machine: ${oldMachine}`,
+          ...rescueText(rescueSystem),
           table([['phase', 'took'], ...phases.map(({ phase, seconds }) => [phase, duration(seconds * 1000)])]),
           rtoText(recovered.rto),
           ...told.map((each) => `warning: ${each}`),
