@@ -1,6 +1,7 @@
 /** What a recovery looks at before anything is written: whether the old machine is gone (S24), the rescue system, the plan, the data's way. */
 import { ApplicationFailure } from '@temporalio/activity';
 import { HostError, isAway } from '../hosts/errors';
+import { placeOf } from '../hosts/known-hosts';
 import { readLayout } from '../hosts/layouts';
 import { layoutFacts, probe } from '../hosts/verbs/reading';
 import { PlanningError } from '../planning/errors';
@@ -29,8 +30,17 @@ export interface LayoutRef {
 
 export interface OldMachineInput {
   host: FleetHost;
+  /** What has booted in its place: it may have the same address. Left out by runs of an earlier version. */
+  rescue?: FleetHost;
   /** The operator's word that it is gone: counts where it can't be asked, never against its own answer. */
   isGone: boolean;
+}
+
+/** By what it is known to be gone. */
+export interface OldMachine {
+  evidence: string;
+  /** Something answers at its address all the same, and that it is another machine is the operator's word alone. */
+  answers?: boolean;
 }
 
 export interface PlanInput {
@@ -42,6 +52,13 @@ export interface PlanInput {
   held: string[] | null;
   /** The headers of encrypted volumes that the backup holds; left out by runs of an earlier version. */
   headers?: LuksHeader[];
+}
+
+export interface TryWayInput {
+  fence: RunFence;
+  item: RestoreItemRef;
+  /** As `RescueRef` has them. */
+  newKeys?: string[] | undefined;
 }
 
 /** The plan, and what the steps after the data need to know. */
@@ -65,15 +82,17 @@ const ASK_MS = 60_000;
 /** Makes the activities `oldMachineGone`, `findRescue`, `planRecovery` and `tryWay`. */
 export function recoverLookActivities({ hosts }: ActivityDeps) {
   /**
-   * Asks the machine at its usual address. Its own host key there, in whatever state it is otherwise, is its own self (S24).
-   * @returns the evidence that it is gone. @throws HostError `still-there`, or `cannot-ask` without a person's word
+   * Asks the machine at its usual address. Its own host key there, in whatever state it is otherwise, is its own self (S24). Where no key of it
+   * is known, or no login comes about, it is seen whether anything answers there at all.
+   * @throws HostError `still-there`, or `cannot-ask` without a person's word
    */
-  async function oldMachineGone({ host, isGone }: OldMachineInput): Promise<{ evidence: string }> {
+  async function oldMachineGone({ host, rescue, isGone }: OldMachineInput): Promise<OldMachine> {
     const step = 'old machine';
     const at = { host: host.name, verb: 'probe', step };
     const place = `${host.address}:${host.port}`;
-    const unasked = (why: string) => {
-      if (isGone) return { evidence: `by the operator's word; it could not be asked: ${why}` };
+    const unasked = (why: string, answers = false): OldMachine => {
+      const how = answers ? ' alone: ' : '; it could not be asked: ';
+      if (isGone) return { evidence: `by the operator's word${how}${why}`, ...(answers ? { answers } : {}) };
       throw new HostError({
         ...at,
         code: 'cannot-ask',
@@ -88,18 +107,28 @@ export function recoverLookActivities({ hosts }: ActivityDeps) {
       } catch (error) {
         if (!(error instanceof HostError) || error.code === 'still-there') throw error;
         const { code, reason } = error;
+        const isAskable = code !== 'host-key-unknown';
+        if (error.detail['jump'] !== undefined && !isAway(error)) return unasked(reason);
         if (code === 'host-key-changed') return { evidence: `at ${place} another machine answers: ${reason}` };
-        if (code === 'host-key-unknown') return unasked('no host key of it is pinned here');
-        if (!isAway(error)) {
+        if (isAskable && !isAway(error)) {
           const message = `the old machine is still there: at ${place} its own host key answers (${reason})`;
           throw new HostError({ ...at, code: 'still-there', message });
         }
-        if (asked < ASKED) continue;
-        if (code !== 'unreachable')
-          return unasked(`something answers at ${place}, and then hangs or breaks off (${reason})`);
+        if (asked < ASKED && isAskable) continue;
+        const seen = await hosts.look({ host });
+        if (asked < ASKED && seen.answers === false) continue;
+        const now = new Date().toISOString();
+        if (rescue !== undefined && seen.shown?.places.includes(placeOf(rescue)) === true)
+          return { evidence: `at ${place} the rescue system itself answers, with its pinned ssh host key` };
+        const why = isAskable ? `no login comes about (${reason})` : 'no key of the old machine is pinned here';
+        if (seen.answers === true)
+          return unasked(`something answers at ${place} at ${now}: ${seen.reason}; ${why}`, true);
+        if (isAskable && code !== 'unreachable')
+          return unasked(`something answers at ${place}, and then hangs or breaks off (${reason})`, true);
+        if (seen.answers === null) return unasked(seen.reason);
         if (host.via !== undefined && !(await answers(host.via)))
           return unasked(`${host.via.name}, on the way to it, does not answer`);
-        return { evidence: `nothing answers at ${place}: ${reason}` };
+        return { evidence: `nothing answers at ${place}: tried ${ASKED} times, last at ${now} (${seen.reason})` };
       }
     }
   }
@@ -144,7 +173,7 @@ export function recoverLookActivities({ hosts }: ActivityDeps) {
    * Opens the data's way in both directions and closes it again: that the target lets this rescue system have the data, and the rescue
    * system takes the target's word, is seen before a disk is written to. @throws HostError `not-allowed` where either does not
    */
-  async function tryWay({ fence, item }: { fence: RunFence; item: RestoreItemRef }): Promise<void> {
+  async function tryWay({ fence, item, newKeys }: TryWayInput): Promise<void> {
     const step = 'way of the data';
     const keys = fenceFor({ fence, step });
     const { store, destination, backup } = item;
@@ -178,9 +207,9 @@ export function recoverLookActivities({ hosts }: ActivityDeps) {
         if (!(error instanceof HostError) || error.code !== 'not-allowed') throw error;
         const next =
           purpose === 'send'
-            ? `let the target know this rescue system: run \`${armCommand(rescue)}\`, then retry`
+            ? `let the target know this rescue system: run \`${armCommand(rescue, newKeys)}\`, then retry`
             : rescue.live === true
-              ? `the rescue system knows another identity of ${store.host.name} than it has now: run \`${armCommand(rescue)}\`, then retry`
+              ? `the rescue system knows another identity of ${store.host.name} than it has now: run \`${armCommand(rescue, newKeys)}\`, then retry`
               : `the rescue system knows another identity of ${store.host.name} than it has now: build its media again (\`resurgo rescue build ${machineOf(rescue)}\`), boot them, and recover again`;
         throw new HostError({
           host: granting.name,
@@ -200,8 +229,7 @@ export function recoverLookActivities({ hosts }: ActivityDeps) {
     findRescue: (input: { rescue: FleetHost; host: FleetHost }) =>
       asActivity(() => heartbeating({ body: () => findRescue(input) })),
     planRecovery: (input: PlanInput) => asActivity(() => heartbeating({ body: () => plan(input) })),
-    tryWay: (input: { fence: RunFence; item: RestoreItemRef }) =>
-      asActivity(() => heartbeating({ body: () => tryWay(input) })),
+    tryWay: (input: TryWayInput) => asActivity(() => heartbeating({ body: () => tryWay(input) })),
   };
 }
 

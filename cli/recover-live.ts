@@ -71,7 +71,7 @@ export async function liveRescue(context: CliContext, wanted: Wanted, options: L
     },
   });
   try {
-    return await identityOf(context, { host, rescue, at: options.at });
+    return { ...(await identityOf(context, { host, rescue, at: options.at })), word: trust.word() };
   } catch (error) {
     if (!(error instanceof HostError) || error.code !== 'auth-refused') throw error;
     const { verb, code, reason: message } = error;
@@ -97,7 +97,8 @@ async function passwordThere(): Promise<AdminLogin> {
   return { login: { password }, sudoPassword: password };
 }
 
-async function confirmKey({ host, fingerprint }: { host: { address: string }; fingerprint: string }): Promise<boolean> {
-  const question = `the rescue system at ${host.address} shows the ssh host key ${fingerprint}. Is that what its own console, or your hoster, tells? [yes/no] `;
+async function confirmKey(shown: { host: { address: string }; fingerprint: string; also: string }): Promise<boolean> {
+  const { host, fingerprint, also } = shown;
+  const question = `the rescue system at ${host.address} shows the ssh host key ${fingerprint}${also}. Is that what its own console, or your hoster, tells? [yes/no] `;
   return (await ask({ question, left: 'nothing was changed' })) === 'yes';
 }

@@ -20,6 +20,8 @@ const ARMED_DAYS = 7;
 export interface FoundRescue {
   rescue: FleetHost;
   identity: { key: string; fingerprint: string };
+  /** By whose word the ssh host key of a running rescue Linux is its own. */
+  word?: string | undefined;
 }
 
 /** The host, and the group whose backups hold all of it. @throws CliError */

@@ -211,8 +211,8 @@ function withoutOf({ host, store, group, runbookFile }: SheetFacts): Block[] {
         {
           text: 'Recover. A rescue system that does not let the new director in is told of with what to type at its console. Without a medium any rescue Linux will do that lets you in by ssh (`--live`).',
           code: [
-            `${resurgo} recover ${host.name} --at ADDRESS --old-machine-is-gone`,
-            `${resurgo} recover ${host.name} --at root@ADDRESS --live --fingerprint SHA256:… --old-machine-is-gone`,
+            `${resurgo} recover ${host.name} --at ADDRESS`,
+            `${resurgo} recover ${host.name} --at root@ADDRESS --live --fingerprint SHA256:…`,
           ],
         },
       ],

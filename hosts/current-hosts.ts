@@ -9,6 +9,7 @@ import type { RescueFile, Verb } from './args';
 import { isMissing } from './files';
 import type { FreezeSession } from './freeze-session';
 import type { CallContext, CallOptions, FreezeOptions, HostRef, Hosts, Warmth } from './hosts';
+import type { Look } from './look';
 import type { Reply } from './replies';
 import { SshHosts } from './ssh-hosts';
 
@@ -53,6 +54,10 @@ export class CurrentHosts implements Hosts {
 
   warm(options: { hosts: readonly HostRef[]; timeoutMs?: number; signal?: AbortSignal }): Promise<Warmth[]> {
     return this.use((hosts) => hosts.warm(options));
+  }
+
+  look(options: { host: HostRef }): Promise<Look> {
+    return this.use((hosts) => hosts.look(options));
   }
 
   async close(): Promise<void> {

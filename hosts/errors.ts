@@ -141,7 +141,7 @@ const ADVICE: Record<HostErrorCode, Advice> = {
     retryable: false,
   },
   'cannot-ask': {
-    next: 'go and look. Where the old machine is off for good, recover again with --old-machine-is-gone',
+    next: 'go and look; a fingerprint can be compared with the one on the printed sheet. Where the old machine is off for good, recover again with --old-machine-is-gone',
     retryable: false,
   },
   rebooted: {

@@ -11,6 +11,7 @@ import { HostError } from './errors';
 import { FakeFreezeSession, type FakeFreezeState } from './fake-freeze';
 import type { FreezeSession } from './freeze-session';
 import type { CallContext, CallOptions, FreezeOptions, HostRef, Hosts, Warmth } from './hosts';
+import type { Look } from './look';
 import { replySchemas, type Reply } from './replies';
 import { LISTING_HEADER } from '../planning/listing-format';
 import { pause } from './slots';
@@ -20,7 +21,7 @@ import { FAKE_MEDIUM, fakeReplies, type FakeHost } from './fake-replies';
 /** What a call looks like to an interceptor. */
 export interface FakeCall {
   host: string;
-  verb: Verb | 'freeze:pause' | 'freeze:snapshot' | 'freeze:thaw' | 'warm';
+  verb: Verb | 'freeze:pause' | 'freeze:snapshot' | 'freeze:thaw' | 'warm' | 'look';
   args: Readonly<Record<string, unknown>>;
 }
 
@@ -101,6 +102,17 @@ export class FakeHosts implements Hosts {
         }
       }),
     );
+  }
+
+  /** What an interceptor throws as `unreachable` is nothing that answers. */
+  async look({ host }: { host: HostRef }): Promise<Look> {
+    try {
+      const over = await this.arrive({ host: host.name, verb: 'look', args: {} }, {});
+      return { answers: true, reason: 'it shows no ssh host key', shown: null, ...over };
+    } catch (error) {
+      if (!(error instanceof HostError)) throw error;
+      return { answers: error.code === 'unreachable' ? false : null, reason: error.reason, shown: null };
+    }
   }
 
   close(): Promise<void> {

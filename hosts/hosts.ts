@@ -5,6 +5,7 @@
 import type { Readable } from 'node:stream';
 import type { Fence, RescueFile, Verb, VerbArgs } from './args';
 import type { FreezeSession } from './freeze-session';
+import type { Look } from './look';
 import type { Reply } from './replies';
 
 /**
@@ -85,6 +86,9 @@ export interface Hosts {
 
   /** Opens the connections ahead of a freeze; never rejects, tells per host how it went. */
   warm(options: { hosts: readonly HostRef[]; timeoutMs?: number; signal?: AbortSignal }): Promise<Warmth[]>;
+
+  /** Whether anything answers where a host is reached, whatever key is pinned for it; bounded, and nobody logs in there. */
+  look(options: { host: HostRef }): Promise<Look>;
 
   /** Ends all connections; calls still under way reject with a retryable HostError. Idempotent. */
   close(): Promise<void>;

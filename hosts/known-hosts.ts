@@ -16,6 +16,8 @@ export interface PublicKey {
 
 export class KnownHosts {
   private readonly keys = new Map<string, PublicKey[]>();
+  /** Of a line with a rescue system's key, when it was pinned: what follows the key there. */
+  private readonly since = new Map<string, string>();
   /** The last change: hosts are enrolled side by side, and one that reads while another writes would undo it. */
   private turn: Promise<void> = Promise.resolve();
 
@@ -35,10 +37,12 @@ export class KnownHosts {
       throw error;
     });
     this.keys.clear();
+    this.since.clear();
     for (const line of text.split('\n')) {
-      const [place, type, base64] = line.trim().split(/\s+/);
+      const [place, type, base64, since] = line.trim().split(/\s+/);
       if (place === undefined || place.startsWith('#') || type === undefined || base64 === undefined) continue;
       this.keys.set(place, [...(this.keys.get(place) ?? []), { type, base64 }]);
+      if (since !== undefined) this.since.set(lineOf(place, { type, base64 }), since);
     }
   }
 
@@ -59,9 +63,21 @@ export class KnownHosts {
     return [...this.keys].flatMap(([place, keys]) => (has(keys) ? [place] : []));
   }
 
+  /** When a rescue system's key was pinned first, in ISO 8601; undefined where that was not noted. */
+  pinnedSince({ host, key }: { host: HostRef; key: PublicKey }): string | undefined {
+    return this.since.get(lineOf(placeOf(host), key));
+  }
+
   /** Pins exactly these keys for a host, in place of any before, and writes the file. */
   pin({ host, keys }: { host: HostRef; keys: readonly PublicKey[] }): Promise<void> {
-    return this.change(() => this.keys.set(placeOf(host), [...keys]));
+    return this.change(() => {
+      const place = placeOf(host);
+      const before = this.keysOf(host).map((key) => lineOf(place, key));
+      this.keys.set(place, [...keys]);
+      if (host.pinnedAs === undefined) return;
+      for (const line of keys.map((key) => lineOf(place, key)))
+        if (!before.includes(line)) this.since.set(line, new Date().toISOString());
+    });
   }
 
   /** Forgets a host. */
@@ -81,10 +97,20 @@ export class KnownHosts {
   }
 
   private async write(): Promise<void> {
-    const lines = [...this.keys].flatMap(([place, keys]) => keys.map((key) => `${place} ${key.type} ${key.base64}`));
+    const lines = [...this.keys].flatMap(([place, keys]) =>
+      keys.map((key) => {
+        const line = lineOf(place, key);
+        const since = this.since.get(line);
+        return since === undefined ? line : `${line} ${since}`;
+      }),
+    );
     await mkdir(dirname(this.file), { recursive: true, mode: 0o700 });
     await writeAtomic({ file: this.file, text: `${lines.join('\n')}\n`, mode: 0o600 });
   }
+}
+
+function lineOf(place: string, { type, base64 }: PublicKey): string {
+  return `${place} ${type} ${base64}`;
 }
 
 /**

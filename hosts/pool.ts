@@ -7,8 +7,9 @@ import { dial, hangUp } from './dial';
 import type { DirectorKeys } from './director-keys';
 import { HostError } from './errors';
 import type { HostRef } from './hosts';
-import { placeOf, type KnownHosts } from './known-hosts';
+import { placeOf, type KnownHosts, type PublicKey } from './known-hosts';
 import { Lane } from './lane';
+import { lookAt, type Look } from './look';
 import { pause, Slots, SlotTimeout, type WaitBounds } from './slots';
 
 export interface PoolLimits {
@@ -87,6 +88,17 @@ export class SshPool {
   /** Makes sure that a connection to the host stands. @throws HostError */
   warm({ host, ...bounds }: { host: HostRef } & WaitBounds): Promise<void> {
     return this.lane(host, 'director').warm(bounds);
+  }
+
+  /** Whether anything answers there, pinned or not. */
+  look({ host }: { host: HostRef }): Promise<Look> {
+    const { keys, knownHosts } = this.options;
+    const { connectTimeoutMs: timeoutMs } = this.limits;
+    const { via } = host;
+    const bounds = { timeoutMs, signal: this.stop.signal };
+    const through = via === undefined ? undefined : () => this.forward(host, via, bounds);
+    const placesOf = (key: PublicKey) => knownHosts.placesOf(key);
+    return lookAt({ host, login: { privateKey: keys.director.privateKey }, placesOf, through, timeoutMs });
   }
 
   /** Connections that stand now, and channels over them. */
@@ -175,7 +187,9 @@ export class SshPool {
         if (!(error instanceof HostError)) throw error;
         const { code, next, retryable, reason } = error;
         const message = `through ${via.name}: ${reason}`;
-        throw new HostError({ host: host.name, verb: 'connect', code, next, retryable, message, cause: error });
+        // By the detail what befell the jump is told from what the host itself did.
+        const detail = { jump: via.name };
+        throw new HostError({ host: host.name, verb: 'connect', code, next, retryable, detail, message, cause: error });
       });
   }
 

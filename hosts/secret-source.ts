@@ -1,11 +1,12 @@
 /** Reads a secret from where the runbook says that it lies, on the machine that this process runs on. */
-import { execFile } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
-import { promisify } from 'node:util';
-import { z } from 'zod';
 import type { Secret } from '../runbooks/types';
 
-const runFile = promisify(execFile);
+/** Between asking a program that is late to end and ending it, in ms. */
+const GRACE_MS = 2_000;
+/** No secret is longer. */
+const MOST_BYTES = 1024 * 1024;
 
 /**
  * The text as it lies there.
@@ -19,19 +20,66 @@ export async function readSecret({ secret, timeoutMs }: { secret: Secret; timeou
     return found;
   }
   if (from === 'file') return readFile(value, 'utf8');
-  try {
-    return (await runFile(value, [], { timeout: timeoutMs })).stdout;
-  } catch (error) {
-    // Node's own message holds what the program has printed.
-    throw new Error(`${value} ${howItFailed(error)}`);
-  }
+  return outputOf({ program: value, timeoutMs });
 }
 
-const failure = z.object({ killed: z.boolean().optional(), code: z.union([z.number(), z.string()]).nullish() });
-
-function howItFailed(error: unknown): string {
-  const { killed = false, code } = failure.safeParse(error).data ?? {};
-  if (killed) return 'did not end in time';
-  if (typeof code === 'number') return `ended with exit ${code}`;
-  return typeof code === 'string' ? `can't be run (${code})` : 'failed';
+/** What it prints. The wait ends in time, also where the program ignores being asked to end, or has left a child that holds its output. */
+function outputOf({ program, timeoutMs }: { program: string; timeoutMs: number }): Promise<string> {
+  // At a terminal it stays in the terminal's own group, or it could not ask there; elsewhere all that it starts can be ended with it.
+  const isApart = !process.stdin.isTTY;
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, [], { stdio: ['pipe', 'pipe', 'ignore'], detached: isApart });
+    const output: Buffer[] = [];
+    let bytes = 0;
+    let late: string | undefined;
+    let grace: NodeJS.Timeout | undefined;
+    const signal = (name: 'SIGTERM' | 'SIGKILL') => {
+      const { pid } = child;
+      if (pid === undefined) return;
+      try {
+        process.kill(isApart ? -pid : pid, name);
+      } catch {
+        // It has ended.
+      }
+    };
+    const failed = (how: string) => {
+      clearTimeout(timer);
+      clearTimeout(grace);
+      child.stdout.destroy();
+      reject(new Error(`${program} ${how}`));
+    };
+    const giveUp = (how: string) => {
+      if (late !== undefined) return;
+      late = how;
+      signal('SIGTERM');
+      grace = setTimeout(() => {
+        signal('SIGKILL');
+        failed(how);
+      }, GRACE_MS);
+    };
+    const timer = setTimeout(() => {
+      giveUp('did not end in time');
+    }, timeoutMs);
+    child.stdout.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes <= MOST_BYTES) output.push(chunk);
+      else giveUp('printed more than any secret is long');
+    });
+    child.stdin.on('error', () => undefined);
+    child.on('error', (error: NodeJS.ErrnoException) => {
+      failed(`can't be run (${error.code ?? 'failed'})`);
+    });
+    child.on('close', (code) => {
+      if (late !== undefined) {
+        // Something of its group may still be there: it is ended when the grace is over.
+        return;
+      }
+      if (code !== 0) {
+        failed(code === null ? 'failed' : `ended with exit ${code}`);
+        return;
+      }
+      clearTimeout(timer);
+      resolve(Buffer.concat(output).toString('utf8'));
+    });
+  });
 }

@@ -7,6 +7,7 @@ import type { FreezeSession } from './freeze-session';
 import { openFreezeChannel } from './freeze-channel';
 import type { CallContext, CallOptions, FreezeOptions, HostRef, Hosts, Warmth } from './hosts';
 import { KnownHosts } from './known-hosts';
+import type { Look } from './look';
 import { SshPool, type PoolLimits } from './pool';
 import type { Reply } from './replies';
 
@@ -56,6 +57,10 @@ export class SshHosts implements Hosts {
         }
       }),
     );
+  }
+
+  look(options: { host: HostRef }): Promise<Look> {
+    return this.pool.look(options);
   }
 
   close(): Promise<void> {

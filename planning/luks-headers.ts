@@ -34,8 +34,12 @@ export function withHeaders({ layout, headers }: { layout: Layout; headers: read
     luks: layout.luks.map((volume) => {
       const header = headers.find(({ uuid }) => uuid === volume.uuid);
       if (header === undefined) return volume;
-      const { uuid, bytes, headerSha256: sha256 } = header;
-      return { ...volume, header: { file: `${LUKS_FOLDER}/${uuid}.header`, bytes, sha256 } };
+      return { ...volume, header: headerOf(header) };
     }),
   };
+}
+
+/** As a layout has it. */
+export function headerOf({ uuid, bytes, headerSha256: sha256 }: LuksHeader) {
+  return { file: `${LUKS_FOLDER}/${uuid}.header`, bytes, sha256 };
 }

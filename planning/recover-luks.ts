@@ -1,7 +1,9 @@
 /** Encrypted volumes of a recovery: which come back by their header, as they were, and which with a new key. Pure. */
 import { PlanningError } from './errors';
 import type { Luks } from './layout-storage';
+import { headerOf, type LuksHeader } from './luks-headers';
 import type { RecoveryPolicy } from './recover-machine';
+import type { RecoveryStep } from './recover-plan';
 import { floorTo } from './recover-table';
 import { list, printable, size } from './recover-words';
 
@@ -75,10 +77,32 @@ export function placedLuks(input: {
   if (room(now) >= (luks.bytes ?? 0)) return { luks, inside: luks.bytes ?? 0, warnings, blockers };
   warnings.push(
     printable(
-      `${called}: its header is for a volume of ${size(luks.bytes ?? 0)} and there is room for ${size(room(now))}, so it gets a new key and the passphrase that is given; old ones open it no more`,
+      `${called}: its header is for a volume of ${size(luks.bytes ?? 0)} and there is room for ${size(room(now))}, so it gets a new key under the passphrase that is given, which is tried on that header first; the others open it no more`,
     ),
   );
   return { ...whole, luks: { ...whole.luks, header: null } };
+}
+
+type HeaderStep = Extract<RecoveryStep, { kind: 'luks-restore' }>;
+
+/**
+ * The steps whose passphrase is tried on the header that the backup has, before anything is written: of those volumes that come back by it, and
+ * of those that it does not fit. The passphrase of these was asked for as one that opens, and becomes the only one.
+ */
+export function triedOnHeaders(input: {
+  steps: readonly RecoveryStep[];
+  headers: readonly LuksHeader[];
+  newKeys: readonly string[] | undefined;
+}): HeaderStep[] {
+  const { steps, headers, newKeys = [] } = input;
+  return steps.flatMap((step): HeaderStep[] => {
+    if (step.kind === 'luks-restore') return [step];
+    if (step.kind !== 'luks-format') return [];
+    const { uuid } = step.luks;
+    const found = headers.find((each) => each.uuid === uuid);
+    if (found === undefined || newKeys.includes(uuid) || newKeys.includes(step.name)) return [];
+    return [{ ...step, kind: 'luks-restore', header: headerOf(found) }];
+  });
 }
 
 /** What is said of each volume before anything is written. `storage` is as planned, `layout` as the backup has it. */

@@ -35,11 +35,20 @@ export function machineOf({ name }: Pick<FleetHost, 'name'>): string {
   return name.replace(/\.rescue$/, '');
 }
 
-/** What lets the target know a rescue system, sends the hostkit to one of another make, and gives it the passphrases. */
-export function armCommand(rescue: FleetHost): string {
+/**
+ * What lets the target know a rescue system, sends the hostkit to one of another make, and gives it the passphrases: those of volumes that get a
+ * new key are asked for as such, twice.
+ */
+export function armCommand(rescue: FleetHost, newKeys: readonly string[] = []): string {
   const { address, port, live } = rescue;
+  const anew = newKeys.map((name) => ` --new-key ${word(name)}`).join('');
   const at = address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
-  return `resurgo recover ${machineOf(rescue)} --at ${at}${live === true ? ' --live' : ''} --arm-only`;
+  return `resurgo recover ${machineOf(rescue)} --at ${at}${live === true ? ' --live' : ''}${anew} --arm-only`;
+}
+
+/** As a shell takes it. */
+function word(text: string): string {
+  return /^[\w.:@%+,/-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
 /** `one, two and three`. */

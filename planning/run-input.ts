@@ -144,6 +144,8 @@ export interface RecoverInput {
   host: FleetHost;
   /** The rescue system that was booted in its place. */
   rescue: FleetHost;
+  /** By whose word its ssh host key is its own, where it is a running rescue Linux. */
+  rescueWord?: string | undefined;
   /** The backup's id; `latest` was resolved before. */
   id: string;
   policy: RecoveryPolicy;

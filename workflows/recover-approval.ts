@@ -1,5 +1,6 @@
 /** Who lets a recovery's plan be carried out. */
 import { ApplicationFailure } from '@temporalio/workflow';
+import type { OldMachine } from '../activities/recover-look';
 import { approvesUnattended } from '../planning/recover';
 import type { RecoveryPlan } from '../planning/recover';
 import { diskInWords, list } from '../planning/recover-words';
@@ -11,6 +12,8 @@ import type { OperatorGate } from './gate';
 interface Asked {
   input: RecoverInput;
   plan: RecoveryPlan;
+  /** By what the old machine is known to be gone (S24). */
+  old: OldMachine;
   /** Whether the rescue system was booted anew since an earlier plan of this run. */
   anew: boolean;
   gate: OperatorGate;
@@ -18,7 +21,7 @@ interface Asked {
 }
 
 /** Only a person's word for exactly this plan lets it go on, or the runbook's where nothing of anybody's can be lost. */
-export async function approval({ input, plan, anew, gate, warnings }: Asked): Promise<void> {
+export async function approval({ input, plan, old, anew, gate, warnings }: Asked): Promise<void> {
   const { hash, blockers, backup, host } = plan;
   const { approve: given, setup } = input;
   if (blockers.length > 0)
@@ -31,7 +34,9 @@ export async function approval({ input, plan, anew, gate, warnings }: Asked): Pr
       `the plan is another one now than the one you approved (${given}): its hash is ${short}. Read it again`,
       'plan-changed',
     );
-  if (setup.group.recover.approve === 'identical-disks' && approvesUnattended(plan)) {
+  // A word that stands against an answer is a person's alone, and given with that answer before his eyes.
+  const doubtful = old.answers === true;
+  if (setup.group.recover.approve === 'identical-disks' && approvesUnattended(plan) && !doubtful) {
     warnings.push('approved by the runbook (recover.approve: identical-disks), by no person');
     return;
   }
@@ -40,7 +45,7 @@ export async function approval({ input, plan, anew, gate, warnings }: Asked): Pr
     step: 'approve',
     failure: {
       code: 'approval',
-      message: `all that is on ${list(disks)} will be lost, and ${host} made there from backup ${backup}. Approve plan ${short}`,
+      message: `all that is on ${list(disks)} will be lost, and ${host} made there from backup ${backup}. ${doubtful ? `The old machine is taken for gone ${old.evidence}. ` : ''}Approve plan ${short}`,
     },
     allowed: ['abort'],
     approve: hash,

@@ -7,6 +7,8 @@ import type { FixedConfig, NewSystem, RescueRef } from '../activities/recover';
 import type { PlannedMachine } from '../activities/recover-look';
 import type { RestoredItem } from '../activities/restore';
 import type { RunFence } from '../activities/context';
+import { triedOnHeaders } from '../planning/recover-luks';
+import type { RecoveryPolicy } from '../planning/recover-machine';
 import type { DiskIdentity, RecoveryPlan, RecoveryStep } from '../planning/recover-plan';
 import { byPhase, isLast } from '../planning/recover-phases';
 import { diskInWords, list } from '../planning/recover-words';
@@ -36,6 +38,7 @@ export interface Recovered {
 
 interface Options {
   host: FleetHost;
+  policy: RecoveryPolicy;
   gate: OperatorGate;
   timeline: Timeline;
   fence: (round: number) => RunFence;
@@ -158,10 +161,11 @@ export class RecoveredMachine {
     );
   }
 
-  /** Headers that are put back come first, and are tried with the passphrases given: until then nothing is written. */
+  /** Headers come first, and are tried with the passphrases given: until then nothing is written. */
   private async headers(made: { planned: PlannedMachine; source: RecoverySource; rescue: RescueRef }): Promise<void> {
     const { planned, source, rescue } = made;
-    const steps = planned.plan.steps.flatMap((step) => (step.kind === 'luks-restore' ? [step] : []));
+    const { newKeys } = this.options.policy;
+    const steps = triedOnHeaders({ steps: planned.plan.steps, headers: source.headers, newKeys });
     if (steps.length === 0) return;
     const { tree, item } = source;
     const bytes = source.headers.reduce((sum, each) => sum + each.bytes, HEADERS_MORE);

@@ -16,6 +16,8 @@ export interface RecoverReport {
   hash: string;
   /** By what the old machine was seen to be gone (S24). */
   oldMachine: string;
+  /** By whose word the ssh host key of the rescue system is its own, where it is a running rescue Linux. */
+  rescueSystem?: string | undefined;
   /** Null for a plan alone. */
   recovered: {
     files: number;
@@ -70,7 +72,7 @@ export function completed(
 }
 
 function report({ input, evidence, plan, phases, warnings }: About): Omit<RecoverReport, 'state' | 'recovered'> {
-  const { host, id } = input;
+  const { host, id, rescueWord } = input;
   const { hash } = plan;
   return {
     host: host.name,
@@ -78,6 +80,7 @@ function report({ input, evidence, plan, phases, warnings }: About): Omit<Recove
     plan,
     hash,
     oldMachine: evidence,
+    ...(rescueWord === undefined ? {} : { rescueSystem: rescueWord }),
     phases,
     warnings: [...plan.warnings, ...warnings],
   };

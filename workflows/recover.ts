@@ -6,7 +6,7 @@
  */
 import { ApplicationFailure, defineQuery, isCancellation, setHandler } from '@temporalio/workflow';
 import type { RescueRef } from '../activities/recover';
-import type { PlannedMachine } from '../activities/recover-look';
+import type { OldMachine, PlannedMachine } from '../activities/recover-look';
 import type { RecoveryPlan } from '../planning/recover';
 import { armCommand } from '../planning/recover-words';
 import { SHORT_HASH } from '../planning/restore-approval';
@@ -31,6 +31,10 @@ import { Timeline } from './timeline';
 export interface PlannedRecovery {
   plan: RecoveryPlan;
   hash: string;
+  /** By what the old machine is known to be gone; left out by runs of an earlier version. */
+  oldMachine?: string;
+  /** By whose word the ssh host key of the rescue system is its own, where it is a running rescue Linux. */
+  rescueSystem?: string | undefined;
 }
 
 /** The plan that waits for approval; undefined while it is being made. */
@@ -45,19 +49,19 @@ class RecoverRun extends RunParts {
   private readonly timeline: Timeline;
   private readonly machine: RecoveredMachine;
   private planned: PlannedRecovery | undefined;
-  private evidence = '';
+  private old: OldMachine = { evidence: '' };
   /** Rounds of all that came before the rescue system was booted anew: what begins anew is told from it on the hosts. */
   private base = 0;
 
   constructor(private readonly input: RecoverInput) {
-    const { setup, host, rescue, run, id } = input;
+    const { setup, host, rescue, policy, run, id } = input;
     // In the fleet of this run the rescue system has the machine's place; the others of the group are none of its business.
     const own = { ...setup, hosts: [rescue] };
     super({ setup: own, run, kind: 'recover', title: `recovery of ${host.name} from ${id}, run ${run}` });
     this.board.backupId(id);
     this.timeline = new Timeline(this.board);
     const { gate, timeline } = this;
-    this.machine = new RecoveredMachine({ host, gate, timeline, fence: (round) => this.fence(round) });
+    this.machine = new RecoveredMachine({ host, policy, gate, timeline, fence: (round) => this.fence(round) });
     setHandler(recoveryPlanQuery, () => this.planned);
   }
 
@@ -111,12 +115,16 @@ class RecoverRun extends RunParts {
     await this.timeline.phase('old machine', () => this.oldMachine());
     const rescue = await this.timeline.phase('rescue system', () => this.findRescue());
     const planned = await this.timeline.phase('plan', () => this.plan(source));
-    this.planned = { plan: planned.plan, hash: planned.plan.hash };
-    const about = { input, evidence: this.evidence, plan: planned.plan, warnings: this.warnings };
+    const { old } = this;
+    this.planned = {
+      ...{ plan: planned.plan, hash: planned.plan.hash },
+      ...{ oldMachine: old.evidence, rescueSystem: input.rescueWord },
+    };
+    const about = { input, evidence: old.evidence, plan: planned.plan, warnings: this.warnings };
     if (input.planOnly) return plannedOnly({ ...about, phases: this.timeline.phases });
     await this.tryWay(source);
     await this.timeline.phase('approval', () =>
-      approval({ input, plan: planned.plan, anew, gate: this.gate, warnings: this.warnings }),
+      approval({ input, plan: planned.plan, old, anew, gate: this.gate, warnings: this.warnings }),
     );
     const approvedMs = Date.now();
     await this.timeline.phase('look again', () => this.lookAgain({ planned, source, rescue }));
@@ -153,29 +161,28 @@ class RecoverRun extends RunParts {
 
   /** S24: refused while the old machine answers, whatever anybody says. A mere plan says so and goes on. */
   private async oldMachine(): Promise<void> {
-    const { host, oldMachineIsGone: isGone, planOnly } = this.input;
+    const { host, rescue, oldMachineIsGone: isGone, planOnly } = this.input;
     try {
-      const { evidence } = await this.must(
+      this.old = await this.must(
         'old machine',
-        () => quick.oldMachineGone.executeWithOptions({ summary: `ask ${host.name}` }, [{ host, isGone }]),
+        () => quick.oldMachineGone.executeWithOptions({ summary: `ask ${host.name}` }, [{ host, rescue, isGone }]),
         // A person has been told, and can say it by the command alone.
         ({ code }) => code !== 'still-there' && code !== 'cannot-ask',
       );
-      this.evidence = evidence;
     } catch (error) {
       const { code, message } = describeFailure(error);
       if (!planOnly || (code !== 'still-there' && code !== 'cannot-ask')) throw error;
-      this.evidence = message;
+      this.old = { evidence: message };
       this.warnings.push(message);
     }
   }
 
   private async findRescue(): Promise<RescueRef> {
-    const { rescue, host } = this.input;
+    const { rescue, host, policy } = this.input;
     const { bootId } = await this.must('rescue system', () =>
       quick.findRescue.executeWithOptions({ summary: `${rescue.address}:${rescue.port}` }, [{ rescue, host }]),
     );
-    return { host: rescue, bootId };
+    return { host: rescue, bootId, newKeys: policy.newKeys };
   }
 
   private plan({ layout, tree, held, headers }: RecoverySource): Promise<PlannedMachine> {
@@ -193,7 +200,7 @@ class RecoverRun extends RunParts {
   private async tryWay({ item }: RecoverySource): Promise<void> {
     await this.must('way of the data', (round) =>
       quick.tryWay.executeWithOptions({ summary: `${item.store.host.name} ⇄ ${item.destination.host.name}` }, [
-        { fence: this.fence(round), item },
+        { fence: this.fence(round), item, newKeys: this.input.policy.newKeys },
       ]),
     );
   }
@@ -205,7 +212,15 @@ class RecoverRun extends RunParts {
     rescue: RescueRef;
   }): Promise<void> {
     const { planned, source, rescue } = before;
+    const { answers: answered = false } = this.old;
     await this.oldMachine();
+    const { answers = false, evidence } = this.old;
+    // Whoever approved did so of a machine that nothing was heard of.
+    if (answers && !answered)
+      throw ApplicationFailure.nonRetryable(
+        `since the plan was made, something answers where the old machine was (${evidence}). Go and look, and recover again`,
+        'plan-changed',
+      );
     const { bootId } = await this.findRescue();
     const now = await this.plan(source);
     if (now.plan.hash !== planned.plan.hash)
@@ -219,9 +234,9 @@ class RecoverRun extends RunParts {
   }
 
   private async askToBeginAnew({ message }: StepFailure): Promise<void> {
-    const { rescue, planOnly } = this.input;
+    const { rescue, policy, planOnly } = this.input;
     if (planOnly) return;
-    const arm = armCommand(rescue);
+    const arm = armCommand(rescue, policy.newKeys);
     const step = 'begin anew';
     const answer = await this.gate.ask({
       step,

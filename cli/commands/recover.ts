@@ -80,7 +80,7 @@ export function registerRecover(program: Command): void {
     .option('--headroom <percent>', 'free room that a file system keeps on a smaller disk', percent)
     .option(
       '--old-machine-is-gone',
-      'your word for it, where the old machine can not be asked; one that answers is believed',
+      'your word for it, where the old machine can not be asked; one that answers with its own key is believed',
     )
     .option('--arm-only', 'only let the target know this rescue system, for a run that waits for it')
     .option('--key <file>', KEY_HELP)
@@ -135,7 +135,7 @@ async function recover(context: CliContext, name: string, options: Options): Pro
   const { recover: policy } = setup.group;
   const input: Omit<RecoverInput, 'run'> = {
     requestedBy: operator(),
-    ...{ setup, host, rescue, id },
+    ...{ setup, host, rescue, id, rescueWord: found.word },
     policy: {
       grow: options.grow ?? policy.grow,
       headroomPercent: options.headroom ?? policy.headroomPercent,
@@ -163,7 +163,7 @@ async function recover(context: CliContext, name: string, options: Options): Pro
     const code = await followTo({ ...following, stopAt: asks });
     if (code !== 'reached') return code;
     const planned = await started.handle.query<PlannedRecovery | undefined>('plan');
-    const shown = planned === undefined ? undefined : { ...planned, text: recoveryText(planned.plan) };
+    const shown = planned === undefined ? undefined : { ...planned, text: approvalText(planned) };
     if (!(await approvePlan(context, { started, planned: shown }))) return EXIT.incomplete;
   }
 }
@@ -201,9 +201,19 @@ function headersOf(manifest: Manifest | undefined, host: string): LuksHeader[] {
   return whole?.state === 'ok' ? (whole.luksHeaders ?? []) : [];
 }
 
+/** The plan, with what it rests on. */
+function approvalText({ plan, oldMachine, rescueSystem }: PlannedRecovery): string {
+  const old = oldMachine === undefined ? [] : [`old machine: ${oldMachine}`];
+  return [recoveryText(plan), ...[...old, ...rescueText(rescueSystem)].map(printable)].join('\n');
+}
+
+function rescueText(word: string | undefined): string[] {
+  return word === undefined ? [] : [`rescue system: ${word}`];
+}
+
 /** A report in words, and the exit code that it means. */
 export function showRecoverReport({ out }: CliContext, report: RecoverReport): number {
-  const { state, host, backup, plan, hash, oldMachine, recovered, phases, warnings } = report;
+  const { state, host, backup, plan, hash, oldMachine, rescueSystem, recovered, phases, warnings } = report;
   const short = hash.slice(0, SHORT_HASH);
   const possible = plan.blockers.length === 0;
   const told = warnings.filter((each) => recovered !== null || !plan.warnings.includes(each));
@@ -212,6 +222,7 @@ export function showRecoverReport({ out }: CliContext, report: RecoverReport): n
       ? [
           recoveryText(plan),
           `old machine: ${oldMachine}`,
+          ...rescueText(rescueSystem),
           ...told.map((each) => `warning: ${each}`),
           ...(possible ? [`carry it out with --approve ${short}`] : []),
         ]
@@ -220,6 +231,7 @@ export function showRecoverReport({ out }: CliContext, report: RecoverReport): n
           `${counted(recovered.files, 'file')}, ${bytes(recovered.bytes)}, compared with the backup`,
           ...recovered.edits.map(({ path, why }) => `changed ${path}: ${why}`),
           `old machine: ${oldMachine}`,
+          ...rescueText(rescueSystem),
           table([['phase', 'took'], ...phases.map(({ phase, seconds }) => [phase, duration(seconds * 1000)])]),
           rtoText(recovered.rto),
           ...told.map((each) => `warning: ${each}`),

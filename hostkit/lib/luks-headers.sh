@@ -1,12 +1,13 @@
 # Headers of this host's encrypted volumes, as they go into the backup of a whole machine: UUID.header in $LUKS_HEADERS, root's alone. A header
 # is a secret of a kind: whoever has one can try passphrases on it at leisure, and an old one still knows keys that were taken away since. So
-# it is read when the view is composed and lies in that view's memory alone: nothing of it is ever written to this host's disks, and it goes
-# with the job. The director learns its sum and no more.
+# it is read when the view is composed and lies in that view's memory alone, and goes with the job: nothing of it is written to a file system of
+# this host. Nor to its swap where the kernel knows tmpfs's `noswap` (Linux 6.4); an older one may swap it out under pressure, which is a matter
+# of encrypted swap. The director learns its sum and no more.
 
 # Set or read elsewhere:
 : "${json-}" "${snap_problem-}" "${src_headers-}" "${tool_output-}"
 
-LUKS_HEADERS=$RESURGO_VAR/luks
+LUKS_HEADERS=$RESURGO_VAR/luks LUKS_MEMORY=mode=0700,size=25%,nosuid,nodev,noexec
 luks_sums='' luks_missing=''
 
 # luks_headers_place: before the snapshot: the folder that they will be shown in.
@@ -29,7 +30,7 @@ VOLUMES
   [ -n "$luks_at" ] || return 0
   # The same headers make the same folder: nothing of it is sent again.
   touch -d @1000000000 "$luks_at"
-  snapshot_tool 20 mount -o remount,ro,nosuid,nodev,noexec "$luks_at"
+  snapshot_tool 20 mount -o remount,bind,ro,nosuid,nodev,noexec "$luks_at"
 }
 
 # luks_volumes: prints `DEVICE UUID` of each encrypted volume, open or not, or `DEVICE !removable`; what could not be looked at is told as
@@ -64,7 +65,9 @@ luks_open_place() {
     luks_why="$LUKS_HEADERS, where it would lie, is not in this source"
     return 1
   fi
-  snapshot_tool 20 mount -t tmpfs -o mode=0700,size=25%,nosuid,nodev,noexec resurgo "$1$LUKS_HEADERS" || return 1
+  # An older kernel knows no noswap.
+  snapshot_tool 20 mount -t tmpfs -o "$LUKS_MEMORY,noswap" resurgo "$1$LUKS_HEADERS" ||
+    snapshot_tool 20 mount -t tmpfs -o "$LUKS_MEMORY" resurgo "$1$LUKS_HEADERS" || return 1
   luks_at=$1$LUKS_HEADERS
 }
 

@@ -23,6 +23,8 @@ const reply = z.object({ ok: z.literal(true), id: z.string().regex(/^\d{8}_\d{6}
 const refusal = z.looseObject({ ok: z.literal(false), message: z.string() });
 /** What a store or a group may be called: whoever adopts it copies it into a command. */
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+/** For all groups together, in ms: each has a time of its own there, and a target may keep many. */
+const ALL_MS = 30 * 60_000;
 /** No runbook is longer. */
 const MOST_BYTES = 1024 * 1024;
 
@@ -36,7 +38,10 @@ export async function readRunbooks(
   const named = 'the user (USER@ADDRESS)';
   const shell = await AdminShell.open({ verb: 'adopt', host: target, admin, trust, named });
   try {
-    const { stdout, stderr, exit } = await shell.root(await readScript('runbooks'), { step: 'runbooks' });
+    const { stdout, stderr, exit } = await shell.root(await readScript('runbooks'), {
+      step: 'runbooks',
+      timeoutMs: ALL_MS,
+    });
     if (exit !== 0)
       throw new HostError({
         ...{ host: target.name, verb: 'adopt', step: 'runbooks', code: 'enrolment' },

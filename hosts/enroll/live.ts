@@ -63,6 +63,8 @@ export async function enterLive(options: EnterOptions): Promise<void> {
     throw trust.problem() ?? error;
   });
   try {
+    const word = trust.word();
+    if (word !== undefined) options.log(`${rescue.name}: ${word}`);
     await install(options, shell);
   } finally {
     shell.close();

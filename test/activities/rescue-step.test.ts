@@ -18,3 +18,11 @@ test.each([
   // By the runbook's name: the shorter one of the backups is none that a command takes.
   expect(next).toContain(`\`resurgo recover prod-web-1 ${words}\``);
 });
+
+test('volumes that get a new key are in that command: their passphrase is typed twice again', () => {
+  const host = rescueAt({ host: HOST, at: '192.0.2.7' });
+  const error = new HostError({ host: host.name, verb: 'luks-format', code: 'needs-passphrase', message: 'none' });
+  const rescue = { host, bootId: 'b', newKeys: ['cr_root', "it's"] };
+  const { next } = askingAgain({ error, rescue }) as HostError;
+  expect(next).toContain(`--at 192.0.2.7:22 --new-key cr_root --new-key 'it'\\''s' --arm-only\``);
+});

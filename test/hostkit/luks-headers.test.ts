@@ -85,6 +85,29 @@ describeAsRoot('headers of encrypted volumes', () => {
       expect(machine.sh('find / -xdev -name "*.header"')).toBe('');
     });
 
+    // busybox's own mount goes before one in the path.
+    if (shell === 'dash')
+      it.each([
+        ['are kept from swap', false],
+        ['are there all the same where the kernel can not keep them from swap', true],
+      ])('%s', (_name, isOld) => {
+        machine.sh(
+          'cat >/usr/local/sbin/mount; chmod 0755 /usr/local/sbin/mount',
+          `#!/bin/sh
+         case "$*" in *tmpfs*var/lib/resurgo/luks*) printf '%s\\n' "$*" >>/run/mounts ;; esac
+         case ${isOld}:$* in true:*noswap*) echo 'bad option' >&2; exit 32 ;; esac
+         PATH=/usr/sbin:/usr/bin:/sbin:/bin exec mount "$@"
+        `,
+        );
+        try {
+          expect(listed()).toMatchObject({ luksHeaders: [{}, {}], luksMissing: [] });
+          const mounts = machine.sh('cat /run/mounts').split('\n');
+          expect(mounts.map((each) => each.includes('noswap'))).toEqual(isOld ? [true, false] : [true]);
+        } finally {
+          machine.sh('rm -f /usr/local/sbin/mount /run/mounts');
+        }
+      });
+
     it('make the same listing while no key changes, and another once one does', () => {
       const { sha256, luksHeaders } = listed();
       expect(listed()).toMatchObject({ sha256, luksHeaders });

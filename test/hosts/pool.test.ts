@@ -1,6 +1,7 @@
 /** The pool, the client, the freeze session and the job driver against a real sshd. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import type { Socket } from 'node:net';
+import { once } from 'node:events';
+import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
@@ -10,7 +11,7 @@ import { HostError } from '../../hosts/errors';
 import type { Fence } from '../../hosts/args';
 import type { FreezeOptions } from '../../hosts/hosts';
 import { CancelError, DetachError, runJob, type JobProgress } from '../../hosts/jobs';
-import { KnownHosts } from '../../hosts/known-hosts';
+import { fingerprint, KnownHosts, placeOf } from '../../hosts/known-hosts';
 import { SshPool, type PoolLimits } from '../../hosts/pool';
 import { SshHosts } from '../../hosts/ssh-hosts';
 import { check, probe, status } from '../../hosts/verbs/reading';
@@ -219,6 +220,26 @@ describe('connections', () => {
     expect(asAdmin.next).toMatch(/administrator's login.*--key/);
   });
 
+  it('S24 sees whether anything answers where no key is pinned, and by which key', async () => {
+    const { hosts } = pool();
+    const stranger = { ...sshd.ref('old'), pinnedAs: 'old.never' };
+    expect((await failure(probe({ hosts, host: stranger }))).code).toBe('host-key-unknown');
+    const shown = { fingerprint: fingerprint(sshd.hostKey), places: [placeOf(sshd.ref())] };
+    expect(await hosts.look({ host: stranger })).toMatchObject({ answers: true, shown });
+    await sshd.kill();
+    expect(await hosts.look({ host: stranger })).toMatchObject({
+      answers: false,
+      reason: expect.stringContaining('ECONNREFUSED') as string,
+    });
+    const nowhere = { ...stranger, address: 'no-such-host.invalid' };
+    expect(await hosts.look({ host: nowhere })).toMatchObject({ answers: null });
+    // One whose sshd hangs takes connections still.
+    const mute = createServer().listen(stranger.port, '127.0.0.1');
+    await once(mute, 'listening');
+    expect(await hosts.look({ host: stranger })).toMatchObject({ answers: true, shown: null });
+    mute.close();
+  });
+
   it('goes through a proxy jump with the jump key, pinned at both ends', async () => {
     const jump = makeSshd({ port: await freePort() });
     try {
@@ -296,6 +317,21 @@ describe('connections', () => {
       expect(error.message).toMatch(/through jump: no connection to .*: administratively prohibited: /);
       expect(error.next).toMatch(/^jump does not forward there: run `resurgo enroll jump --update`/);
       expect(await probe({ hosts, host: bystander() })).toMatchObject({ host: 'fixture' });
+    });
+
+    it('S24 is looked at by the same way, whatever is pinned; what befalls the jump is told from it', async () => {
+      permit([inner.port, 1]);
+      await inner.start();
+      const { hosts } = pool();
+      expect(await hosts.look({ host: host() })).toMatchObject({ answers: true });
+      expect(await hosts.look({ host: { ...host(), port: 1 } })).toMatchObject({
+        answers: false,
+        reason: expect.stringMatching(/through jump: .*refused/i) as string,
+      });
+      await knownHosts.pin({ host: jump.ref('jump'), keys: [inner.hostKey] });
+      const error = await failure(probe({ hosts: pool().hosts, host: host() }));
+      expect([error.code, error.detail]).toEqual(['host-key-changed', { jump: 'jump' }]);
+      expect(await pool().hosts.look({ host: host() })).toMatchObject({ answers: null });
     });
 
     it('frees its channel at the jump when the host goes, and what was under way there ends', async () => {

@@ -1,6 +1,7 @@
 import { LUKS_FOLDER, missingHeader, withHeaders } from '../../planning/luks-headers';
 import type { RecoveryPlan } from '../../planning/recover';
 import { DEFAULT_RECOVERY_POLICY, planRecovery } from '../../planning/recover';
+import { triedOnHeaders } from '../../planning/recover-luks';
 import type { Layout } from '../../planning/layout-schema';
 import { LAYOUTS } from './layout-cases';
 import { foundDisk, foundMachine, sameDisks } from './layout-builder';
@@ -96,6 +97,16 @@ describe('an encrypted volume', () => {
       /cr_root: its header is for a volume of .* there is room for .* gets a new key/,
     );
     expect(smaller.warnings.join('\n')).not.toContain('no header');
+    expect(smaller.warnings.join('\n')).toContain('the passphrase that is given, which is tried on that header first');
+    // It is asked for as one that opens, and becomes the only one: a slip in it would close the volume for ever.
+    const headers = [{ uuid: volume.uuid, bytes: 2 ** 24, headerSha256: 'a'.repeat(64) }];
+    const tried = triedOnHeaders({ steps: smaller.steps, headers, newKeys: [] });
+    expect(tried).toMatchObject([{ luks: { uuid: volume.uuid }, header: { bytes: 2 ** 24, sha256: 'a'.repeat(64) } }]);
+    expect(triedOnHeaders({ steps: smaller.steps, headers: [], newKeys: [] })).toEqual([]);
+    // Typed twice, as a new one.
+    for (const word of ['cr_root', volume.uuid])
+      expect(triedOnHeaders({ steps: smaller.steps, headers, newKeys: [word] })).toEqual([]);
+    expect(triedOnHeaders({ steps: bigger.steps, headers, newKeys: [] })).toMatchObject([{ kind: 'luks-restore' }]);
   });
 
   test('that its new device does not hold evenly is refused', () => {

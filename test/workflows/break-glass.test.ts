@@ -9,9 +9,9 @@ import { genuineSigners } from '../../hosts/adopted-signers';
 import { ensureDirectorKeys } from '../../hosts/director-keys';
 import { armRescue } from '../../hosts/enroll/arm-rescue';
 import { Identities } from '../../hosts/enroll/identities';
-import { enterLive } from '../../hosts/enroll/live';
+import { enterLive, type EnterOptions } from '../../hosts/enroll/live';
 import type { FakeHosts } from '../../hosts/fake';
-import { KnownHosts } from '../../hosts/known-hosts';
+import { fingerprint, KnownHosts } from '../../hosts/known-hosts';
 import { confirmRescue } from '../../hosts/rescue-login';
 import { pinMachine } from '../../hosts/rescue-ref';
 import { SshHosts } from '../../hosts/ssh-hosts';
@@ -23,13 +23,19 @@ import type { Recovery } from './support/recovery';
 
 jest.mock('../../hosts/rescue-login', () => ({ confirmRescue: jest.fn(() => Promise.resolve()) }));
 jest.mock('../../hosts/enroll/arm-rescue', () => ({ armRescue: jest.fn(() => Promise.resolve()) }));
-jest.mock('../../hosts/enroll/live', () => ({ enterLive: jest.fn(() => Promise.resolve()) }));
+jest.mock('../../hosts/enroll/live', () => ({
+  enterLive: jest.fn(async ({ trust, rescue }: EnterOptions) => {
+    await trust.trust(rescue).decide?.(mockKey);
+  }),
+}));
 jest.setTimeout(120_000);
 
+/** What the rescue Linux shows. */
+const mockKey = { type: 'ssh-ed25519', base64: 'AAAAC3NzaC1lZDI1NTE5AAAAIBBBB' };
 const engine = useEngine();
 const IDENTITY = `ssh-ed25519 AAAA${'B'.repeat(64)}`;
 const SYSTEM = { sources: [{ host: 'app-1', path: '/', name: 'system', snapshot: 'system' }] };
-const AT = ['--at', '10.0.0.77', '--old-machine-is-gone'];
+const AT = ['--at', '10.0.0.77'];
 const KEPT = ['RESURGO_STATE', 'TEMPORAL_ADDRESS', 'TEMPORAL_NAMESPACE', 'SSH_AUTH_SOCK'] as const;
 
 let folder: string;
@@ -69,6 +75,7 @@ function withLostMachine(body: (made: Recovery, fleet: FakeHosts) => Promise<voi
     },
   });
   made.now.oldMachine = 'host-key-unknown';
+  made.now.seen = { answers: false, reason: 'connect ECONNREFUSED' };
   const genuine = () => genuineSigners({ stateDir });
   const rescue = {
     pinMachine: (about: Omit<Parameters<typeof pinMachine>[0], 'stateDir'>) => pinMachine({ ...about, stateDir }),
@@ -90,7 +97,7 @@ async function knowTarget(): Promise<void> {
 
 describe.each([
   ['media of the first director', []],
-  ['any rescue Linux', ['--live', '--fingerprint', 'SHA256:seen']],
+  ['any rescue Linux', ['--live', '--fingerprint', fingerprint(mockKey)]],
 ])('S19 by %s', (_name, how) => {
   test('adopt, recover to its approval, approve: the machine lets this director in', async () => {
     await knowTarget();
@@ -103,6 +110,9 @@ describe.each([
       const { code, stdout, stderr } = await run('recover', 'app-1', ...AT, ...how);
       expect({ code, stderr }).toEqual({ code: 3, stderr: expect.stringMatching(/waits for the approval/) as string });
       expect(stdout).toMatch(/vda \(serial NEW-1\)/);
+      expect(stdout).toMatch(/old machine: nothing answers at 10\.0\.0\.1:22: tried 2 times, last at 2\d{3}-/);
+      if (how.length > 0)
+        expect(stdout).toMatch(/rescue system: its ssh host key SHA256:\S+ is the one given by --fingerprint/);
       expect(made.asked).not.toContain('disk-wipe');
       expect(jest.mocked(armRescue).mock.calls.at(-1)?.[0]).toMatchObject({
         target: 'target',

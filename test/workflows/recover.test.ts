@@ -4,6 +4,8 @@ import { WorkflowFailedError } from '@temporalio/client';
 import { HostError } from '../../hosts/errors';
 import { liveAt } from '../../hosts/rescue-host';
 import type { FakeHosts } from '../../hosts/fake';
+import type { Look } from '../../hosts/look';
+import { DEFAULT_RECOVERY_POLICY } from '../../planning/recover';
 import { CONTROL_QUEUE } from '../../planning/queues';
 import type { DecideInput, OpenQuestion } from '../../workflows/gate';
 import type { PlannedRecovery, recover } from '../../workflows/recover';
@@ -147,14 +149,83 @@ describe('S24 while the old machine is there', () => {
     expect(oldMachine).toMatch(/^at 10\.0\.0\.1:22 another machine answers/);
   });
 
-  test('one that can not be asked wants a word', async () => {
-    const refused = recovery();
-    refused.now.oldMachine = 'host-key-unknown';
-    expect(await playing(refused, failure)).toMatch(/is not known.*--old-machine-is-gone/);
-    const said = recovery({ input: { oldMachineIsGone: true, planOnly: true } });
-    said.now.oldMachine = 'host-key-unknown';
-    const { oldMachine } = await playing(said, (handle) => handle.result());
-    expect(oldMachine).toMatch(/^by the operator's word/);
+  describe('of which no key is pinned', () => {
+    const KEY = {
+      answers: true,
+      reason: 'it shows the ssh host key SHA256:x',
+      shown: { fingerprint: 'SHA256:x', places: [] },
+    };
+    const unknown = (seen: Partial<Look>, options: Parameters<typeof recovery>[0] = {}): Recovery => {
+      const made = recovery(options);
+      Object.assign(made.now, { oldMachine: 'host-key-unknown', seen });
+      return made;
+    };
+
+    test('nothing answers: it goes on, and it is told that and when it was tried', async () => {
+      const made = unknown({ answers: false, reason: 'refused' }, { input: { planOnly: true } });
+      const { oldMachine, warnings } = await playing(made, (handle) => handle.result());
+      expect(oldMachine).toMatch(/^nothing answers at 10\.0\.0\.1:22: tried 2 times, last at 2\d{3}-\S+Z \(refused\)/);
+      expect(warnings.join()).not.toContain('old machine');
+    });
+
+    test('something answers, or nobody can look: it wants a word', async () => {
+      expect(await playing(unknown(KEY), failure)).toMatch(
+        /is not known: something answers at 10\.0\.0\.1:22 at 2.*SHA256:x.*--old-machine-is-gone/,
+      );
+      const unseen = { answers: null, reason: 'getaddrinfo ENOTFOUND' };
+      expect(await playing(unknown(unseen), failure)).toMatch(/is not known: getaddrinfo.*--old-machine-is-gone/);
+    });
+
+    test('something answers: the word stands beside it in plan and approval, and no runbook approves that', async () => {
+      const group = { recover: { approve: 'identical-disks' } };
+      const made = unknown(KEY, { group, input: { oldMachineIsGone: true } });
+      const report = await playing(made, async (handle) => {
+        const { failure: said } = await asked(handle, 'approve');
+        const ALONE = /by the operator's word alone: something answers at 10\.0\.0\.1:22 at 2.*SHA256:x/;
+        expect(said.message).toMatch(ALONE);
+        const planned = await handle.query<PlannedRecovery | undefined>('plan');
+        expect(planned?.oldMachine).toMatch(ALONE);
+        await approve(handle);
+        return handle.result();
+      });
+      expect(report.oldMachine).toMatch(/^by the operator's word alone/);
+    });
+
+    test('something answers only once the plan is approved: nothing is written', async () => {
+      const made = unknown({ answers: false }, { input: { oldMachineIsGone: true } });
+      const message = await playing(made, async (handle) => {
+        const { approve: hash } = await asked(handle, 'approve');
+        made.now.seen = KEY;
+        await answer(handle, { decision: 'approve', step: 'approve', hash });
+        return failure(handle);
+      });
+      expect(message).toMatch(/something answers where the old machine was.*Nothing was written/);
+      expect(writing(made)).toEqual([]);
+    });
+
+    test('what answers is the rescue system, by its pinned key: it goes on', async () => {
+      const shown = { fingerprint: 'SHA256:x', places: [RESCUE] };
+      const made = unknown({ ...KEY, shown }, { input: { planOnly: true } });
+      const { oldMachine } = await playing(made, (handle) => handle.result());
+      expect(oldMachine).toMatch(/^at 10\.0\.0\.1:22 the rescue system itself answers/);
+    });
+  });
+
+  test('one that takes connections and completes no login wants a word', async () => {
+    const made = recovery();
+    made.now.seen = { answers: true, reason: 'it takes the connection and shows no ssh host key' };
+    expect(await playing(made, failure)).toMatch(/takes the connection.*no login comes about.*--old-machine-is-gone/);
+  });
+
+  test('what befalls the jump before it says nothing of it', async () => {
+    const made = recovery({
+      more: ({ host, verb }) => {
+        if (host !== 'app-1') return undefined;
+        const detail = { jump: 'jump' };
+        throw new HostError({ host, verb, code: 'host-key-changed', message: 'through jump: another key', detail });
+      },
+    });
+    expect(await playing(made, failure)).toMatch(/is not known: through jump: another key.*--old-machine-is-gone/);
   });
 });
 
@@ -384,6 +455,25 @@ test('a rescue system that was booted anew in the middle: asked about, then all 
   expect(made.asked.filter((each) => each === 'disk-wipe')).toHaveLength(2);
 });
 
+test('and a volume that gets a new key gets its new one by the command that is told then', async () => {
+  const policy = { ...DEFAULT_RECOVERY_POLICY, newKeys: ['vda3_crypt'] };
+  const made = recovery({
+    ...{ machine: 'luks2-lvm', input: { policy } },
+    more: ({ host, verb, args }) => {
+      if (host === RESCUE && verb === 'job.start' && args['kind'] === 'disk-wipe') made.now.rescueBoot = 'rescue-2';
+      return undefined;
+    },
+  });
+  await playing(made, async (handle) => {
+    await approve(handle);
+    const { failure: said } = await asked(handle, 'begin anew');
+    expect(said.message).toMatch(/resurgo recover app-1 --at 10\.0\.0\.77:22 --new-key vda3_crypt --arm-only/);
+    expect(made.asked).not.toContain('luks-check');
+    await answer(handle, { decision: 'abort' });
+    return failure(handle);
+  });
+});
+
 test('a rescue system that was booted anew while the data came back gets none into its memory', async () => {
   const sends: string[] = [];
   const made = recovery({
@@ -509,6 +599,29 @@ describe('an encrypted volume whose header is in the backup', () => {
       await handle.result();
     });
     expect(writing(made)).toContain('luks-restore');
+  });
+
+  test('S24 where that does not fit the new disk, the passphrase is tried on it all the same', async () => {
+    const made = recovery({
+      machine: 'luks2-lvm',
+      change: ({ luks: [volume] }) => {
+        if (volume !== undefined) volume.bytes = (volume.bytes ?? 0) - 2 ** 22;
+      },
+      more: ({ host, verb, args }) => {
+        if (host !== RESCUE || verb !== 'job.start' || args['kind'] !== 'luks-check') return undefined;
+        throw new HostError({ host, verb, code: 'needs-passphrase', message: 'it does not open it' });
+      },
+    });
+    made.now.disks = [{ name: 'vda', bytes: 11 * 2 ** 30 - 2 ** 28, serial: 'NEW-1' }];
+    await playing(made, async (handle) => {
+      await approve(handle);
+      const planned = await handle.query<PlannedRecovery | undefined>('plan');
+      expect(planned?.plan.steps.map(({ kind }) => kind)).toContain('luks-format');
+      await asked(handle, 'check luks:luks:vda3_crypt');
+      expect(writing(made)).not.toContain('disk-wipe');
+      await answer(handle, { decision: 'abort' });
+      return failure(handle);
+    });
   });
 
   test('media of before headers were kept are said, and nothing has been written', async () => {

@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import type { RescueFile, Verb } from '../../../hosts/args';
 import type { FreezeSession } from '../../../hosts/freeze-session';
 import type { CallContext, CallOptions, FreezeOptions, HostRef, Hosts, Warmth } from '../../../hosts/hosts';
+import type { Look } from '../../../hosts/look';
 import type { Reply } from '../../../hosts/replies';
 
 /** One remote command. A durable job counts from its start to its end at the host, whoever looked at it meanwhile. */
@@ -56,6 +57,10 @@ export class RecordingHosts implements Hosts {
     const warmth = await this.hosts.warm(options);
     for (const each of warmth) this.note({ what: 'connect', host: each.host, from, to: from + each.ms });
     return warmth;
+  }
+
+  look(options: { host: HostRef }): Promise<Look> {
+    return this.timed('look', options.host, () => this.hosts.look(options));
   }
 
   close(): Promise<void> {

@@ -10,6 +10,7 @@ import type { RecoverInput } from '../../../planning/run-input';
 import { sha256Hex } from '../../../planning/sha256';
 import { HostError } from '../../../hosts/errors';
 import type { HostErrorCode } from '../../../hosts/errors';
+import type { Look } from '../../../hosts/look';
 import type { FakeCall, FakeHosts, FakeOptions } from '../../../hosts/fake';
 import { rescueAt } from '../../../hosts/rescue-host';
 import { own } from '../../cli/support/stored';
@@ -74,6 +75,8 @@ export interface Recovery {
     rescueBoot: string;
     /** How the old machine answers: an error's code, or as itself. */
     oldMachine: HostErrorCode | 'itself';
+    /** What a mere look at its address and port finds, where that is not as it answers. */
+    seen?: Partial<Look>;
     rebooted: boolean;
   };
 }
@@ -87,10 +90,13 @@ export function recovery(
     /** Whose layout it is; the backup holds the headers of its encrypted volumes. */
     machine?: string;
     parts?: string[];
+    /** Makes of that layout another one. */
+    change?: (layout: Layout) => void;
     more?: (call: FakeCall) => Record<string, unknown> | undefined;
   } = {},
 ): Recovery {
   const layout = { ...golden(options.machine ?? 'gpt-bios-ext4'), host: 'app-1' };
+  options.change?.(layout);
   const luksHeaders = layout.luks.map(({ uuid }) => ({ uuid, bytes: 2 ** 24, headerSha256: 'b'.repeat(64) }));
   const text = canonicalJson(layout);
   const source = { host: 'app-1', path: '/', name: 'system', snapshot: 'system' };
@@ -121,6 +127,7 @@ export function recovery(
     if (call.host === RESCUE && verb === 'job.start' && args['kind'] === 'new-reboot') now.rebooted = true;
     if (call.host !== 'app-1') return undefined;
     if (now.rebooted) return verb === 'probe' ? { bootId: 'its own', uptimeMs: 5 } : undefined;
+    if (verb === 'look' && now.seen !== undefined) return now.seen;
     return now.oldMachine === 'itself' ? undefined : away(call, now.oldMachine);
   };
   const layouts = (options.layouts ?? [{ recoverable: true, reasons: [] }]).map((each) => ({
