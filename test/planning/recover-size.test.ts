@@ -365,7 +365,7 @@ describe('the planner', () => {
     // What reads a rescue system's answer says that it is not.
     const files = readdirSync(folder).filter(
       (name) =>
-        /^(?:recover|boot-families|counted|layout-(?:bootable|diff|limits))/.test(name) &&
+        /^(?:recover|boot-families|counted|luks-headers|layout-(?:bootable|diff|limits))/.test(name) &&
         !readFileSync(join(folder, name), 'utf8').includes('Not for workflow code'),
     );
     expect(files.length).toBeGreaterThan(15);
@@ -374,7 +374,7 @@ describe('the planner', () => {
         readFileSync(join(folder, name), 'utf8').match(/^(?:import|export) [^;]*? from '[^']+';$/gm) ?? [];
       for (const line of imports.filter((each) => !/^(?:import|export) type /.test(each))) {
         expect(`${name}: ${line}`).toMatch(
-          /from '\.\/(?:recover[a-z-]*|boot-families|counted|layout-(?:bootable|diff|limits)|canonical|errors|sha256|restore-approval)';$/,
+          /from '\.\/(?:recover[a-z-]*|boot-families|counted|luks-headers|layout-(?:bootable|diff|limits)|canonical|errors|sha256|restore-approval)';$/,
         );
       }
     }
