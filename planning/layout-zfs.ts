@@ -96,7 +96,9 @@ function rows(reading: Reading, name: string): string[][] {
 function chosen(properties: string[][]): Record<string, string> {
   const kept = properties.flatMap(([, name = '', value = '', source = '']): [string, string][] => {
     if (!POOL_PROPERTIES.test(name)) return [];
-    return name.startsWith('feature@') || source === 'local' || name === 'ashift' ? [[name, value]] : [];
+    // Whether a feature is in use at the moment is no choice.
+    if (name.startsWith('feature@')) return [[name, value === 'active' ? 'enabled' : value]];
+    return source === 'local' || name === 'ashift' ? [[name, value]] : [];
   });
   return Object.fromEntries(kept);
 }

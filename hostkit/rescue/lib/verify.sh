@@ -178,7 +178,8 @@ verify_pools() {
         verify_problem "kernel $verify_kernel has no module of ZFS, and pool $_vp_name would not be imported: build it in a chroot at $new (dkms autoinstall -k $verify_kernel)"
     fi
     read_line "$RESURGO_VAR/runs/${arg_run-}/made/cache.$_vp_name" || continue
-    new_find "$line" && grep -aqsF "$_vp_name" "$new_place" || verify_problem "$line of the new system does not name pool $_vp_name, which its boot imports by it: do step zpool-finish again"
+    ! new_find "$line" || ! grep -aqsF "$_vp_name" "$new_place" || continue
+    verify_problem "$line of the new system does not name pool $_vp_name, which its boot imports by it: do step zpool-finish again"
   done
 }
 

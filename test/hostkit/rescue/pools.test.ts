@@ -19,6 +19,7 @@ zpool() {
         return 0
       fi
       [ -d "state/$last" ] || return 1
+      [ "$4:$(cat "state/$last/health")" != health:gone ] || return 1
       case $4 in
         guid) cat "state/$last/guid" ;;
         altroot) cat "state/$last/altroot" ;;
@@ -301,7 +302,7 @@ describeAsRoot('pools of ZFS', () => {
     test('before the reboot each pool is whole, and the new system can import it', () => {
       job('zpool-create', MIRROR);
       const problems = (health: string, files: Record<string, string>): string[] => {
-        const root = shell.files({ 'usr/sbin/zpool': '', 'lib/modules/6.1/updates/dkms/zfs.ko': '', ...files });
+        const root = shell.files({ 'lib/modules/6.1/updates/dkms/x.ko': '', ...files });
         writeFileSync(at('state/tank/health'), `${health}\n`);
         writeFileSync(at('var/runs/run-1/made/cache.tank'), '/etc/zfs/zpool.cache\n');
         const more = `. "$RESURGO_LIB/lib/verify.sh"; new='${root}' new_modules='${root}/lib/modules' verify_kernel=6.1
@@ -312,15 +313,21 @@ job_main() { : >problems; verify_pools; cat problems; }`;
           .split('\n')
           .filter((line) => line !== '');
       };
-      const cache = { 'etc/zfs/zpool.cache': 'x tank y' };
+      const module = { 'lib/modules/6.1/updates/dkms/zfs.ko.xz': '' };
+      const cache = { ...module, 'etc/zfs/zpool.cache': 'x tank y' };
       expect(problems('ONLINE', cache)).toEqual([]);
       expect(problems('DEGRADED', cache)).toEqual([expect.stringMatching(/^pool tank is DEGRADED here/)]);
       expect(problems('ONLINE', { ...cache, 'no-zpool': 'x' })).toEqual([expect.stringMatching(/has no zpool/)]);
-      expect(problems('ONLINE', { 'etc/zfs/zpool.cache': 'old' })).toEqual([
+      expect(problems('ONLINE', { ...cache, 'etc/zfs/zpool.cache': 'old' })).toEqual([
         expect.stringMatching(/does not name pool/),
       ]);
-      const other = { ...cache, 'lib/modules/6.1/updates/dkms/zfs.ko': '' };
-      expect(problems('ONLINE', other)).toEqual([]);
+      const { 'etc/zfs/zpool.cache': text } = cache;
+      expect(problems('ONLINE', { 'etc/zfs/zpool.cache': text })).toEqual([
+        expect.stringMatching(/^kernel 6.1 has no module of ZFS/),
+      ]);
+      const builtin = { 'lib/modules/6.1/modules.builtin': 'kernel/fs/zfs/zfs.ko\n', 'etc/zfs/zpool.cache': text };
+      expect(problems('ONLINE', builtin)).toEqual([]);
+      expect(problems('gone', cache).length).toBe(1);
     });
   });
 });
