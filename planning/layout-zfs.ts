@@ -131,10 +131,10 @@ function partsOf({
   const parts: Parts = { data: [], log: [], cache: [], spare: [], special: [] };
   let into: Vdev[] = parts.data;
   let group: Vdev | undefined;
-  let isWhole = true;
-  const lacks = () => {
+  const missing: string[] = [];
+  const lacks = (word: string) => {
     // Log, cache and spares hold nothing that is not elsewhere too.
-    if (into === parts.data || into === parts.special) isWhole = false;
+    if (into === parts.data || into === parts.special) missing.push(word);
     else note(WHY.foreignHelper);
   };
   for (const line of lines) {
@@ -151,17 +151,17 @@ function partsOf({
       const made = vdevOf({ word, devices });
       if (depth === 1) {
         group = made;
-        if (made === undefined) lacks();
+        if (made === undefined) lacks(word);
         else into.push(made);
       } else if (made !== undefined && group !== undefined) group.children.push(made);
       // Missing, or a replacement under way: the others of a mirror hold all of it.
       else if (group?.kind === 'mirror') note(WHY.missingMirror);
-      else lacks();
+      else lacks(word);
     }
   }
   const all = [parts.data, parts.special, parts.log, parts.cache, parts.spare].flat();
   const isEmpty = (vdev: Vdev) => vdev.kind !== 'disk' && vdev.children.length === 0;
-  if (!isWhole || [...parts.data, ...parts.special].some(isEmpty)) return undefined;
+  if (missing.length > 0 || [...parts.data, ...parts.special].some(isEmpty)) return undefined;
   if (all.some(isEmpty)) note(WHY.foreignHelper);
   return { ...parts, log: parts.log.filter((each) => !isEmpty(each)) };
 }

@@ -94,8 +94,8 @@ zpool_link() {
 # note it: nothing else has been on them since they were wiped.
 zpool_half() {
   zpool list -H -o name "$arg_name" >/dev/null 2>&1 || return 0
-  zpool status -P "$arg_name" >status || job_fail failed "zpool can not tell of the pool $arg_name that is imported here"
-  awk '$1 ~ /^\// { print $1 }' status >members
+  zpool status -P "$arg_name" >told || job_fail failed "zpool can not tell of the pool $arg_name that is imported here"
+  awk '$1 ~ /^\// { print $1 }' told >members
   [ -s members ] || zpool_foreign
   while IFS= read -r zpool_member; do grep -qxF "$(readlink -f "$zpool_member")" nodes || zpool_foreign; done <members
   [ "$(zpool list -H -o altroot "$arg_name")" = "$NEW_ROOT/$arg_tree" ] || zpool_foreign
