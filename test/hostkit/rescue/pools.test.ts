@@ -178,6 +178,15 @@ describeAsRoot('pools of ZFS', () => {
       expect(writes()).toEqual([]);
     });
 
+    test('a disk that a pool holds, which nothing else shows, is not wiped', () => {
+      const held = `wipefs() { case $2 in --no-act) echo 'probing failed: Device or resource busy' >&2; return 1 ;; esac; echo wiped >>calls; }
+device_bytes=0; dd() { echo dd >>calls; }; partx() { echo partx >>calls; }`;
+      expect(job('disk-wipe', { disk: 'x' }, held)).toMatch(
+        /^busy: \/dev\/x or a part of it is in use .*Device or resource busy/,
+      );
+      expect(calls()).toEqual([]);
+    });
+
     const DATASET = { disks: 'd', type: 'filesystem', bytes: '0' };
 
     test('datasets are made unmounted; the first of a pool is there, and set', () => {

@@ -155,10 +155,11 @@ describe('the tools', () => {
     expect(liveTools(golden('lvm-raid1'))).toEqual(expect.arrayContaining(['mdadm', 'lvm']));
     expect(liveTools(golden('luks2-lvm'))).toEqual(expect.arrayContaining(['cryptsetup', 'dmsetup', 'mke2fs']));
     expect(liveTools(golden('btrfs-two'))).toEqual(expect.arrayContaining(['mkfs.btrfs']));
+    expect(liveTools(golden('zfs-data'))).toEqual(expect.arrayContaining(['zpool', 'zfs']));
   });
 
   test.each(['apt-get', 'dnf', 'zypper', 'apk'])('%s has a package for each', (manager) => {
-    const layouts = ['luks2-lvm', 'lvm-raid1', 'btrfs-two', 'uefi-ext4', 'xfs-bls'] as const;
+    const layouts = ['luks2-lvm', 'lvm-raid1', 'btrfs-two', 'uefi-ext4', 'xfs-bls', 'zfs-data'] as const;
     const tools = new Set(layouts.flatMap((each) => liveTools(golden(each))));
     for (const tool of tools)
       expect(installCommand({ missing: [tool], manager })).toMatch(/ (install|add).* [a-z0-9.-]+$/);
