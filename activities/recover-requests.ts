@@ -1,6 +1,7 @@
 /** What a step of a recovery asks of the rescue system's hostkit: one job kind a step, its keys as docs/hostkit.md has them. */
-import type { RecoveryStep, StepSegment } from '../planning/recover-plan';
+import type { RecoveryStep, StepSegment, StepVdev } from '../planning/recover-plan';
 import { tableScript } from '../planning/recover-script';
+import { datasetAnyTime, datasetOnce, poolMaking } from '../planning/zfs-properties';
 import { deviceWords, diskLines, diskWords } from './recover-devices';
 
 export { deviceWords, diskLines } from './recover-devices';
@@ -11,7 +12,7 @@ export interface StepRequest {
   args: Record<string, string | number | boolean | undefined>;
 }
 
-/** Steps that are carried out by one job on the rescue system; the others are the workflow's own (`restore`) or not there yet. */
+/** Steps that are carried out by one job on the rescue system; the other is the workflow's own (`restore`). */
 export type JobStep = Exclude<RecoveryStep, { kind: 'restore' }>;
 
 /**
@@ -139,8 +140,31 @@ export function stepRequest({ step, tree }: { step: JobStep; tree: string }): St
     case 'lvm-read-only':
       return { kind: 'lvm-read-only', args: { lvGroup: step.group, name: step.name } };
     case 'zpool-create':
+      return poolRequest({ step, tree, disks });
     case 'zfs-create':
-      throw new RangeError(`no rescue system carries out a step "${step.kind}" yet`);
+      return {
+        kind: 'zfs-create',
+        args: {
+          tree,
+          disks,
+          dataset: step.dataset,
+          type: step.type,
+          bytes: step.bytes ?? 0,
+          once: propertyLines(datasetOnce(step.properties)),
+          properties: propertyLines(datasetAnyTime(step.properties)),
+        },
+      };
+    case 'zpool-finish':
+      return {
+        kind: 'zpool-finish',
+        args: {
+          tree,
+          name: step.name,
+          properties: propertyLines(step.properties),
+          datasets: optional(step.datasets.flatMap(laterLines).join('\n')),
+          cache: step.cache ?? undefined,
+        },
+      };
   }
 }
 
@@ -222,7 +246,8 @@ const RUNTIME_FEATURES: ReadonlySet<string> = new Set(['quota', 'free-space-tree
 
 function mountRequest({ step, tree }: { step: Step<'mount'>; tree: string }): StepRequest {
   const { path, source, subvolume, options } = step;
-  if (source.kind === 'dataset') throw new RangeError(`no rescue system mounts ZFS datasets yet (${source.dataset})`);
+  // What is mounted how is said by the dataset's own properties.
+  if (source.kind === 'dataset') return { kind: 'mount-zfs', args: { tree, dataset: source.dataset, path } };
   return {
     kind: 'mount-new',
     args: {
@@ -306,6 +331,51 @@ function segmentArgs(segments: readonly StepSegment[]): StepRequest['args'] {
     return { type, extents, areas, stripes, mirrors, stripeBytes, regionBytes };
   }
   throw new RangeError('a volume of linear and other segments can not be made');
+}
+
+function poolRequest({ step, tree, disks }: { step: Step<'zpool-create'>; tree: string; disks: string }): StepRequest {
+  const { features, properties } = poolMaking(step.properties);
+  // A disk by itself first: behind a mirror it would be a member of it.
+  const words = (list: readonly StepVdev[]): string[] => [
+    ...list.flatMap((vdev) => (vdev.kind === 'disk' ? [`on ${deviceWords(vdev.on)}`] : [])),
+    ...list.flatMap((vdev) => (vdev.kind === 'disk' ? [] : [vdev.kind, ...words(vdev.children)])),
+  ];
+  const named = (word: string, list: readonly StepVdev[]) => (list.length === 0 ? [] : [word, ...words(list)]);
+  return {
+    kind: 'zpool-create',
+    args: {
+      tree,
+      disks,
+      name: step.name,
+      features: optional(features.join('\n')),
+      properties: propertyLines(properties),
+      once: propertyLines(step.root),
+      vdevs: [
+        ...words(step.data),
+        ...named('special', step.special),
+        ...named('log', step.log),
+        ...named('cache', step.cache),
+        ...named('spare', step.spare),
+      ].join('\n'),
+    },
+  };
+}
+
+/** `NAME=VALUE`, one a line; undefined for none. @throws RangeError for a value that is not one line */
+function propertyLines(properties: Readonly<Record<string, string>>): string | undefined {
+  const lines = Object.entries(properties).map(([name, value]) => `${name}=${value}`);
+  const odd = lines.find((line) => /[\n\r]/.test(line));
+  if (odd !== undefined) throw new RangeError(`property ${odd.split('=')[0] ?? ''} is of several lines`);
+  return optional(lines.join('\n'));
+}
+
+/** `PROPERTY VALUE DATASET`; `-` for what was not set. A volume has no `canmount`. */
+function laterLines({ name, type, properties }: Step<'zpool-finish'>['datasets'][number]): string[] {
+  const { canmount = '-', ...others } = properties;
+  return [
+    ...(type === 'filesystem' ? [`canmount ${canmount} ${name}`] : []),
+    ...Object.entries(others).map(([property, value]) => `${property} ${value} ${name}`),
+  ];
 }
 
 function optional(text: string): string | undefined {

@@ -41,9 +41,14 @@ export const WHY = {
   duplicatePv: 'it was seen twice',
   snapshot: 'it is a snapshot: snapshots are not made again',
   oddPoolData: 'its data or metadata are not plain: they come back linear',
-  encryptedDataset: 'it is encrypted: the key must be given when it is made again',
+  encryptedDataset: 'it is encrypted by ZFS, and Resurgo makes no encrypted datasets: make it by hand, with its key',
   foreignVdev:
-    'it has a part of a kind that Resurgo does not know (draid, a file, one that is missing or being replaced)',
+    'the pool has a part of a kind that Resurgo does not make (draid, a file), or one that is missing or being replaced',
+  foreignHelper: 'a log, cache or spare of the pool is not understood: the pool comes back without it',
+  missingMirror:
+    'a member of one of its mirrors is missing or being replaced: it comes back without, add it afterwards (zpool attach)',
+  altroot: 'it was imported below another folder (altroot): its mount points come back as they were then',
+  clone: 'it is a clone of a snapshot: it comes back as a dataset of its own, with all of its data',
   externalVdev: 'it has a part for deduplication tables: they come back within the pool',
   loaderUnknown: 'what boots it is no loader that Resurgo knows',
   extlinux: 'it is extlinux or syslinux, which Resurgo does not install',

@@ -202,7 +202,7 @@ export const pool = z
     guid: word,
     bytes,
     usedBytes: bytes,
-    properties: properties.describe('Those set at its making: `ashift`, `altroot`, `feature@…`, `autotrim` …'),
+    properties: properties.describe('Those set for it: `ashift`, `feature@…`, `autotrim` …'),
     data: z.array(vdev).min(1),
     log: z.array(vdev),
     cache: z.array(vdev),
@@ -214,7 +214,9 @@ export const pool = z
         kind: z.enum(['filesystem', 'volume']),
         mountPoint: word.nullable(),
         bytes: bytes.nullable().describe('Of a volume.'),
-        properties: properties.describe('Those set here, not inherited.'),
+        properties: properties.describe(
+          'Those set here, not inherited; and what was chosen at its making (`volblocksize`, `casesensitivity` …).',
+        ),
       }),
     ),
   })

@@ -3,13 +3,14 @@ import type { Devices } from './layout-devices';
 import { countOf, orNull, type Reading } from './layout-facts';
 import { WHY } from './layout-limits';
 import type { Pool, Vdev } from './layout-storage';
+import { isEncrypted } from './zfs-properties';
 
 type Parts = Pick<Pool, 'data' | 'log' | 'cache' | 'spare' | 'special'>;
 type Note = (why: string) => void;
 
 /** Of a pool's properties those that were chosen; the others follow from them or are figures of today. */
 const POOL_PROPERTIES =
-  /^(?:ashift|altroot|autoexpand|autoreplace|autotrim|bootfs|cachefile|comment|compatibility|delegation|failmode|listsnapshots|multihost|version|feature@.*)$/;
+  /^(?:ashift|autoexpand|autoreplace|autotrim|bootfs|cachefile|comment|compatibility|delegation|failmode|listsnapshots|multihost|version|feature@.*)$/;
 
 export function readPools({ reading, devices }: { reading: Reading; devices: Devices }): Pool[] {
   const members = devices.all.filter(({ probed }) => probed.get('ID_FS_TYPE') === 'zfs_member');
@@ -22,23 +23,38 @@ export function readPools({ reading, devices }: { reading: Reading; devices: Dev
       reading.limit({ what: 'ZFS', why: `it is not understood: ${problem}`, devices: members.map(({ id }) => id) });
     return [];
   }
-  const pools = rows(reading, 'zpool-list').map(([name = '', guid = '', size, used]): Pool => {
+  const used = new Set<string>();
+  const pools = rows(reading, 'zpool-list').flatMap(([name = '', guid = '', size, allocated]): Pool[] => {
+    const lines = statusOf({ reading, name });
+    for (const line of lines) {
+      const [, path] = /^\s*(\/\S+)/.exec(line) ?? [];
+      const member = path === undefined ? undefined : devices.find(path);
+      if (member !== undefined) used.add(member.id);
+    }
     const note: Note = (why) => {
       reading.limit({ what: name, why });
     };
-    const parts = partsOf({ lines: statusOf({ reading, name }), devices, name, note });
-    if (parts.data.length === 0) note(WHY.foreignVdev);
-    return {
-      name,
-      guid,
-      bytes: countOf(size) ?? 0,
-      usedBytes: countOf(used) ?? 0,
-      properties: chosen(rows(reading, 'zpool-get').filter(([pool]) => pool === name)),
-      ...parts,
-      datasets: datasetsOf({ reading, name }),
-    };
+    const parts = partsOf({ lines, devices, name, note });
+    if (parts === undefined || parts.data.length === 0) {
+      // Where nothing of it is mounted nothing of it is in a backup either; else its data would have no place to go to.
+      const weight = isMounted({ reading, name }) ? 'fatal' : 'part';
+      reading.limit({ what: name, why: WHY.foreignVdev, weight });
+      return [];
+    }
+    const properties = rows(reading, 'zpool-get').filter(([pool]) => pool === name);
+    if (properties.some(([, property, , source]) => property === 'altroot' && source === 'local')) note(WHY.altroot);
+    return [
+      {
+        name,
+        guid,
+        bytes: countOf(size) ?? 0,
+        usedBytes: countOf(allocated) ?? 0,
+        properties: chosen(properties),
+        ...parts,
+        datasets: datasetsOf({ reading, name }),
+      },
+    ];
   });
-  const used = new Set(JSON.stringify(pools).match(/(?:disk|part|luks|lv|md|mpath):[^"]*/g));
   for (const { id, row } of members)
     if (
       !used.has(id) &&
@@ -46,8 +62,18 @@ export function readPools({ reading, devices }: { reading: Reading; devices: Dev
       !hasUsedPart({ devices, used, kname: row.kname })
     )
       reading.limit({ what: row.kname, why: 'it belongs to a ZFS pool that is not imported', devices: [id] });
-  // A pool without one that is understood can't be told by the schema.
-  return pools.filter(({ data }) => data.length > 0);
+  return pools;
+}
+
+/** Is anything of that pool mounted? */
+function isMounted({ reading, name }: { reading: Reading; name: string }): boolean {
+  return rows(reading, 'zfs-list').some(
+    ([dataset = '', , , , , mounted]) => isOf(dataset, name) && mounted?.trim() === 'yes',
+  );
+}
+
+function isOf(dataset: string, pool: string): boolean {
+  return dataset === pool || dataset.startsWith(`${pool}/`);
 }
 
 /** ZFS that was given a whole disk makes partitions of its own on it. */
@@ -70,7 +96,9 @@ function rows(reading: Reading, name: string): string[][] {
 function chosen(properties: string[][]): Record<string, string> {
   const kept = properties.flatMap(([, name = '', value = '', source = '']): [string, string][] => {
     if (!POOL_PROPERTIES.test(name)) return [];
-    return name.startsWith('feature@') || source === 'local' || name === 'ashift' ? [[name, value]] : [];
+    // Whether a feature is in use at the moment is no choice.
+    if (name.startsWith('feature@')) return [[name, value === 'active' ? 'enabled' : value]];
+    return source === 'local' || name === 'ashift' ? [[name, value]] : [];
   });
   return Object.fromEntries(kept);
 }
@@ -88,6 +116,7 @@ function statusOf({ reading, name }: { reading: Reading; name: string }): string
 
 const CLASSES = { logs: 'log', cache: 'cache', spares: 'spare', special: 'special' } as const;
 
+/** What the pool consists of; undefined where a part that holds data is not understood. */
 function partsOf({
   lines,
   devices,
@@ -98,10 +127,16 @@ function partsOf({
   devices: Devices;
   name: string;
   note: Note;
-}): Parts {
+}): Parts | undefined {
   const parts: Parts = { data: [], log: [], cache: [], spare: [], special: [] };
   let into: Vdev[] = parts.data;
   let group: Vdev | undefined;
+  const missing: string[] = [];
+  const lacks = (word: string) => {
+    // Log, cache and spares hold nothing that is not elsewhere too.
+    if (into === parts.data || into === parts.special) missing.push(word);
+    else note(WHY.foreignHelper);
+  };
   for (const line of lines) {
     const [, blanks = '', word = ''] = /^( *)(\S+)/.exec(line) ?? [];
     const depth = blanks.length / 2;
@@ -111,18 +146,24 @@ function partsOf({
       into = parts.special;
     } else if (depth === 0 && (word === 'logs' || word === 'cache' || word === 'spares' || word === 'special'))
       into = parts[CLASSES[word]];
-    else if (word !== '') {
+    else if (word === '' || depth > 2) continue;
+    else {
       const made = vdevOf({ word, devices });
-      if (made === undefined) note(WHY.foreignVdev);
-      else if (depth === 1) {
-        into.push(made);
+      if (depth === 1) {
         group = made;
-      } else if (depth === 2 && group !== undefined) group.children.push(made);
-      // Deeper ones are a replacement under way.
-      else note(WHY.foreignVdev);
+        if (made === undefined) lacks(word);
+        else into.push(made);
+      } else if (made !== undefined && group !== undefined) group.children.push(made);
+      // Missing, or a replacement under way: the others of a mirror hold all of it.
+      else if (group?.kind === 'mirror') note(WHY.missingMirror);
+      else lacks(word);
     }
   }
-  return parts;
+  const all = [parts.data, parts.special, parts.log, parts.cache, parts.spare].flat();
+  const isEmpty = (vdev: Vdev) => vdev.kind !== 'disk' && vdev.children.length === 0;
+  if (missing.length > 0 || [...parts.data, ...parts.special].some(isEmpty)) return undefined;
+  if (all.some(isEmpty)) note(WHY.foreignHelper);
+  return { ...parts, log: parts.log.filter((each) => !isEmpty(each)) };
 }
 
 function vdevOf({ word, devices }: { word: string; devices: Devices }): Vdev | undefined {
@@ -133,20 +174,41 @@ function vdevOf({ word, devices }: { word: string; devices: Devices }): Vdev | u
   return on === undefined ? undefined : { kind: 'disk', on, children: [] };
 }
 
+/** What can be chosen at the making alone, and its usual value: `zfs get` does not call any of it local. */
+const MADE_WITH: Readonly<Record<string, string>> = {
+  casesensitivity: 'sensitive',
+  normalization: 'none',
+  utf8only: 'off',
+  volblocksize: '',
+  encryption: 'off',
+};
+
 function datasetsOf({ reading, name }: { reading: Reading; name: string }): Pool['datasets'] {
   const set = rows(reading, 'zfs-get');
-  return rows(reading, 'zfs-list').flatMap(([dataset = '', kind, mountPoint, size]): Pool['datasets'] => {
-    if (dataset !== name && !dataset.startsWith(`${name}/`)) return [];
+  const made = rows(reading, 'zfs-made');
+  return rows(reading, 'zfs-list').flatMap(([dataset = '', kind, mountPoint, size, , mounted]): Pool['datasets'] => {
+    if (!isOf(dataset, name) || isOurs(dataset)) return [];
     if (kind !== 'filesystem' && kind !== 'volume') return [];
-    const own = set
-      .filter(([of]) => of === dataset)
-      .map(([, property = '', value = '']): [string, string] => [property, value]);
-    const properties = Object.fromEntries(own);
-    if ((properties['encryption'] ?? 'off') !== 'off' || properties['keyformat'] !== undefined)
-      reading.limit({ what: dataset, why: WHY.encryptedDataset });
+    const of = (lines: string[][]) =>
+      lines
+        .filter(([each]) => each === dataset)
+        .map(([, property = '', value = '']): [string, string] => [property, value]);
+    const withIt = of(made).filter(([property, value]) => value !== '-' && value !== (MADE_WITH[property] ?? value));
+    const properties = Object.fromEntries([...of(set), ...withIt]);
+    if (isEncrypted({ properties })) {
+      const weight = mounted?.trim() === 'yes' ? 'fatal' : 'part';
+      reading.limit({ what: dataset, why: WHY.encryptedDataset, weight });
+    }
+    const origin = of(made).find(([property]) => property === 'origin')?.[1] ?? '-';
+    if (origin !== '-' && origin !== '') reading.limit({ what: dataset, why: WHY.clone });
     const point = mountPoint === '-' || mountPoint === 'none' || mountPoint === 'legacy' ? null : orNull(mountPoint);
     return [
       { name: dataset, kind, mountPoint: point, bytes: kind === 'volume' ? (countOf(size) ?? 0) : null, properties },
     ];
   });
+}
+
+/** A clone that a backup looks at its snapshot by (hostkit/snapshots/zfs.sh). */
+function isOurs(dataset: string): boolean {
+  return dataset.split('/').at(-1)?.startsWith('resurgo_') === true;
 }

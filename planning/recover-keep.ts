@@ -3,6 +3,7 @@ import { counted } from './counted';
 import type { Limit } from './layout-schema';
 import type { FileSystem, LogicalVolume, MdArray, Mount } from './layout-storage';
 import { PlanningError } from './errors';
+import { withoutEncrypted } from './recover-encrypted';
 import type { Graph, Storage } from './recover-graph';
 import { fileSystemDevices, lvId, storageGraph, undescribed, unique, vdevDevices } from './recover-graph';
 import type { Held, Loss } from './recover-held';
@@ -39,7 +40,8 @@ export function keptStorage({
     .map((each) => printable(`${each.what}: ${each.why}`));
   const blockers = limits.filter((each) => each.weight === 'fatal').map(limitInWords);
   const empty = lostMounts({ storage, held }).map(({ path }) => path);
-  const known = keepOnly({ storage, gone: undescribed(storage), why: UNKNOWN, empty, warnings, blockers });
+  const plain = withoutEncrypted({ storage, empty, warnings, blockers });
+  const known = keepOnly({ storage: plain, gone: undescribed(plain), why: UNKNOWN, empty, warnings, blockers });
   const graph = storageGraph(known);
   const unneeded = new Map<string, string>();
   for (const { id } of storage.disks) if (isEmpty(graph, id)) unneeded.set(id, 'nothing lies on it');

@@ -20,6 +20,7 @@ const PHASES: Readonly<Record<StepKind, string>> = {
   'lvm-thin': 'make volumes',
   'zpool-create': 'make pools',
   'zfs-create': 'make pools',
+  'zpool-finish': 'finish pools',
   mkfs: 'make file systems',
   'btrfs-subvolumes': 'make file systems',
   mkswap: 'make file systems',

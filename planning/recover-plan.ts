@@ -128,6 +128,8 @@ export type RecoveryStep = Base &
         kind: 'zpool-create';
         name: string;
         properties: Record<string, string>;
+        /** Of its first dataset, what can be chosen now alone. */
+        root: Record<string, string>;
         data: StepVdev[];
         log: StepVdev[];
         cache: StepVdev[];
@@ -140,6 +142,16 @@ export type RecoveryStep = Base &
         type: Dataset['kind'];
         bytes: number | null;
         properties: Record<string, string>;
+      }
+    /** What had to wait for the data; and the file that the boot imports the pool by. */
+    | {
+        kind: 'zpool-finish';
+        name: string;
+        properties: Record<string, string>;
+        /** Null for a pool that the boot finds otherwise. */
+        cache: string | null;
+        /** Where it is mounted by itself (`canmount`), and whether it can be written to. */
+        datasets: { name: string; type: Dataset['kind']; properties: Record<string, string> }[];
       }
     /** Below the folder that the new system is put together in. */
     | {

@@ -1,12 +1,17 @@
-/** Steps for ZFS: pools, and their datasets from the outer to the inner ones. */
+/** Steps for ZFS: pools, their datasets from the outer to the inner ones, and what waits for the data. */
 import type { Pool, Vdev } from './layout-storage';
 import { vdevDevices } from './recover-graph';
 import type { RecoveryStep, StepVdev } from './recover-plan';
 import type { StepContext } from './recover-devices';
 import { printable, size } from './recover-words';
+import { datasetLater, datasetOnce, poolCache, poolLater } from './zfs-properties';
 
 export function poolSteps(context: StepContext): RecoveryStep[] {
-  return context.graph.storage.pools.flatMap((pool) => [poolStep(context, pool), ...datasetSteps(context, pool)]);
+  return context.graph.storage.pools.flatMap((pool) => [
+    poolStep(context, pool),
+    ...datasetSteps(context, pool),
+    finishStep(pool),
+  ]);
 }
 
 function poolStep({ device, disks, maker }: StepContext, pool: Pool): RecoveryStep {
@@ -26,6 +31,7 @@ function poolStep({ device, disks, maker }: StepContext, pool: Pool): RecoverySt
     destroys: disks(devices),
     name: pool.name,
     properties: pool.properties,
+    root: datasetOnce(pool.datasets.find(({ name }) => name === pool.name)?.properties ?? {}),
     data: vdevs(pool.data),
     log: vdevs(pool.log),
     cache: vdevs(pool.cache),
@@ -53,4 +59,24 @@ function datasetSteps({ disks }: StepContext, pool: Pool): RecoveryStep[] {
         properties: dataset.properties,
       };
     });
+}
+
+function finishStep(pool: Pool): RecoveryStep {
+  const cache = poolCache(pool.properties);
+  const noted = cache === null ? '' : `, and note it in ${cache} for the boot`;
+  return {
+    kind: 'zpool-finish',
+    key: `zpool-finish:${pool.name}`,
+    says: printable(`Set what of pool ${pool.name} had to wait for its data${noted}`),
+    needs: ['restore', ...pool.datasets.map(({ name }) => `zfs-create:${name}`)],
+    destroys: [],
+    name: pool.name,
+    properties: poolLater(pool.properties),
+    cache,
+    datasets: pool.datasets.map(({ name, kind, properties }) => ({
+      name,
+      type: kind,
+      properties: datasetLater(properties),
+    })),
+  };
 }

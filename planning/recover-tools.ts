@@ -3,7 +3,7 @@
  * anything is written, since it would be noticed only half-way. Pure.
  */
 import type { FoundMachine } from './recover-machine';
-import type { Device, RecoveryStep } from './recover-plan';
+import type { Device, RecoveryStep, StepVdev } from './recover-plan';
 import { list, printable } from './recover-words';
 
 /**
@@ -29,6 +29,7 @@ export const JOB_TOOLS: Readonly<Record<string, readonly string[]>> = {
   'mkfs-xfs': ['blkid', 'wipefs', 'blockdev', 'mkfs.xfs'],
   mkswap: ['blkid', 'wipefs', 'blockdev', 'mkswap'],
   'mount-new': ['blkid', 'findmnt'],
+  'mount-zfs': ['zpool', 'findmnt'],
   'new-bootloader': ['blkid', 'findmnt'],
   'new-director': [],
   'new-fix': [],
@@ -37,6 +38,9 @@ export const JOB_TOOLS: Readonly<Record<string, readonly string[]>> = {
   'new-unmount': ['blockdev'],
   'new-verify': ['blkid', 'findmnt'],
   'swap-file': ['blkid', 'mkswap'],
+  'zfs-create': ['zpool', 'zfs'],
+  'zpool-create': ['blkid', 'wipefs', 'zpool'],
+  'zpool-finish': ['zpool', 'zfs'],
 };
 
 /** The tools that look up a device of that kind (`# tools KIND:` in rescue/lib/device.sh). */
@@ -83,6 +87,9 @@ const PACKAGES: Readonly<Record<string, string>> = {
   sfdisk: 'fdisk',
   thin_check: 'thin-provisioning-tools',
   tune2fs: 'e2fsprogs',
+  zfs: 'zfsutils-linux',
+  zpool: 'zfsutils-linux',
+  zvol_id: 'zfsutils-linux',
   ...Object.fromEntries(
     ['lvs', 'pvs', 'vgs', 'lvcreate', 'pvcreate', 'vgcreate', 'lvchange'].map((each) => [each, 'lvm2']),
   ),
@@ -105,7 +112,7 @@ export function stepNeeds(step: RecoveryStep): StepNeeds {
 function jobOf(step: RecoveryStep): string | undefined {
   const { kind } = step;
   if (kind === 'mkfs') return step.make.type.startsWith('ext') ? 'mkfs-ext' : `mkfs-${step.make.type}`;
-  if (kind === 'mount') return step.source.kind === 'device' ? 'mount-new' : undefined;
+  if (kind === 'mount') return step.source.kind === 'device' ? 'mount-new' : 'mount-zfs';
   const job = OTHER_NAMES[kind] ?? kind;
   return job in JOB_TOOLS ? job : undefined;
 }
@@ -115,6 +122,7 @@ function sometimes(step: RecoveryStep): string[] {
   const { kind } = step;
   if (kind === 'lvm-thin-pool' || kind === 'lvm-thin') return ['thin_check'];
   if (kind === 'btrfs-subvolumes') return step.subvolumes.some(({ noDataCow }) => noDataCow) ? ['chattr'] : [];
+  if (kind === 'zfs-create') return step.type === 'volume' ? ['zvol_id'] : [];
   if (kind !== 'lvm-vg') return [];
   const isSet = step.physical.some(({ tags, allocatable }) => tags.length > 0 || !allocatable);
   return [...(step.group.tags.length > 0 ? ['vgchange'] : []), ...(isSet ? ['pvchange'] : [])];
@@ -122,7 +130,8 @@ function sometimes(step: RecoveryStep): string[] {
 
 function modulesOf(step: RecoveryStep): string[] {
   const { kind } = step;
-  if (kind === 'mount') return step.source.kind === 'device' ? [fileSystemModule(step.source.type)] : [];
+  if (kind === 'mount') return [step.source.kind === 'device' ? fileSystemModule(step.source.type) : 'zfs'];
+  if (kind === 'zpool-create' || kind === 'zfs-create') return ['zfs'];
   if (kind === 'md-create') return [levelModule(step.array.level)];
   if (kind === 'luks-format' || kind === 'luks-restore') return ['dm_mod', 'dm_crypt'];
   if (kind === 'lvm-thin-pool' || kind === 'lvm-thin') return ['dm_mod', 'dm_thin_pool'];
@@ -153,8 +162,14 @@ function lookedUp(step: RecoveryStep): (Device | null)[] {
   if (step.kind === 'mkfs') return step.on;
   if (step.kind === 'md-create') return [...step.members, ...step.spares];
   if (step.kind === 'mount') return step.source.kind === 'device' ? [step.source.on] : [];
+  if (step.kind === 'zpool-create') return vdevLeaves(step);
   if (step.kind === 'lvm-read-only') return [{ kind: 'lv', group: step.group, name: step.name }];
   return 'on' in step ? [step.on] : [];
+}
+
+function vdevLeaves(step: Extract<RecoveryStep, { kind: 'zpool-create' }>): Device[] {
+  const leaves = (vdev: StepVdev): Device[] => (vdev.kind === 'disk' ? [vdev.on] : vdev.children.flatMap(leaves));
+  return [...step.data, ...step.log, ...step.cache, ...step.spare, ...step.special].flatMap(leaves);
 }
 
 /** What forbids the plan, and what is not known of it. */

@@ -112,4 +112,6 @@ layout_zfs() {
   fact zpool-get zpool get -Hp all
   fact zfs-list zfs list -Hp -t filesystem,volume -o name,type,mountpoint,volsize,used,mounted
   fact zfs-get zfs get -Hp -t filesystem,volume -s local,received all
+  # Chosen at the making: none of it is called local. An old ZFS knows none of encryption.
+  fact zfs-made zfs get -Hp -t filesystem,volume casesensitivity,normalization,utf8only,volblocksize,encryption,origin
 }

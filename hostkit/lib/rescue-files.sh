@@ -38,6 +38,14 @@ rescue_programs() {
   for _rp_name in $RESCUE_WANTED $(rescue_storage_each rescue_storage_tools ' '); do
     ! rescue_find "$_rp_name" || _rp_found="$_rp_found$rescue_path$LF"
   done
+  # A program of udev's, which nobody finds by its name elsewhere.
+  for _rp_name in /usr/lib/udev/zvol_id /lib/udev/zvol_id; do
+    case " $rescue_storage " in *[!a-z]zfs[!a-z]*) ;; *) continue ;; esac
+    [ -x "$_rp_name" ] || continue
+    _rp_found="$_rp_found$_rp_name$LF"
+    printf '/usr/sbin/zvol_id %s\n' "$_rp_name" >>"$rescue_links"
+    break
+  done
   # sshd starts these as programs of their own where the host's version does so.
   for _rp_name in /usr/lib/openssh/sshd-session /usr/lib/openssh/sshd-auth; do
     [ ! -x "$_rp_name" ] || _rp_found="$_rp_found$_rp_name$LF"
@@ -49,6 +57,9 @@ rescue_programs() {
   ldd $(cat programs) 2>/dev/null | awk '$2 == "=>" && $3 ~ /^\// { print $3 } $1 ~ /^\// && $2 ~ /^\(/ { print $1 }' | sort -u >libraries
   for _rp_name in /lib/*-linux-gnu/libgcc_s.so.1 /lib64/libgcc_s.so.1 /usr/lib/libgcc_s.so.1; do
     [ ! -e "$_rp_name" ] || printf '%s\n' "$_rp_name" >>libraries
+  done
+  for _rp_name in $(rescue_storage_each rescue_storage_files ' '); do
+    [ ! -f "$_rp_name" ] || printf '%s\n' "$_rp_name" >>libraries
   done
   cat programs libraries | sort -u | rescue_add
 }

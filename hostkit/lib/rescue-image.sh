@@ -79,7 +79,8 @@ rescue_own() {
   mkdir -p own/etc/lvm own/etc/mdadm
   cp own/usr/local/lib/resurgo/rescue/lvm.conf own/etc/lvm/lvm.conf
   cp own/usr/local/lib/resurgo/rescue/mdadm.conf own/etc/mdadm/mdadm.conf
-  for _ro_file in /etc/mke2fs.conf /etc/ld.so.conf; do [ ! -f "$_ro_file" ] || cp "$_ro_file" "own$_ro_file"; done
+  # ZFS asks whose a pool is.
+  for _ro_file in /etc/mke2fs.conf /etc/ld.so.conf /etc/hostid; do [ ! -f "$_ro_file" ] || cp "$_ro_file" "own$_ro_file"; done
   [ ! -d /etc/ld.so.conf.d ] || cp -R /etc/ld.so.conf.d own/etc/
   [ ! -f /etc/ld.so.cache ] || cp /etc/ld.so.cache own/etc/
   # Which director may come in, whose data may arrive; no key of this host, and none to any backup (S30).

@@ -44,7 +44,7 @@ rescue_storage_tools() {
       ;;
     md) printf 'mdadm' ;;
     xfs) printf 'mkfs.xfs xfs_repair xfs_growfs' ;;
-    zfs) printf 'zpool zfs mount.zfs' ;;
+    zfs) printf 'zpool zfs mount.zfs zvol_id' ;;
   esac
 }
 
@@ -58,4 +58,10 @@ rescue_storage_modules() {
     xfs) printf 'kernel/fs/xfs' ;;
     zfs) printf 'kernel/zfs' ;;
   esac
+}
+
+# rescue_storage_files KIND: further files that its tools read.
+rescue_storage_files() {
+  # The names of features that a pool's property `compatibility` stands for.
+  if [ "$1" = zfs ]; then printf '%s ' /usr/share/zfs/compatibility.d/* /etc/zfs/compatibility.d/*; fi
 }

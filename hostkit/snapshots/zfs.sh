@@ -53,7 +53,7 @@ snapshot_zfs_take() {
   if ! snapshot_tool 60 zfs snapshot -r "$snap_name"; then
     # Two sources of one freeze may share a dataset or lie one above the other; anything else of this name is a leftover.
     case " $zfs_taken " in
-      *" $_zt_tag "*) zfs list -H -t snapshot -o name "$snap_name" >/dev/null 2>&1 || return 1 ;;
+      *" $_zt_tag "*) zfs_take_rest "$_zt_tag" || return 1 ;;
       *) return 1 ;;
     esac
   fi
@@ -70,6 +70,22 @@ EOF
   } >>"$snap_record"
 }
 zfs_taken=''
+
+# zfs_take_rest TAG: where a dataset below was taken before, with -r alone none of all is: those that lack theirs, together where this ZFS takes
+# several at a time (zfs-fuse does not).
+zfs_take_rest() {
+  snapshot_tool 20 zfs list -H -r -t filesystem,volume -o name "$zfs_dataset" || return 1
+  set -- "$1"
+  while IFS= read -r _zx_name; do
+    zfs list -H -t snapshot -o name "$_zx_name@$1" >/dev/null 2>&1 || set -- "$@" "$_zx_name@$1"
+  done <<EOF
+$tool_output
+EOF
+  shift
+  [ $# -gt 0 ] || return 0
+  snapshot_tool 60 zfs snapshot "$@" && return 0
+  for _zx_name; do snapshot_tool 60 zfs snapshot "$_zx_name" || return 1; done
+}
 
 # zfs_mounts_snapshots: can this system mount a snapshot by itself?
 zfs_mounts_snapshots() { grep -q '[[:space:]]zfs$' /proc/filesystems; }

@@ -10,7 +10,7 @@ const ALWAYS = [
 
 /** For what this machine's layout holds. */
 export function liveTools(layout: Layout): string[] {
-  const { fileSystems, arrays, luks, volumeGroups } = layout;
+  const { fileSystems, arrays, luks, volumeGroups, pools } = layout;
   const made = new Set<string>(fileSystems.map(({ make }) => make.type));
   return [
     ...ALWAYS,
@@ -21,6 +21,7 @@ export function liveTools(layout: Layout): string[] {
     ...(arrays.length > 0 ? ['mdadm'] : []),
     ...(luks.length > 0 ? ['cryptsetup'] : []),
     ...(volumeGroups.length > 0 ? ['lvm', 'pvcreate', 'vgcreate', 'lvcreate'] : []),
+    ...(pools.length > 0 ? ['zpool', 'zfs'] : []),
     ...(luks.length + volumeGroups.length > 0 ? ['dmsetup'] : []),
   ];
 }

@@ -7,6 +7,7 @@ const PACKAGES: Record<string, Record<string, string>> = {
     ...disks(),
     ...{ find: 'findutils', stat: 'coreutils', awk: 'mawk', 'ssh-keygen': 'openssh-client', ssh: 'openssh-client' },
     ...{ sfdisk: 'fdisk', mount: 'mount', umount: 'mount', ip: 'iproute2', dmsetup: 'dmsetup' },
+    ...of('zfsutils-linux', 'zpool', 'zfs'),
   },
   dnf: {
     ...common(),
@@ -48,6 +49,7 @@ function disks(): Record<string, string> {
     ...of('e2fsprogs', 'mke2fs', 'tune2fs'),
     ...of('btrfs-progs', 'mkfs.btrfs', 'btrfs'),
     ...of('lvm2', 'lvm', 'pvcreate', 'vgcreate', 'lvcreate'),
+    ...of('zfs', 'zpool', 'zfs'),
     ...{ 'mkfs.xfs': 'xfsprogs', 'mkfs.vfat': 'dosfstools', mdadm: 'mdadm', cryptsetup: 'cryptsetup' },
   };
 }

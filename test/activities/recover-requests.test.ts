@@ -18,8 +18,8 @@ function declared(kind: string): Map<string, boolean> {
   return new Map(words.map((word) => [word.split(':')[0]!, !/[?=]/.test(word)]));
 }
 
-/** Kinds of steps that no job carries out yet. */
-const LATER = new Set(['restore', 'zpool-create', 'zfs-create']);
+/** Kinds of steps that no job carries out. */
+const LATER = new Set(['restore']);
 const TREE = 'web-1@+';
 
 /** Jobs that are no step of a plan: what is seen before the first disk is written to, what makes the new system boot, and its end. */
@@ -42,7 +42,7 @@ describe('what a step asks of the rescue system', () => {
   test('the layouts hold every kind of job', () => {
     const kinds = new Set(
       steps.flatMap(({ step }) =>
-        LATER.has(step.kind) || isDataset(step) ? [] : [stepRequest({ step: step as JobStep, tree: TREE }).kind],
+        LATER.has(step.kind) ? [] : [stepRequest({ step: step as JobStep, tree: TREE }).kind],
       ),
     );
     expect([...kinds].sort()).toEqual(
@@ -55,7 +55,7 @@ describe('what a step asks of the rescue system', () => {
 
   test('it is what the job declares: no key too many, none missing, no empty text', () => {
     for (const { name, step } of steps) {
-      if (LATER.has(step.kind) || isDataset(step)) continue;
+      if (LATER.has(step.kind)) continue;
       const { kind, args } = stepRequest({ step: step as JobStep, tree: TREE });
       const keys = declared(kind);
       const given = Object.entries(args).filter(([, value]) => value !== undefined);
@@ -75,7 +75,7 @@ describe('what a step asks of the rescue system', () => {
 
   test('the plan asks for the tools of the job that does the step', () => {
     for (const { name, step } of steps) {
-      const isDone = !LATER.has(step.kind) && !isDataset(step);
+      const isDone = !LATER.has(step.kind);
       const job = isDone ? stepRequest({ step: step as JobStep, tree: TREE }).kind : undefined;
       expect([name, step.key, stepNeeds(step).job]).toEqual([name, step.key, job]);
     }
@@ -100,24 +100,91 @@ describe('what a step asks of the rescue system', () => {
       kind: 'lvm-read-only',
       args: { lvGroup: 'vg 0', name: 'opt' },
     });
-    const mount = steps.find(({ step }) => step.kind === 'mount' && !isDataset(step))?.step;
+    const mount = steps.find(({ step }) => step.kind === 'mount' && step.source.kind === 'device')?.step;
     expect(stepRequest({ step: mount as JobStep, tree: TREE })).toMatchObject({
       kind: 'mount-new',
       args: { tree: TREE },
     });
   });
 
-  test('kinds that are not there yet are refused', () => {
-    const step = steps.find(({ step: each }) => each.kind === 'zpool-create')?.step;
-    expect(() => stepRequest({ step: step as JobStep, tree: TREE })).toThrow(
-      /no rescue system carries out a step "zpool-create" yet/,
-    );
+  test('a pool is asked for in the words of zpool create: single disks before mirrors, features by name, nothing that has to wait', () => {
+    const on = (serial: string) =>
+      ({ kind: 'disk', on: { kind: 'disk', disk: { name: 'x', serial, wwn: null, bytes: 4096 } } }) as const;
+    const shared = { key: 'k', says: '', needs: [], destroys: [] };
+    const properties = {
+      ashift: '12',
+      cachefile: 'none',
+      multihost: 'on',
+      comment: 'a b',
+      'feature@async_destroy': 'active',
+      'feature@draid': 'disabled',
+    };
+    const step: JobStep = {
+      kind: 'zpool-create',
+      ...shared,
+      name: 'tank',
+      properties,
+      root: { casesensitivity: 'mixed' },
+      data: [{ kind: 'mirror', children: [on('A'), on('B')] }, on('C')],
+      special: [],
+      log: [on('D')],
+      cache: [],
+      spare: [on('E')],
+    };
+    expect(stepRequest({ step, tree: TREE })).toEqual({
+      kind: 'zpool-create',
+      args: {
+        tree: TREE,
+        disks: '',
+        name: 'tank',
+        features: 'async_destroy',
+        properties: 'ashift=12\ncomment=a b',
+        once: 'casesensitivity=mixed',
+        vdevs: ['C', 'mirror', 'A', 'B', 'log', 'D', 'spare', 'E']
+          .map((word) => (word.length === 1 ? `on disk ${word} - 4096` : word))
+          .join('\n'),
+      },
+    });
+  });
+
+  test('a dataset is made with what it was set to; whether it is mounted, and read-only, comes after its data', () => {
+    const shared = { key: 'k', says: '', needs: [], destroys: [] };
+    const properties = { mountpoint: '/srv', normalization: 'formD', canmount: 'noauto', readonly: 'on', volsize: '1' };
+    const create: JobStep = {
+      kind: 'zfs-create',
+      ...shared,
+      dataset: 'tank/a',
+      type: 'filesystem',
+      bytes: null,
+      properties,
+    };
+    expect(stepRequest({ step: create, tree: TREE }).args).toMatchObject({
+      once: 'normalization=formD',
+      properties: 'mountpoint=/srv',
+    });
+    const finish: JobStep = {
+      kind: 'zpool-finish',
+      ...shared,
+      name: 'tank',
+      properties: {},
+      cache: '/etc/zfs/zpool.cache',
+      datasets: [
+        { name: 'tank', type: 'filesystem', properties: {} },
+        { name: 'tank/a', type: 'filesystem', properties: { canmount: 'noauto', readonly: 'on' } },
+        { name: 'tank/vm', type: 'volume', properties: {} },
+      ],
+    };
+    expect(stepRequest({ step: finish, tree: TREE }).args).toEqual({
+      tree: TREE,
+      name: 'tank',
+      properties: undefined,
+      datasets: 'canmount - tank\ncanmount noauto tank/a\nreadonly on tank/a',
+      cache: '/etc/zfs/zpool.cache',
+    });
+    const odd: JobStep = { ...create, properties: { 'org:note': 'a\nb' } };
+    expect(() => stepRequest({ step: odd, tree: TREE })).toThrow(/several lines/);
   });
 });
-
-function isDataset(step: { kind: string; source?: unknown }): boolean {
-  return step.kind === 'mount' && (step.source as { kind: string }).kind === 'dataset';
-}
 
 describe('a device in words', () => {
   const disk = { kind: 'disk', disk: { name: 'sda', serial: 'A B-1', wwn: null, bytes: 4096 } } as const;

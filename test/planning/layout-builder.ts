@@ -605,11 +605,11 @@ export const ALL_TOOLS: FoundTools = {
     [
       ...Object.values(JOB_TOOLS),
       ...Object.values(DEVICE_TOOLS),
-      ['thin_check', 'vgchange', 'pvchange', 'chattr', 'dmsetup'],
+      ['thin_check', 'vgchange', 'pvchange', 'chattr', 'dmsetup', 'zvol_id'],
     ].flat(),
   ),
   modules: new Set([
-    ...['ext4', 'xfs', 'btrfs', 'vfat', 'linear', 'raid0', 'raid1', 'raid10', 'raid456'],
+    ...['ext4', 'xfs', 'btrfs', 'vfat', 'zfs', 'linear', 'raid0', 'raid1', 'raid10', 'raid456'],
     ...['dm_mod', 'dm_crypt', 'dm_thin_pool', 'dm_raid', 'dm_mirror'],
   ]),
 };

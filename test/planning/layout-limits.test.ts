@@ -303,15 +303,51 @@ describe('mounts', () => {
 });
 
 describe('ZFS', () => {
-  it.each([
-    ['mirror-0 ', 'draid1:2d:3c:0s-0', /draid, a file/],
-    ['/dev/vdb1', '/srv/disk.img', /draid, a file/],
-    ['\tspares', '\tdedup', /deduplication/],
-  ])('a pool with %s → %s', (from, to, why) => {
+  const pool = (from: string, to: string, more: Record<string, string> = {}) => {
     const status = (machine('zfs-data')['zpool-status']?.out ?? '').replace(from, to);
-    expect(said('zfs-data', { 'zpool-status': status })).toContainEqual(
-      matching(new RegExp(`^part tank: .*${why.source}`)),
+    return { ...more, 'zpool-status': status };
+  };
+  const list = (machine('zfs-data')['zfs-list']?.out ?? '').replaceAll('\tyes', '\tno');
+
+  it.each([
+    ['mirror-0 ', 'draid1:2d:3c:0s-0'],
+    ['mirror-0     ONLINE       0     0     0\n\t    /dev/vdb1', '/srv/disk.img'],
+    ['mirror-0 ONLINE 0 0 0\n\t    /dev/vdb1', 'raidz1-0 DEGRADED 0 0 0\n\t    1234'],
+    ['    /dev/vdc1  ONLINE       0     0     0', 'special\n\t  draid1-0'],
+  ])('a pool with %s → %s is not made: fatal where it is mounted', (from, to) => {
+    const status = {
+      'zpool-status': (machine('zfs-data')['zpool-status']?.out ?? '').replace(/ +(?=ONLINE|0|\n)/g, ' '),
+    };
+    const plain = { 'zpool-status': status['zpool-status'].replace(from.replace(/ +(?=ONLINE|0|\n|$)/g, ' '), to) };
+    expect(plain['zpool-status']).not.toBe(status['zpool-status']);
+    expect(said('zfs-data', plain)).toContainEqual(matching(/^fatal tank: .*draid, a file.*missing/));
+    expect(said('zfs-data', { ...plain, 'zfs-list': list })).toContainEqual(matching(/^part tank: .*draid, a file/));
+    expect(layoutOf(altered(machine('zfs-data'), plain)).pools).toEqual([]);
+  });
+
+  it.each([
+    ['/dev/vdb1', '1234567890', /missing or being replaced/],
+    ['/dev/vdd1', '/srv/spare.img', /log, cache or spare/],
+    ['\tspares', '\tdedup', /deduplication/],
+  ])('a pool with %s → %s comes back without it', (from, to, why) => {
+    expect(said('zfs-data', pool(from, to))).toContainEqual(matching(new RegExp(`^part tank: .*${why.source}`)));
+    expect(layoutOf(altered(machine('zfs-data'), pool(from, to))).pools).toHaveLength(1);
+  });
+
+  it('an encrypted dataset: fatal where it is open, so that its data is in the backup', () => {
+    expect(said('zfs-data', {})).toContainEqual(matching(/^part tank\/vault: it is encrypted by ZFS/));
+    const open = (machine('zfs-data')['zfs-list']?.out ?? '').replace(/(tank\/vault.*)no/, '$1yes');
+    expect(said('zfs-data', { 'zfs-list': open })).toContainEqual(matching(/^fatal tank\/vault: it is encrypted/));
+  });
+
+  it('a clone, and a pool that is imported somewhere else', () => {
+    const made = (machine('zfs-data')['zfs-made']?.out ?? '').replace(
+      'tank/data\torigin\t-',
+      'tank/data\torigin\ttank/a@b',
     );
+    expect(said('zfs-data', { 'zfs-made': made })).toContainEqual(matching(/^part tank\/data: it is a clone/));
+    const got = (machine('zfs-data')['zpool-get']?.out ?? '').replace('altroot\t-\tdefault', 'altroot\t/mnt\tlocal');
+    expect(said('zfs-data', { 'zpool-get': got })).toContainEqual(matching(/^part tank: it was imported below/));
   });
 
   it('a member of a pool that is not imported', () => {

@@ -333,6 +333,17 @@ function act(machine: Machine, step: RecoveryStep): void {
         });
       return;
     }
+    case 'zpool-finish': {
+      const pool = storage.pools.find((each) => each.name === step.name);
+      must(pool !== undefined, `${step.key}: no pool`);
+      must(machine.done.has('restore'), `${step.key} before the data`);
+      for (const { name } of step.datasets)
+        must(
+          pool!.datasets.some((each) => each.name === name),
+          `${step.key}: no ${name}`,
+        );
+      return;
+    }
     case 'mount': {
       for (const other of plan.steps) {
         if (other.kind !== 'mount' || other.path === step.path) continue;

@@ -374,7 +374,7 @@ describe('the planner', () => {
         readFileSync(join(folder, name), 'utf8').match(/^(?:import|export) [^;]*? from '[^']+';$/gm) ?? [];
       for (const line of imports.filter((each) => !/^(?:import|export) type /.test(each))) {
         expect(`${name}: ${line}`).toMatch(
-          /from '\.\/(?:recover[a-z-]*|boot-families|counted|luks-headers|layout-(?:bootable|diff|limits)|canonical|errors|sha256|restore-approval)';$/,
+          /from '\.\/(?:recover[a-z-]*|boot-families|counted|luks-headers|zfs-properties|layout-(?:bootable|diff|limits)|canonical|errors|sha256|restore-approval)';$/,
         );
       }
     }

@@ -44,6 +44,13 @@ it.each([
   ['luks without a header', 'dm_crypt', /lacks kernel module dm_crypt/],
   ['btrfs with subvolumes on two devices', 'mkfs.btrfs', /lacks mkfs\.btrfs \(Debian: btrfs-progs\)/],
   ['btrfs with subvolumes on two devices', 'chattr', /lacks chattr \(Debian: e2fsprogs\)/],
+  ['zfs data pool', 'zpool', /lacks zpool \(Debian: zfsutils-linux\), needed by “Create pool tank/],
+  [
+    'zfs data pool',
+    'zfs',
+    /lacks kernel module zfs, needed by “Create pool tank.*; zfs \(Debian: zfsutils-linux\), needed by “Create dataset/,
+  ],
+  ['zfs data pool', 'zvol_id', /lacks zvol_id .*needed by “Create volume tank\/vm”/],
 ] satisfies [LayoutName, string, RegExp][])('%s without %s is refused', (name, missing, why) => {
   const layout = LAYOUTS[name]();
   expect(plan(layout).blockers).toEqual([]);

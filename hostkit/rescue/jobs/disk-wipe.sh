@@ -12,6 +12,8 @@
 job_main() {
   device_find "$arg_disk"
   ! device_busy "$device" || job_fail busy "$device_why: nothing was wiped"
+  # Who holds it and shows nowhere (an imported pool of ZFS) lets nobody else have it for himself, of which this makes sure.
+  wipefs --all --no-act --quiet "$device" >/dev/null 2>wipe.out || job_fail busy "$device or a part of it is in use ($(tail -n 1 wipe.out)): nothing was wiped. Let go of it (zpool export), and repeat this step"
   # The partitions' own signatures first: with the table gone they could not be found, and would come up again where the next one puts a
   # partition at the same place.
   for wipe_part in "/sys/class/block/${device##*/}/${device##*/}"*; do

@@ -1,10 +1,10 @@
 # Ends the putting together: everything below the new system's place is unmounted, and what lies under it let go (swap, volumes, encrypted
-# volumes, arrays), so that all is on the disks. Where something is in use it says who uses it, and nothing of it is forced.
+# volumes, arrays, pools of ZFS), so that all is on the disks. Where something is in use it says who uses it, and nothing of it is forced.
 # keys: tree:tree
-# tools: blockdev vgchange? pvs? pvchange? dmsetup? cryptsetup? mdadm?
+# tools: blockdev zpool? vgchange? pvs? pvchange? dmsetup? cryptsetup? mdadm?
 
 # Set or read elsewhere:
-: "${arg_run-}" "${arg_tree-}" "${line-}" "${new_place-}"
+: "${arg_run-}" "${arg_tree-}" "${line-}" "${new_place-}" "${NEW_ROOT-}"
 
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/new.sh"
@@ -37,6 +37,7 @@ job_main() {
     for unmount_path in /sys/block/md*; do
       [ ! -e "$unmount_path/md/array_state" ] || mdadm --stop "/dev/${unmount_path##*/}" >>devices.out 2>&1 || :
     done
+    unmount_pools | while IFS= read -r unmount_name; do zpool export "$unmount_name" >>devices.out 2>&1 || :; done
     unmount_left=$(unmount_devices)
     [ -n "$unmount_left" ] || break
     [ "$unmount_left" != "$unmount_before" ] || job_fail busy "still in use: $(printf '%s' "$unmount_left" | tr '\n' ' ')- $(tail -n 3 devices.out | tr '\n' ' ')"
@@ -60,8 +61,17 @@ unmount_close() {
   done
 }
 
-# unmount_devices: prints what device mapper and md still hold.
+# unmount_pools: prints the pools that are imported below the new system's place. Where no module is there is none, and it is not asked for.
+unmount_pools() {
+  [ -e /sys/module/zfs ] && command -v zpool >/dev/null || return 0
+  zpool list -H -o name,altroot 2>/dev/null | while IFS="$(printf '\t')" read -r _up_name _up_root; do
+    [ "$_up_root" != "$NEW_ROOT/$arg_tree" ] || printf '%s\n' "$_up_name"
+  done
+}
+
+# unmount_devices: prints what device mapper, md and ZFS still hold.
 unmount_devices() {
+  unmount_pools
   for _ud_path in /sys/block/dm-* /sys/block/md*; do
     case ${_ud_path##*/} in
       dm-*) ! read_line "$_ud_path/dm/name" || printf '%s\n' "$line" ;;

@@ -2,7 +2,7 @@
 # $new/dev/disk, where new_bind has made them.
 
 # Set or read elsewhere:
-: "${chain_disks-}" "${chain_needs-}" "${json-}" "${new-}" "${new_esp-}" "${new_image-}" "${new_initramfs-}" "${new_modules-}"
+: "${arg_run-}" "${chain_disks-}" "${chain_needs-}" "${json-}" "${line-}" "${new-}" "${new_esp-}" "${new_image-}" "${new_initramfs-}" "${new_modules-}" "${new_place-}"
 
 # verify_all FIRMWARE FIXED_SECONDS
 verify_all() {
@@ -11,6 +11,7 @@ verify_all() {
   verify_crypttab
   verify_kernels "$2"
   verify_config
+  verify_pools
   if [ "$1" = bios ]; then verify_bios; else verify_uefi; fi
 }
 
@@ -162,6 +163,24 @@ verify_config() {
     verify_device "$_vg_root" || verify_problem "the boot loader starts a kernel with root=$_vg_root, and no device here is that: correct /etc/default/grub and write the configuration anew (step new-bootloader)"
   done <roots
   rm -f lines roots
+}
+
+# verify_pools: each pool that this run has made is here and whole, and the new system has what imports it.
+verify_pools() {
+  for _vp_file in "$RESURGO_VAR/runs/${arg_run-}/made"/pool.*; do
+    read_line "$_vp_file" || continue
+    _vp_name=${_vp_file##*/pool.}
+    _vp_health=$(zpool list -H -o health "$_vp_name" 2>/dev/null) || _vp_health='not imported'
+    [ "$_vp_health" = ONLINE ] || verify_problem "pool $_vp_name is $_vp_health here: look at it (zpool status; zpool import -R $new)"
+    new_has zpool || verify_problem "the new system has no zpool to import pool $_vp_name with: install ZFS in a chroot at $new"
+    if [ -n "$verify_kernel" ]; then
+      find "$new_modules/$verify_kernel/" -name 'zfs.ko*' | grep -q . || grep -qs '/zfs\.ko' "$new_modules/$verify_kernel/modules.builtin" ||
+        verify_problem "kernel $verify_kernel has no module of ZFS, and pool $_vp_name would not be imported: build it in a chroot at $new (dkms autoinstall -k $verify_kernel)"
+    fi
+    read_line "$RESURGO_VAR/runs/${arg_run-}/made/cache.$_vp_name" || continue
+    ! new_find "$line" || ! grep -aqsF "$_vp_name" "$new_place" || continue
+    verify_problem "$line of the new system does not name pool $_vp_name, which its boot imports by it: do step zpool-finish again"
+  done
 }
 
 verify_bios() {

@@ -30,7 +30,7 @@ function heading(file: string, name: string): string[] {
 const ALWAYS = new Set(
   words(`[ : . break cd command continue echo exec exit export false printf read return set shift test trap true unset umask
     awk base64 cat chmod chroot cmp cp cut date dd dirname find grep head ln ls mkdir modprobe mount mountpoint mv nsenter od readlink
-    rm rmdir sed setsid sh sha256sum sort stat swapoff sync tail timeout tr umount uname wc`),
+    rm rmdir sed setsid sh sha256sum sleep sort stat swapoff sync tail timeout tr umount uname wc`),
 );
 /** Functions that every job has. */
 const SHARED = new Set(['job-runner', 'lib/base.sh', 'lib/types.sh'].flatMap((name) => [...functionsOf(name).keys()]));

@@ -155,10 +155,11 @@ describe('the tools', () => {
     expect(liveTools(golden('lvm-raid1'))).toEqual(expect.arrayContaining(['mdadm', 'lvm']));
     expect(liveTools(golden('luks2-lvm'))).toEqual(expect.arrayContaining(['cryptsetup', 'dmsetup', 'mke2fs']));
     expect(liveTools(golden('btrfs-two'))).toEqual(expect.arrayContaining(['mkfs.btrfs']));
+    expect(liveTools(golden('zfs-data'))).toEqual(expect.arrayContaining(['zpool', 'zfs']));
   });
 
   test.each(['apt-get', 'dnf', 'zypper', 'apk'])('%s has a package for each', (manager) => {
-    const layouts = ['luks2-lvm', 'lvm-raid1', 'btrfs-two', 'uefi-ext4', 'xfs-bls'] as const;
+    const layouts = ['luks2-lvm', 'lvm-raid1', 'btrfs-two', 'uefi-ext4', 'xfs-bls', 'zfs-data'] as const;
     const tools = new Set(layouts.flatMap((each) => liveTools(golden(each))));
     for (const tool of tools)
       expect(installCommand({ missing: [tool], manager })).toMatch(/ (install|add).* [a-z0-9.-]+$/);
@@ -240,7 +241,9 @@ describeAsRoot('on a running rescue Linux', () => {
         const args = { group: 'portal', run: 'run-00000001', path, tree: 'web-1@+', expected: 0 };
         return expect(hosts.call({ host: rescue, verb: 'restore.check', args })).resolves.toBeDefined();
       });
-    expect(said[0]).toMatch(/in memory\): gets the hostkit .*no disk is written to/);
+    const [key, kit] = said;
+    expect(key).toContain('is the one given by --fingerprint');
+    expect(kit).toMatch(/in memory\): gets the hostkit .*no disk is written to/);
     expect(live.sh('cat /etc/resurgo/host.conf').stdout).toBe(
       'host web-1\nrestore-to /mnt/new\nrestore-to /mnt/headers\n',
     );

@@ -1,6 +1,17 @@
 /** The machines that the lab recovers: what they were, what they become, and what is looked at afterwards. */
 import { choiceOf, chosen } from '../../../crash/support/choice';
-import { biosBtrfs, biosExt4, biosMbrXfs, biosMirror, biosThin, PASSPHRASE, uefiEncrypted, uefiExt4 } from './layouts';
+import { awkwardScript } from '../../support/awkward';
+import {
+  biosBtrfs,
+  biosExt4,
+  biosMbrXfs,
+  biosMirror,
+  biosThin,
+  biosZfs,
+  PASSPHRASE,
+  uefiEncrypted,
+  uefiExt4,
+} from './layouts';
 import type { Recovery, ServerCase } from './recovery';
 
 export interface RecoveryCase extends Omit<ServerCase, 'name'> {
@@ -26,6 +37,13 @@ const OTHER_DISK = /^\{"area":"(disks|partitions|file systems|boot)"/;
 /** LVM gives groups and volumes that are made other UUIDs; their names, sizes and places come back, and nothing here refers to these UUIDs. */
 const LVM_UUID = /^\{"area":"volumes".*"field":"uuid"/;
 
+/** A pool that is made gets another GUID, and the file that the boot imports it by has it. */
+const POOL_GUID = /^\{"area":"volumes".*pool tank.*"field":"guid"|^(?:gone|come): \.\/zfs(?:\/zpool\.cache)? /;
+/** In the pool's datasets too. */
+const FILL_POOL = ['/srv/data', '/srv/tank/logs']
+  .map((folder) => `mkdir ${folder}/awkward; ( ${awkwardScript({ dir: `${folder}/awkward`, holds: 'full' })}\n)`)
+  .join('\n');
+
 /** By BIOS. */
 export const biosCases: readonly RecoveryCase[] = [
   { name: 'ext4', title: 'GPT, one ext4', layout: biosExt4, number: 131 },
@@ -42,6 +60,22 @@ export const biosCases: readonly RecoveryCase[] = [
   { name: 'thin', title: 'LVM thin', layout: biosThin, number: 133, expected: LVM_UUID, untried: true },
   { name: 'btrfs', title: 'btrfs with subvolumes over two disks', layout: biosBtrfs, number: 134, untried: true },
   { name: 'mbr', title: 'MBR with logical partitions, XFS', layout: biosMbrXfs, number: 135, untried: true },
+  {
+    name: 'zfs',
+    title: 'ZFS data pool',
+    layout: biosZfs,
+    number: 137,
+    fill: `${FILL_POOL}\nsync`,
+    untried: true,
+    expected: POOL_GUID,
+    // The boot itself has imported and mounted it.
+    then: async ({ server }) => {
+      const { stdout } = await server.ssh(
+        'zpool list -H -o name,health,altroot; zfs get -H -o value mounted tank tank/data tank/logs',
+      );
+      if (stdout !== 'tank\tONLINE\t-\nyes\nyes\nyes\n') throw new Error(`the pool is not as it was: ${stdout}`);
+    },
+  },
   {
     name: 'small',
     title: 'a smaller disk',

@@ -1,8 +1,8 @@
 #!/bin/sh
 # Run in the machine that sets up others: makes a server on blank disks. Its first lines are set before it:
 #   NAME ADDRESS MAC KEY FIRMWARE (bios|uefi) SERVER (the tar's serial)
-# and two functions: `layout` makes and mounts all file systems below /mnt, from the disks by `disk SERIAL`, and sets BOOT_DISKS;
-# `settle` (may be absent) changes what lies there before the boot loader is installed.
+# and functions: `layout` makes and mounts all file systems below /mnt, from the disks by `disk SERIAL`, and sets BOOT_DISKS;
+# `settle` (may be absent) changes what lies there before the boot loader is installed; `leave` (may be absent) lets go of what is unmounted.
 set -eu
 export LC_ALL=C DEBIAN_FRONTEND=noninteractive
 
@@ -65,5 +65,6 @@ in_new update-grub 2>&1
 sync
 for each in run sys proc dev; do umount -Rl "/mnt/$each"; done
 umount -R /mnt
+! command -v leave > /dev/null || leave
 sync
 echo INSTALLED

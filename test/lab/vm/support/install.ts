@@ -11,6 +11,8 @@ const INSTALL = path.join(__dirname, 'install.sh');
 /** A tree is built once on a machine; a server takes about two minutes to set up, several times that where others work. */
 const BUILD_MS = 900_000;
 const INSTALL_MS = 1_500_000;
+/** OpenZFS' modules are compiled the first time. */
+const ZFS_BUILD_MS = 3_000_000;
 
 export interface ServerSpec {
   fleet: Fleet;
@@ -20,14 +22,20 @@ export interface ServerSpec {
   /** Blank disks, by serial. */
   disks: readonly (Omit<VirtualDisk, 'image'> & { sizeMb: number })[];
   /** What is installed. Default `server`. */
-  tree?: 'server' | 'rear';
-  /** Shell: the functions `layout` and `settle` of install.sh. */
+  tree?: 'server' | 'rear' | 'zfs';
+  /** Shell: the functions `layout`, `settle` and `leave` of install.sh. */
   script: string;
 }
 
-/** Path of what `tree.sh` makes or has made. */
-export async function built(what: 'server' | 'rear' | 'tools' | 'boot'): Promise<string> {
-  return (await runProgram({ command: [TREE, what], timeoutMs: BUILD_MS })).stdout.trim();
+/** Path of what `tree.sh` makes or has made; tools, and what they are booted by, are those of the server or of one with OpenZFS. */
+export async function built(
+  what: 'server' | 'rear' | 'zfs' | 'tools' | 'boot',
+  of: 'server' | 'zfs' = 'server',
+): Promise<string> {
+  const words = what === 'tools' || what === 'boot' ? [what, of] : [what];
+  return (
+    await runProgram({ command: [TREE, ...words], timeoutMs: of === 'zfs' ? ZFS_BUILD_MS : BUILD_MS })
+  ).stdout.trim();
 }
 
 /** Makes a sparse image below the fleet's folder, which goes with the fleet. */
@@ -50,9 +58,11 @@ export async function startTools(options: {
   number: number;
   disks: readonly VirtualDisk[];
   root?: string;
+  /** With OpenZFS, or without (the default). */
+  of?: 'server' | 'zfs';
 }): Promise<Machine> {
-  const { fleet, number, disks, root } = options;
-  const [tools, boot] = [await built('tools'), await built('boot')];
+  const { fleet, number, disks, root, of } = options;
+  const [tools, boot] = [await built('tools', of), await built('boot', of)];
   if (root !== undefined && !existsSync(root)) await runProgram({ command: ['cp', '--sparse=always', tools, root] });
   const key = readFileSync(`${fleet.adminKey}.pub`, 'utf8').trim().replaceAll(' ', '_');
   const machine = new Machine({
@@ -80,11 +90,13 @@ export async function installServer(spec: ServerSpec): Promise<{ machine: Machin
     ...disk,
     image: blankDisk({ fleet, name: `${name}-${disk.serial}`, sizeMb }),
   }));
-  const server = await built(tree);
+  const of = tree === 'zfs' ? 'zfs' : 'server';
+  const server = await built(tree, of);
   const machine = new Machine({ fleet, name, number, firmware, disks });
   const tools = await startTools({
     fleet,
     number,
+    of,
     disks: [...disks, { image: server, serial: 'server', throwAway: true }],
   });
   const key = readFileSync(`${fleet.adminKey}.pub`, 'utf8').trim();

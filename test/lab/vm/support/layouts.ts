@@ -1,7 +1,7 @@
 /** The layouts that servers are set up with: shell for install.sh, from the plainest to the oddest. */
 import type { ServerSpec } from './install';
 
-export type Layout = Pick<ServerSpec, 'firmware' | 'disks' | 'script'>;
+export type Layout = Pick<ServerSpec, 'firmware' | 'disks' | 'script' | 'tree'>;
 
 const ROOT_OPTIONS = 'errors=remount-ro';
 /** Of the encrypted volume. */
@@ -167,4 +167,36 @@ export const biosMbrXfs: Layout = {
   fstab /boot ext4 defaults 2
   fstab none swap sw 0 "$(part "$D1" 5)"
 }`,
+};
+
+/** BIOS, ext4 for root, and a pool of OpenZFS on two further disks: a mirror with three datasets, of which one is set to be something else. */
+export const biosZfs: Layout = {
+  firmware: 'bios',
+  tree: 'zfs',
+  disks: [
+    { serial: 'D1', sizeMb: 4096 },
+    { serial: 'D2', sizeMb: 1024 },
+    { serial: 'D3', sizeMb: 1024 },
+  ],
+  script: `layout() {
+  D1=$(disk D1); BOOT_DISKS=$D1
+  printf 'label: gpt\\nsize=1MiB, type=21686148-6449-6E6F-744E-656564454649, name="bios"\\ntype=linux, name="root"\\n' | sfdisk -q "$D1"
+  mkfs.ext4 -q -L root "$(part "$D1" 2)"
+  mount "$(part "$D1" 2)" /mnt
+  fstab / ext4 ${ROOT_OPTIONS} 1
+  MEMBERS=
+  for each in D2 D3; do
+    printf 'label: gpt\\ntype=6A898CC3-1DD2-11B2-99A6-080020736631, name="zfs"\\n' | sfdisk -q "$(disk "$each")"
+    MEMBERS="$MEMBERS /dev/disk/by-partuuid/$(blkid -p -s PART_ENTRY_UUID -o value "$(part "$(disk "$each")" 1)")"
+  done
+  udevadm settle --timeout=30
+  modprobe zfs
+  zpool create -R /mnt -o cachefile=/tmp/zpool.cache -o ashift=12 -o autotrim=on -O mountpoint=/srv/tank -O compression=lz4 -O xattr=sa \\
+    -O acltype=posixacl tank mirror $MEMBERS
+  zfs create -o recordsize=16K -o atime=off -o mountpoint=/srv/data -o 'org.example:owner=web team' tank/data
+  zfs create -o quota=256M tank/logs
+  zpool status -P
+}
+settle() { mkdir -p /mnt/etc/zfs; cp /tmp/zpool.cache /mnt/etc/zfs/zpool.cache; }
+leave() { zpool export tank; }`,
 };

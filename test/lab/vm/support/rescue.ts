@@ -21,18 +21,20 @@ export interface RescueImage {
   initrd: string;
 }
 
-/** The rescue system of the lab's server, with the fleet's administrator as its director. Made once a fleet. */
+/** The rescue system of the lab's server, or of one with OpenZFS, with the fleet's administrator as its director. Made once a fleet. */
 export async function buildRescue({
   fleet,
   hostkit = HOSTKIT,
+  of = 'server',
 }: {
   fleet: Fleet;
   hostkit?: string;
+  of?: 'server' | 'zfs';
 }): Promise<RescueImage> {
   const folder = path.join('/var/tmp/resurgo-lab', fleet.name, 'rescue');
   const image = { kernel: path.join(folder, 'vmlinuz'), initrd: path.join(folder, 'initramfs.img') };
   if (existsSync(image.kernel)) return image;
-  const command = [BUILD, await built('server'), hostkit, `${fleet.adminKey}.pub`, folder] as const;
+  const command = [BUILD, await built(of, of), hostkit, `${fleet.adminKey}.pub`, folder] as const;
   await runProgram({ command, timeoutMs: BUILD_MS });
   return image;
 }

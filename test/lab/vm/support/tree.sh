@@ -1,7 +1,7 @@
 #!/bin/bash
 # The file trees and images that virtual machines are made of, each built once and kept in a cache under a name made of its input.
-# usage: tree.sh tools | server | rear      prints the path: of an ext4 image that boots by itself and holds all tools | of a tar of a
-# server | of a tar of a server with ReaR beside what the product needs
+# usage: tree.sh server | rear | zfs | tools [zfs] | boot [zfs]      prints the path: of a tar of a server | of one with ReaR beside what the
+# product needs | of one with OpenZFS | of an ext4 image that boots by itself and holds all tools | of a kernel and initramfs for it
 set -u
 SUPPORT=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source-path=SCRIPTDIR source=../../support/lib/common.sh
@@ -70,19 +70,40 @@ server() {
   cached server "1 $LAB_SUITE $SERVER_PACKAGES" with_all
 }
 
+# Modules are cached by the kernel's version: their building takes minutes.
+zfs() {
+  local tar kernel modules
+  tar=$(server) || exit 1
+  kernel=$(tar -tf "$tar" | sed -n 's|^\./boot/vmlinuz-||p' | head -n 1)
+  with_modules() { "$SUPPORT/zfs-tree.sh" modules "$tar" "$1"; }
+  modules=$(cached zfs-modules "1 $LAB_SUITE $kernel" with_modules) || exit 1
+  with_zfs() { "$SUPPORT/zfs-tree.sh" server "$tar" "$modules" "$1"; }
+  cached zfs "1 $tar $modules $(cat "$SUPPORT/zfs-tree.sh")" with_zfs
+}
+
+# The tree that a machine which sets up others is made of.
+of_tools() {
+  case ${1:-server} in
+    server) server ;;
+    zfs) zfs ;;
+    *) die "no tools are made of a tree $1" ;;
+  esac
+}
+
 case ${1:-} in
   server) server ;;
+  zfs) zfs ;;
   rear)
     with_rear() { make_server "$1" "$REAR_PACKAGES"; }
     cached rear "1 $LAB_SUITE $REAR_PACKAGES" with_rear
     ;;
   tools)
-    tar=$(server) || exit 1
+    tar=$(of_tools "${2:-}") || exit 1
     with_server() { make_tools "$1" "$tar"; }
     cached tools "1 $tar $(cat "$SUPPORT/tools-init.sh")" with_server
     ;;
   boot) # KERNEL and initramfs for a start without firmware: two paths
-    tar=$(server) || exit 1
+    tar=$(of_tools "${2:-}") || exit 1
     make_boot() {
       mkdir "$1" && tar -C "$1" --wildcards --strip-components=2 -xf "$tar" './boot/vmlinuz-*' './boot/initrd.img-*' &&
         mv "$1"/vmlinuz-* "$1/vmlinuz" && mv "$1"/initrd.img-* "$1/initrd.img"
@@ -90,7 +111,7 @@ case ${1:-} in
     cached boot "1 $tar" make_boot
     ;;
   *)
-    echo 'usage: tree.sh server | rear | tools | boot' >&2
+    echo 'usage: tree.sh server | rear | zfs | tools [zfs] | boot [zfs]' >&2
     exit 2
     ;;
 esac
