@@ -58,7 +58,7 @@ export const biosCases: readonly RecoveryCase[] = [
     },
   },
   { name: 'thin', title: 'LVM thin', layout: biosThin, number: 133, expected: LVM_UUID, untried: true },
-  { name: 'btrfs', title: 'btrfs with subvolumes over two disks', layout: biosBtrfs, number: 134, untried: true },
+  { name: 'btrfs', title: 'btrfs with subvolumes over two disks', layout: biosBtrfs, number: 134 },
   { name: 'mbr', title: 'MBR with logical partitions, XFS', layout: biosMbrXfs, number: 135, untried: true },
   {
     name: 'zfs',
