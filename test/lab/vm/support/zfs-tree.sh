@@ -34,9 +34,8 @@ unpack() { # TAR
   done
   ln -s /proc/self/fd "$WORK/dev/fd"
   cp -a "$WORK/etc/apt" "$WORK/apt.was"
-  rm -rf "$WORK"/etc/apt/sources.list "$WORK"/etc/apt/sources.list.d/*
-  mirror=$(tree_mirror)
-  echo "deb ${mirror:-http://deb.debian.org/debian} $LAB_SUITE main contrib" > "$WORK/etc/apt/sources.list"
+  # Where the server itself came from, with what ZFS is part of.
+  sed -i 's/ main$/ main contrib/' "$WORK/etc/apt/sources.list"
   proxy=${http_proxy:-$(apt-config dump Acquire::http::Proxy 2> /dev/null | sed -n 's/.*"\(.*\)";$/\1/p' | head -n 1)}
   [ -z "$proxy" ] || echo "Acquire::http::Proxy \"$proxy\";" > "$WORK/etc/apt/apt.conf.d/99lab"
   kernel=$(basename "$WORK"/lib/modules/*)
