@@ -4,6 +4,7 @@ import type { ChildProcess } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { endInside } from './namespaces';
 import { HOSTKIT, fence, parseReply, request } from './support';
 import type { Ran, Reply, Shell } from './support';
 
@@ -102,10 +103,7 @@ export class Machine {
   }
 
   close(): void {
-    const own = namespaceOf(this.keeper.pid);
-    const apart = own !== undefined && own !== namespaceOf(process.pid);
-    for (const pid of fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name)))
-      if (apart && namespaceOf(Number(pid)) === own) end(Number(pid));
+    endInside(this.keeper.pid);
     this.keeper.kill('SIGKILL');
     fs.rmSync(this.folder, { recursive: true, force: true });
   }
@@ -118,21 +116,5 @@ export class Machine {
     const env = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' };
     const ran = spawnSync('nsenter', this.inside(command, args), { input, env, timeout: 60_000, maxBuffer: 2 ** 26 });
     return { status: ran.status, stdout: ran.stdout.toString(), stderr: ran.stderr.toString() };
-  }
-}
-
-function namespaceOf(pid: number | undefined): string | undefined {
-  try {
-    return fs.readlinkSync(`/proc/${pid}/ns/mnt`);
-  } catch {
-    return undefined;
-  }
-}
-
-function end(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // It has just gone by itself.
   }
 }

@@ -114,7 +114,7 @@ describeAsRoot('headers of encrypted volumes, which lie in the tree of a whole m
       `cd "$1" && echo a >one && mkdir -p ${FOLDER} var/lib/resurgo/luks2 && echo secret >${FOLDER}/u.header && setfattr -n user.a -v b ${FOLDER}/u.header && echo b >var/lib/resurgo/luks2/other`,
       kit.source,
     );
-    await kit.copy('run-0001');
+    expect(await kit.copy('run-0001')).toMatchObject({ open: { ok: true }, send: { ok: true }, compare: { ok: true } });
     expect(kit.seal('run-0001', ID)).toMatchObject({ ok: true });
     base = join(kit.root, 'to', tree);
   });
@@ -129,6 +129,8 @@ describeAsRoot('headers of encrypted volumes, which lie in the tree of a whole m
   const restored = async (name: string, more: { headers?: string; subpath?: string }, at: string) => {
     await kit.serve(at, join(kit.root, 'var/runs', name, 'incoming', tree));
     const send = kit.job('restore-send', { store: 'main', id: ID, tree, ...more, ...kit.peer() }, name);
+    // Else a match would not print what it was refused with.
+    if (!send.ok) throw new Error(`not sent: ${JSON.stringify(send)}`);
     const { sha256 } = send['listing'] as { sha256: string };
     const part: Record<string, string> = more.subpath === undefined ? {} : { subpath: more.subpath };
     const place = { path: join(kit.root, 'to'), tree, sha256, extra: '1', ...part };

@@ -8,6 +8,7 @@ import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { end, endInside } from './namespaces';
 
 export type Shell = 'dash' | 'busybox ash';
 export const SHELLS: Shell[] = ['dash', 'busybox ash'];
@@ -163,12 +164,7 @@ export class Box {
 
   /** Ends what still runs inside, by the mark of the box's mount namespace, and removes the folder. */
   close(): void {
-    const own = mountNamespace(this.keeper.pid);
-    // A keeper that has not come as far as its own namespace is still in everybody's.
-    const apart = own !== undefined && own !== mountNamespace(process.pid);
-    for (const pid of fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-      if (apart && mountNamespace(Number(pid)) === own) kill(Number(pid));
-    }
+    endInside(this.keeper.pid);
     for (const dir of listDirs(this.state('jobs'))) this.endJob(dir);
     for (const child of [...this.others, this.keeper]) child.kill('SIGKILL');
     fs.rmSync(this.root, { recursive: true, force: true });
@@ -178,7 +174,7 @@ export class Box {
   private endJob(job: string): void {
     const mark = `RESURGO_JOB=${job}\0`;
     for (const pid of fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-      if (readOr(`/proc/${pid}/environ`).includes(mark)) kill(Number(pid));
+      if (readOr(`/proc/${pid}/environ`).includes(mark)) end(Number(pid));
     }
   }
 
@@ -260,27 +256,11 @@ function listDirs(dir: string): string[] {
   return fs.existsSync(dir) ? fs.readdirSync(dir) : [];
 }
 
-function mountNamespace(pid: number | undefined): string | undefined {
-  try {
-    return fs.readlinkSync(`/proc/${pid}/ns/mnt`);
-  } catch {
-    return undefined;
-  }
-}
-
 function readOr(file: string): string {
   try {
     return fs.readFileSync(file, 'latin1');
   } catch {
     return '';
-  }
-}
-
-function kill(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // It has just gone by itself.
   }
 }
 

@@ -4,11 +4,12 @@
  */
 import { spawn, spawnSync } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AdminLogin } from '../../../hosts/enroll/admin';
 import { parsePublicKey, type PublicKey } from '../../../hosts/known-hosts';
+import { endInside } from '../../hostkit/namespaces';
 import type { Ran } from '../../hostkit/support';
 import { makeKey, sshdConfig } from '../../hostkit/support-sshd';
 import { freePort } from '../support/sshd';
@@ -78,21 +79,8 @@ export class LiveHost {
 
   /** Ends what still runs inside too: sessions and jobs outlive the sshd. */
   close(): void {
-    const own = namespaceOf(this.keeper?.pid);
-    const inside =
-      own === undefined || own === namespaceOf(process.pid)
-        ? []
-        : readdirSync('/proc').filter((name) => /^\d+$/.test(name));
-    for (const pid of inside) if (namespaceOf(Number(pid)) === own) spawnSync('kill', ['-KILL', pid]);
+    endInside(this.keeper?.pid);
     this.keeper?.kill('SIGKILL');
     rmSync(this.dir, { recursive: true, force: true });
-  }
-}
-
-function namespaceOf(pid: number | undefined): string | undefined {
-  try {
-    return readlinkSync(`/proc/${pid}/ns/mnt`);
-  } catch {
-    return undefined;
   }
 }

@@ -1,0 +1,38 @@
+/** Ends whatever runs in the mount namespace of a simulated host. */
+import fs from 'node:fs';
+
+/** Kills all that is in the keeper's mount namespace. Nothing where the keeper is gone, or has not come as far as a namespace of its own. */
+export function endInside(keeper: number | undefined): void {
+  const own = namespaceOf(keeper);
+  if (own === undefined || own === namespaceOf(process.pid)) return;
+  let held: number;
+  try {
+    // Held open while all are ended: the number of a namespace that is gone is given to the next one, of a test beside this.
+    held = fs.openSync(`/proc/${keeper}/ns/mnt`, 'r');
+  } catch {
+    return;
+  }
+  try {
+    for (const pid of fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name)))
+      if (namespaceOf(Number(pid)) === own) end(Number(pid));
+  } finally {
+    fs.closeSync(held);
+  }
+}
+
+function namespaceOf(pid: number | undefined): string | undefined {
+  try {
+    return fs.readlinkSync(`/proc/${pid}/ns/mnt`);
+  } catch {
+    return undefined;
+  }
+}
+
+/** SIGKILL to a process that may have gone by itself. */
+export function end(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has.
+  }
+}
