@@ -1,5 +1,5 @@
 /** The pool, the client, the freeze session and the job driver against a real sshd. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -45,6 +45,21 @@ async function channelsLeft(made: SshPool, channels: number): Promise<SshPool['s
   for (let tried = 0; tried < 100 && made.size.channels > channels; tried += 1)
     await new Promise((done) => setTimeout(done, 20));
   return made.size;
+}
+
+/** Waits, for 10 s at most, until something holds that another process brings about. */
+async function until(holds: () => boolean): Promise<void> {
+  for (let tried = 0; tried < 500 && !holds(); tried += 1) await new Promise((done) => setTimeout(done, 20));
+  expect(holds()).toBe(true);
+}
+
+/** A request that the host answers after 20 s only; resolves once the host has it. */
+async function slow(at: TestSshd, hosts: SshHosts, host = at.ref()): Promise<{ failed: Promise<HostError> }> {
+  const asked = () => at.log().filter((line) => line.startsWith('check slow')).length;
+  const before = asked();
+  const failed = failure(check({ hosts, host, group: 'slow' }));
+  await until(() => asked() > before);
+  return { failed };
 }
 
 async function failure(promise: Promise<unknown>): Promise<HostError> {
@@ -164,10 +179,9 @@ describe('connections', () => {
 
   it('reconnects after sshd was killed, and fails what was under way as retryable', async () => {
     const { hosts, pool: made } = pool({ tries: 4, backoffMs: 100 });
-    const lost = failure(check({ hosts, host: sshd.ref(), group: 'slow' }));
-    await new Promise((done) => setTimeout(done, 300));
+    const { failed } = await slow(sshd, hosts);
     await sshd.kill();
-    expect(await lost).toMatchObject({ code: 'connection-lost', retryable: true });
+    expect(await failed).toMatchObject({ code: 'connection-lost', retryable: true });
     expect(made.size.connections).toBe(0);
     const again = probe({ hosts, host: sshd.ref() });
     await sshd.start();
@@ -339,10 +353,9 @@ describe('connections', () => {
       const { hosts, pool: made } = pool();
       await Promise.all([probe({ hosts, host: bystander() }), probe({ hosts, host: host() })]);
       expect(made.size.connections).toBe(3);
-      const under = failure(check({ hosts, host: host(), group: 'slow' }));
-      await new Promise((done) => setTimeout(done, 300));
+      const { failed } = await slow(inner, hosts, host());
       await inner.kill();
-      expect(await under).toMatchObject({ code: 'connection-lost', retryable: true });
+      expect(await failed).toMatchObject({ code: 'connection-lost', retryable: true });
       await failure(probe({ hosts, host: host() }));
       // The jump's and the bystander's, and the one channel between them.
       expect(await channelsLeft(made, 1)).toEqual({ connections: 2, channels: 1 });
@@ -382,10 +395,9 @@ describe('connections', () => {
       { host: 'dead', ok: false },
     ]);
     expect(made.size.connections).toBe(1);
-    const under = failure(check({ hosts, host: sshd.ref(), group: 'slow' }));
-    await new Promise((done) => setTimeout(done, 200));
+    const { failed } = await slow(sshd, hosts);
     await hosts.close();
-    expect((await under).retryable).toBe(true);
+    expect((await failed).retryable).toBe(true);
     expect(await failure(probe({ hosts, host: sshd.ref() }))).toMatchObject({ code: 'closed' });
   });
 
@@ -472,13 +484,14 @@ describe('jobs', () => {
     fence,
     pollMs: { first: 50, longest: 200 },
   });
+  const began = (name: string) => existsSync(join(sshd.dir, 'state', name, 'pid'));
   const state = (name: string, file: string) => readFileSync(join(sshd.dir, 'state', name, file), 'utf8').trim();
 
   it('runs to its result with progress, rate and time left; a second driver attaches', async () => {
     const { hosts } = pool();
     const seen: JobProgress[] = [];
     const first = runJob({ ...job(hosts, 'copy.1'), onProgress: (progress) => seen.push(progress) });
-    await new Promise((done) => setTimeout(done, 300));
+    await until(() => began('copy.1'));
     const second = await runJob(job(hosts, 'copy.1'));
     expect(second).toMatchObject({ attached: true, result: { bytes: 8 } });
     expect(await first).toMatchObject({ attached: false, result: { bytes: 8 } });
@@ -489,10 +502,10 @@ describe('jobs', () => {
     const { hosts } = pool();
     const run = async (name: string, reason: Error) => {
       const abort = new AbortController();
-      setTimeout(() => {
-        abort.abort(reason);
-      }, 350);
-      await expect(runJob({ ...job(hosts, name), signal: abort.signal })).rejects.toBe(reason);
+      const ended = expect(runJob({ ...job(hosts, name), signal: abort.signal })).rejects.toBe(reason);
+      await until(() => began(name));
+      abort.abort(reason);
+      await ended;
     };
     await run('detached', new DetachError());
     expect(() => state('detached', 'exit')).toThrow();
@@ -504,7 +517,7 @@ describe('jobs', () => {
   it('goes on after the connection broke in the middle', async () => {
     const { hosts } = pool({ tries: 5, backoffMs: 100 });
     const running = runJob(job(hosts, 'bridged'));
-    await new Promise((done) => setTimeout(done, 250));
+    await until(() => began('bridged'));
     // The job is a session of its own, so it outlives sshd; only the listener and the channels die.
     await sshd.kill();
     await sshd.start();
