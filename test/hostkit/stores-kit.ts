@@ -195,8 +195,10 @@ export async function storeKit(options: StoreKitOptions): Promise<StoreKit> {
         join(root, 'ssh/rsyncd.conf'),
         `use chroot = yes\nuid = 0\ngid = 0\nnumeric ids = yes\nread only = no\nwrite only = yes\nreverse lookup = no\nlog file = /dev/null\n${modules}`,
       );
-      for (let tries = 0; tries < 100 && !existsSync(join(root, 'ssh/pid')); tries++)
+      for (let tries = 0; !existsSync(join(root, 'ssh/pid')); tries++) {
+        if (tries === 500) throw new Error('no sshd within 10 s');
         await new Promise((done) => setTimeout(done, 20));
+      }
     },
     peer: () => ({
       grant: 'g1',
