@@ -58,7 +58,7 @@ export interface TryWayInput {
   fence: RunFence;
   item: RestoreItemRef;
   /** As `RescueRef` has them. */
-  newKeys?: string[] | undefined;
+  arm?: string | undefined;
 }
 
 /** The plan, and what the steps after the data need to know. */
@@ -173,11 +173,12 @@ export function recoverLookActivities({ hosts }: ActivityDeps) {
    * Opens the data's way in both directions and closes it again: that the target lets this rescue system have the data, and the rescue
    * system takes the target's word, is seen before a disk is written to. @throws HostError `not-allowed` where either does not
    */
-  async function tryWay({ fence, item, newKeys }: TryWayInput): Promise<void> {
+  async function tryWay({ fence, item, arm }: TryWayInput): Promise<void> {
     const step = 'way of the data';
     const keys = fenceFor({ fence, step });
     const { store, destination, backup } = item;
     const rescue = destination.host;
+    const again = arm ?? armCommand({ rescue });
     const scopes = {
       receive: scopeOf(item),
       send: { scope: 'backup' as const, store: store.name, id: backup.id, tree: backup.tree },
@@ -207,9 +208,9 @@ export function recoverLookActivities({ hosts }: ActivityDeps) {
         if (!(error instanceof HostError) || error.code !== 'not-allowed') throw error;
         const next =
           purpose === 'send'
-            ? `let the target know this rescue system: run \`${armCommand(rescue, newKeys)}\`, then retry`
+            ? `let the target know this rescue system: run \`${again}\`, then retry`
             : rescue.live === true
-              ? `the rescue system knows another identity of ${store.host.name} than it has now: run \`${armCommand(rescue, newKeys)}\`, then retry`
+              ? `the rescue system knows another identity of ${store.host.name} than it has now: run \`${again}\`, then retry`
               : `the rescue system knows another identity of ${store.host.name} than it has now: build its media again (\`resurgo rescue build ${machineOf(rescue)}\`), boot them, and recover again`;
         throw new HostError({
           host: granting.name,

@@ -14,8 +14,8 @@ import { sameBoot } from './same-boot';
 export interface RescueRef {
   host: FleetHost;
   bootId: string;
-  /** Encrypted volumes that get a new key, as the operator called them. Left out by runs of an earlier version. */
-  newKeys?: string[] | undefined;
+  /** The command that lets the target know it, and gives it its passphrases, again. Left out by runs of an earlier version. */
+  arm?: string | undefined;
 }
 
 /** @returns what the job has left as its result. @throws HostError */
@@ -50,9 +50,9 @@ export async function rescueStep(input: {
 }
 
 /** Where a passphrase is missing or wrong, whoever is asked learns the command that gives another. */
-export function askingAgain({ error, rescue: { host, newKeys } }: { error: unknown; rescue: RescueRef }): unknown {
+export function askingAgain({ error, rescue: { host, arm } }: { error: unknown; rescue: RescueRef }): unknown {
   if (!(error instanceof HostError) || error.code !== 'needs-passphrase') return error;
   const { verb, step, code, reason, detail } = error;
-  const next = `give the right one: \`${armCommand(host, newKeys)}\` asks for it (--passphrase VOLUME=FILE); then retry. Where nobody knows it, abort, and recover with a new key (--new-key VOLUME)`;
+  const next = `give the right one: \`${arm ?? armCommand({ rescue: host })}\` asks for it (--passphrase VOLUME=FILE); then retry. Where nobody knows it, abort, and recover with a new key (--new-key VOLUME)`;
   return new HostError({ host: host.name, verb, step, code, message: reason, next, detail });
 }

@@ -37,13 +37,23 @@ export function machineOf({ name }: Pick<FleetHost, 'name'>): string {
 
 /**
  * What lets the target know a rescue system, sends the hostkit to one of another make, and gives it the passphrases: those of volumes that get a
- * new key are asked for as such, twice.
+ * new key are asked for as such, twice. It names the group and the backup of the run that waits: `latest` may be another by now.
  */
-export function armCommand(rescue: FleetHost, newKeys: readonly string[] = []): string {
+export function armCommand(options: {
+  rescue: FleetHost;
+  newKeys?: readonly string[] | undefined;
+  group?: string;
+  id?: string;
+}): string {
+  const { rescue, newKeys = [], group, id } = options;
   const { address, port, live } = rescue;
-  const anew = newKeys.map((name) => ` --new-key ${word(name)}`).join('');
-  const at = address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
-  return `resurgo recover ${machineOf(rescue)} --at ${at}${live === true ? ' --live' : ''}${anew} --arm-only`;
+  const words = ['resurgo recover', machineOf(rescue), '--at'];
+  words.push(address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`);
+  if (group !== undefined) words.push('--group', word(group));
+  if (id !== undefined) words.push('--backup', word(id));
+  if (live === true) words.push('--live');
+  for (const name of newKeys) words.push('--new-key', word(name));
+  return [...words, '--arm-only'].join(' ');
 }
 
 /** As a shell takes it. */

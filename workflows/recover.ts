@@ -178,11 +178,11 @@ class RecoverRun extends RunParts {
   }
 
   private async findRescue(): Promise<RescueRef> {
-    const { rescue, host, policy } = this.input;
+    const { rescue, host } = this.input;
     const { bootId } = await this.must('rescue system', () =>
       quick.findRescue.executeWithOptions({ summary: `${rescue.address}:${rescue.port}` }, [{ rescue, host }]),
     );
-    return { host: rescue, bootId, newKeys: policy.newKeys };
+    return { host: rescue, bootId, arm: this.arm };
   }
 
   private plan({ layout, tree, held, headers }: RecoverySource): Promise<PlannedMachine> {
@@ -200,7 +200,7 @@ class RecoverRun extends RunParts {
   private async tryWay({ item }: RecoverySource): Promise<void> {
     await this.must('way of the data', (round) =>
       quick.tryWay.executeWithOptions({ summary: `${item.store.host.name} ⇄ ${item.destination.host.name}` }, [
-        { fence: this.fence(round), item, newKeys: this.input.policy.newKeys },
+        { fence: this.fence(round), item, arm: this.arm },
       ]),
     );
   }
@@ -234,19 +234,23 @@ class RecoverRun extends RunParts {
   }
 
   private async askToBeginAnew({ message }: StepFailure): Promise<void> {
-    const { rescue, policy, planOnly } = this.input;
-    if (planOnly) return;
-    const arm = armCommand(rescue, policy.newKeys);
+    if (this.input.planOnly) return;
     const step = 'begin anew';
     const answer = await this.gate.ask({
       step,
       failure: {
         code: 'rebooted',
-        message: `${message}. It has a new identity: let the target know it (\`${arm}\`), then retry: all is looked at and planned anew, and the plan asks for its approval`,
+        message: `${message}. It has a new identity: let the target know it (\`${this.arm}\`), then retry: all is looked at and planned anew, and the plan asks for its approval`,
       },
       allowed: ['retry', 'abort'],
     });
     if (answer.decision === 'abort') throw abortedByOperator({ step, by: answer.by, reason: answer.reason });
+  }
+
+  /** What the operator types when the rescue system has to be made known, or given its passphrases, again. */
+  private get arm(): string {
+    const { rescue, policy, setup, id } = this.input;
+    return armCommand({ rescue, newKeys: policy.newKeys, group: setup.group.name, id });
   }
 
   private fence(round: number): RunFence {

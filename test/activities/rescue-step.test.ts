@@ -2,6 +2,7 @@
 import { askingAgain } from '../../activities/rescue-step';
 import { HostError } from '../../hosts/errors';
 import { liveAt, rescueAt } from '../../hosts/rescue-host';
+import { armCommand } from '../../planning/recover-words';
 
 const HOST = { name: 'prod-web-1', short: 'web-1', address: '192.0.2.1', port: 22, user: 'resurgo' };
 
@@ -19,10 +20,17 @@ test.each([
   expect(next).toContain(`\`resurgo recover prod-web-1 ${words}\``);
 });
 
-test('volumes that get a new key are in that command: their passphrase is typed twice again', () => {
+test('the run has its own command for it, which is told as it is', () => {
   const host = rescueAt({ host: HOST, at: '192.0.2.7' });
   const error = new HostError({ host: host.name, verb: 'luks-format', code: 'needs-passphrase', message: 'none' });
-  const rescue = { host, bootId: 'b', newKeys: ['cr_root', "it's"] };
-  const { next } = askingAgain({ error, rescue }) as HostError;
-  expect(next).toContain(`--at 192.0.2.7:22 --new-key cr_root --new-key 'it'\\''s' --arm-only\``);
+  const { next } = askingAgain({ error, rescue: { host, bootId: 'b', arm: 'resurgo recover x' } }) as HostError;
+  expect(next).toContain('give the right one: `resurgo recover x` asks for it');
+});
+
+test('that command names the group and the backup of the run, and the volumes whose passphrase is typed twice again', () => {
+  const rescue = rescueAt({ host: HOST, at: '192.0.2.7' });
+  const command = armCommand({ rescue, newKeys: ['cr_root', "it's"], group: 'portal', id: '20261129_120000' });
+  expect(command).toBe(
+    "resurgo recover prod-web-1 --at 192.0.2.7:22 --group portal --backup 20261129_120000 --new-key cr_root --new-key 'it'\\''s' --arm-only",
+  );
 });

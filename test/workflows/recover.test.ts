@@ -305,7 +305,9 @@ test('a target that does not know the rescue system is told of before any disk i
   });
   const report = await playing(made, async (handle) => {
     const { failure: said } = await asked(handle, 'way of the data');
-    expect(said.message).toMatch(/resurgo recover app-1 --at 10\.0\.0\.77:22 --arm-only/);
+    expect(said.message).toMatch(
+      /resurgo recover app-1 --at 10\.0\.0\.77:22 --group portal --backup 20261121_013000 --arm-only/,
+    );
     expect(writing(made)).toEqual([]);
     known = true;
     await answer(handle, { decision: 'retry' });
@@ -328,7 +330,9 @@ test('a running rescue Linux of another make: what it is to be told of is told w
     for (const host of ['target', RESCUE]) {
       refuses = host;
       const { failure: said } = await asked(handle, 'way of the data');
-      expect(said.message).toMatch(/`resurgo recover app-1 --at \[2001:db8::7\]:2222 --live --arm-only`, then retry/);
+      expect(said.message).toMatch(
+        /`resurgo recover app-1 --at \[2001:db8::7\]:2222 --group portal --backup 20261121_013000 --live --arm-only`, then retry/,
+      );
       await answer(handle, { decision: host === 'target' ? 'retry' : 'abort' });
     }
     return failure(handle);
@@ -467,7 +471,9 @@ test('and a volume that gets a new key gets its new one by the command that is t
   await playing(made, async (handle) => {
     await approve(handle);
     const { failure: said } = await asked(handle, 'begin anew');
-    expect(said.message).toMatch(/resurgo recover app-1 --at 10\.0\.0\.77:22 --new-key vda3_crypt --arm-only/);
+    expect(said.message).toMatch(
+      /resurgo recover app-1 --at 10\.0\.0\.77:22 --group portal --backup 20261121_013000 --new-key vda3_crypt --arm-only/,
+    );
     expect(made.asked).not.toContain('luks-check');
     await answer(handle, { decision: 'abort' });
     return failure(handle);
@@ -592,7 +598,9 @@ describe('an encrypted volume whose header is in the backup', () => {
     await playing(made, async (handle) => {
       await approve(handle);
       const { step, failure: said } = await asked(handle, 'check luks:luks:vda3_crypt');
-      expect(said.message).toMatch(/resurgo recover app-1 --at 10\.0\.0\.77:22 --arm-only.*--new-key/);
+      expect(said.message).toMatch(
+        /resurgo recover app-1 --at 10\.0\.0\.77:22 --group portal --backup 20261121_013000 --arm-only.*--new-key/,
+      );
       expect(writing(made)).not.toContain('disk-wipe');
       wrong = false;
       await answer(handle, { decision: 'retry', step });
