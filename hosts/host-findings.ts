@@ -40,6 +40,12 @@ export function sourceFindings(at: { host: string; sources: Group['sources']; ch
     const [first] = source.problems;
     if (first !== undefined)
       return { ...at, level: 'fail', message: source.problems.join('; '), mend: 'mend what it says on the host' };
+    // Else another folder would be copied than the one that the backup names.
+    const asked = wanted.find(({ name }) => name === source.name);
+    if (asked !== undefined && asked.path !== source.path) {
+      const message = `its configuration has ${source.path} for this source, and the runbook ${asked.path}`;
+      return { ...at, level: 'fail', message, mend: `run \`resurgo enroll ${host} --update\`` };
+    }
     const message = `${source.path} (${source.kind} on ${source.fsType}), ${gib(source.usedBytes)} used, ${gib(source.freeBytes)} free`;
     if (source.kind === 'system') return { ...at, ...machineFinding({ source, message }) };
     if (source.kind === 'none') {

@@ -35,7 +35,7 @@ export interface SourceMoment {
   kind: string;
   /** Names of the containers that were paused on the source's host. */
   paused: readonly string[];
-  /** Running containers that are never touched: our own engine. */
+  /** Running containers that are never touched: our own engine, and what carries an exempt label. */
   exempt: readonly string[];
   /** Running containers that the runbook did not ask to pause: they may have been writing. */
   unmatched: readonly string[];
@@ -139,7 +139,7 @@ function quiet(moment: SourceMoment, evidence: string[]): boolean {
   if (paused.length > 0) evidence.push(`${counted(paused.length, 'container')} seen paused: ${list(paused)}`);
   if (unitsStopped.length > 0) evidence.push(`units seen stopped: ${list(unitsStopped)}`);
   if (unitsFrozen.length > 0) evidence.push(`units seen frozen: ${list(unitsFrozen)}`);
-  if (exempt.length > 0) evidence.push(`never paused, being our own engine: ${list(exempt)}`);
+  if (exempt.length > 0) evidence.push(`never paused, being exempt: ${list(exempt)}`);
   if (unmatched.length > 0) evidence.push(`running and not paused: ${list(unmatched)}`);
   if (quiesced === 0) evidence.push('nothing was paused on this host');
   return quiesced > 0 && unmatched.length === 0;

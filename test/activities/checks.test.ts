@@ -7,7 +7,7 @@ import { bench, host, run } from './support/run';
 
 const hosts = ['app-1', 'app-2'].map(host);
 const storeHost = host('target');
-const sources = ['app-1', 'app-2'].map((name) => ({ host: name, name: 'data' })) as never;
+const sources = ['app-1', 'app-2'].map((name) => ({ host: name, name: 'data', path: '/srv/data' })) as never;
 const input = { group: 'portal', hosts, sources, storeHost, partial: false };
 
 /** What each host's `probe` says besides. */
@@ -80,7 +80,23 @@ test('S28 source and target that know another identity of each other fail; who t
   ]);
 });
 
+test('S14 a host that has another folder under the name of a source fails, and is told how to mend it', () => {
+  const checked = check.parse({
+    sources: [{ name: 'data', path: '/srv', kind: 'btrfs', fsType: 'btrfs', usedBytes: 1, freeBytes: 1 }],
+  });
+  expect(sourceFindings({ host: 'app-1', sources, checked })).toEqual([
+    {
+      host: 'app-1',
+      check: 'source data',
+      level: 'fail',
+      message: 'its configuration has /srv for this source, and the runbook /srv/data',
+      mend: 'run `resurgo enroll app-1 --update`',
+    },
+  ]);
+});
+
 describe('a whole machine', () => {
+  const machine = [{ host: 'app-1', name: 'data', path: '/' }] as never;
   const parts = [
     { path: '/', kind: 'lvm', fsType: 'ext4', fsUuid: 'a' },
     { path: '/boot', kind: 'none', fsType: 'ext4', fsUuid: 'b' },
@@ -91,7 +107,7 @@ describe('a whole machine', () => {
     });
 
   test('whose file systems are held is well; what a boot reads is watched instead', () => {
-    expect(sourceFindings({ host: 'app-1', sources, checked: shown([]) })).toMatchObject([
+    expect(sourceFindings({ host: 'app-1', sources: machine, checked: shown([]) })).toMatchObject([
       {
         level: 'ok',
         message: expect.stringContaining(': / (lvm), /boot (live); 0 mounts are no part of it') as string,
@@ -101,7 +117,7 @@ describe('a whole machine', () => {
 
   test('of which one is read live is told, with its place', () => {
     const checked = shown([{ path: '/srv', kind: 'none', fsType: 'ext4', fsUuid: 'c' }]);
-    expect(sourceFindings({ host: 'app-1', sources, checked })).toMatchObject([
+    expect(sourceFindings({ host: 'app-1', sources: machine, checked })).toMatchObject([
       { level: 'warn', message: expect.stringMatching(/; \/srv without a snapshot$/) as string },
     ]);
   });

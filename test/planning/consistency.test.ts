@@ -37,7 +37,7 @@ describe('sourceConsistency', () => {
     ['nothing was paused', { paused: [] }, 'crash', 'nothing was paused on this host'],
     ['units stopped', { paused: [], unitsStopped: ['pg.service'] }, 'filesystem', 'units seen stopped: pg.service'],
     ['units frozen', { paused: [], unitsFrozen: ['pg.service'] }, 'filesystem', 'units seen frozen: pg.service'],
-    ['our own engine runs on', { exempt: ['temporal'] }, 'filesystem', 'never paused, being our own engine: temporal'],
+    ['what is exempt runs on', { exempt: ['temporal'] }, 'filesystem', 'never paused, being exempt: temporal'],
     ['a live copy', { kind: 'none', hooks: [hook] }, 'none', 'live copy'],
     ['a torn instant', { torn: ['the dead-man fired'], hooks: [hook] }, 'none', 'torn instant: the dead-man fired'],
   ])('S7 %s', (_, change, label, evidence) => {
