@@ -34,6 +34,8 @@ interface ChecksInput {
   group: string;
   hosts: HostRef[];
   sources: Group['sources'];
+  /** The group as the runbook has it; runs of former versions don't say. */
+  asked?: Group;
   /** The store's host: as necessary as any, and never left out. Runs of former versions name none. */
   storeHost?: HostRef;
   /** Whether the runbook allows that hosts are left out. */
@@ -68,7 +70,7 @@ export function checkActivities({ hosts }: ActivityDeps) {
       ]);
       const findings = [
         ...probed.findings,
-        ...sourceFindings({ host: host.name, sources, checked }),
+        ...sourceFindings({ host: host.name, sources, checked, group: input.asked }),
         ...leftoversOf({ host: host.name, ...swept }),
       ];
       return {

@@ -10,7 +10,12 @@ export interface RestoreItemRef {
   destination: {
     host: FleetHost;
     /** The configured source that is restored in place; null for a folder. */
-    source: { name: string; tree: string; snapshot: string } | null;
+    source: {
+      name: string;
+      tree: string;
+      snapshot: string;
+      /** Left out by runs of former versions. */ path?: string;
+    } | null;
     /** The folder that the tree is put into; null in place. */
     folder: string | null;
   };

@@ -14,6 +14,8 @@ const checked = z.looseObject({
   freeBytes: z.number(),
   /** Where the data goes, and whether anything lies in it already. */
   destination: z.string().default(''),
+  /** The source's path, as the host's configuration has it; older hostkits don't tell. */
+  root: z.string().optional(),
   holds: z.boolean().default(false),
   /** What the destination lies on. */
   mountPoint: z.string().optional(),
@@ -61,7 +63,15 @@ export async function mountsAt(place: Place & { step: string; fsUuid?: string })
 
 async function ask({ hosts, fence, item, step, fsUuid }: Place & { step: string; fsUuid?: string }) {
   const args = { group: fence.group, run: fence.run, ...placeArgs(item), ...(fsUuid === undefined ? {} : { fsUuid }) };
-  return checked.parse(await hosts.call({ host: item.destination.host, verb: 'restore.check', step, args }));
+  const { host, source } = item.destination;
+  const reply = checked.parse(await hosts.call({ host, verb: 'restore.check', step, args }));
+  // Else the plan would name one folder, and another would be written to.
+  if (source?.path !== undefined && reply.root !== undefined && reply.root !== source.path)
+    throw new HostError({
+      ...{ host: host.name, verb: 'restore.check', step, code: 'not-allowed' },
+      message: `its configuration has ${reply.root} for source ${source.name}, and the runbook ${source.path}; run \`resurgo enroll ${host.name} --update\``,
+    });
+  return reply;
 }
 
 function mountsOf(reply: z.infer<typeof checked>): Mounts {

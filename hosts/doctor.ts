@@ -128,7 +128,8 @@ async function examine(patient: Patient): Promise<Finding[]> {
   if (patient.entry.hosts.includes(host) || patient.entry.sources.some((source) => source.host === host)) {
     const checked = await attempt('sources', () => check({ ...on, group: patient.group }));
     if (checked !== undefined) patient.seen.checked.set(host, checked);
-    if (checked !== undefined) findings.push(...sourceFindings({ host, sources: patient.entry.sources, checked }));
+    if (checked !== undefined)
+      findings.push(...sourceFindings({ host, sources: patient.entry.sources, checked, group: patient.entry }));
   }
   if (patient.isTarget) {
     const name = patient.entry.target;

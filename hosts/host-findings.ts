@@ -2,6 +2,7 @@
 import { counted } from '../planning/counted';
 import type { Group } from '../runbooks/types';
 import type { Finding } from './doctor-findings';
+import { configDrift } from './enroll/config';
 import type { Check, Probe } from './replies';
 
 /** The hostkit that this director carries. */
@@ -31,8 +32,16 @@ export function probeFindings(at: {
   return [...versions(at), clock(at)];
 }
 
-/** From what a host says of the group's sources on it, and of what lies in none. */
-export function sourceFindings(at: { host: string; sources: Group['sources']; checked: Check }): Finding[] {
+/**
+ * From what a host says of the group's sources on it, and of what lies in none.
+ * @param at.group as the runbook has it, to be compared with the host's configuration; runs of former versions don't say
+ */
+export function sourceFindings(at: {
+  host: string;
+  sources: Group['sources'];
+  checked: Check;
+  group?: Group | undefined;
+}): Finding[] {
   const { host, checked } = at;
   const wanted = at.sources.filter((source) => source.host === host);
   const found = checked.sources.map((source): Finding => {
@@ -64,6 +73,7 @@ export function sourceFindings(at: { host: string; sources: Group['sources']; ch
   }));
   return [
     ...amiss,
+    ...driftFindings(at),
     ...found,
     ...missing.map(({ name }): Finding => ({
       host,
@@ -80,6 +90,30 @@ export function sourceFindings(at: { host: string; sources: Group['sources']; ch
       mend: 'add a source that holds it, or accept that no backup does',
     })),
   ];
+}
+
+/** What the host would do otherwise than the runbook says. What it leaves out would be missing from a backup that is called whole (S14). */
+function driftFindings(at: { host: string; checked: Check; group?: Group | undefined }): Finding[] {
+  const { host, group, checked } = at;
+  if (group === undefined || checked.config === undefined) return [];
+  const drift = configDrift({ group, host, sums: checked.config });
+  const mend = `run \`resurgo enroll ${host} --update\``;
+  const words = (differing: typeof drift) => differing.map(({ called }) => called).join(', ');
+  const excludes = drift.filter(({ word }) => word === 'exclude');
+  const others = drift.filter(({ word }) => word !== 'exclude');
+  const finding = (level: Finding['level'], differing: typeof drift): Finding[] =>
+    differing.length === 0
+      ? []
+      : [
+          {
+            host,
+            check: 'configuration',
+            level,
+            message: `it is not as the runbook has it: ${words(differing)}`,
+            mend,
+          },
+        ];
+  return [...finding('fail', excludes), ...finding('warn', others)];
 }
 
 /** Of a whole machine: which file systems it is, and which of them no snapshot holds. What a boot reads is watched instead. */

@@ -160,7 +160,7 @@ class BackupRun extends RunParts {
       Promise.all([
         quick.checkHosts.executeWithOptions({ summary: `look at ${counted(this.hosts.present().length, 'host')}` }, [
           {
-            ...{ group: group.name, hosts: this.hosts.present(), sources: group.sources },
+            ...{ group: group.name, hosts: this.hosts.present(), sources: group.sources, asked: group },
             storeHost: store.host,
             partial: group.onUnreachable === 'partial',
           },

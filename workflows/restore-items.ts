@@ -171,5 +171,5 @@ function planInput({ ref, selected, check, dryRun }: Item, input: RestoreInput):
 
 function sourceRef({ input, host, name }: { input: RestoreInput; host: string; name: string }) {
   const source = input.into.group.sources.find((each) => each.host === host && each.name === name);
-  return source === undefined ? null : { name, tree: source.tree, snapshot: source.snapshot };
+  return source === undefined ? null : { name, tree: source.tree, snapshot: source.snapshot, path: source.path };
 }

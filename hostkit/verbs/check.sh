@@ -2,7 +2,7 @@
 # What a freeze and a copy of this group would meet on this host, and what they would not cover. Changes nothing.
 
 # Set or read elsewhere:
-: "${arg_group-}" "${check_parts-}" "${covered_mounts-}" "${line-}" "${mount_point-}" "${mount_root-}" "${real_path-}" "${scope-}" "${snap_problem-}" "${source_names-}" \
+: "${arg_group-}" "${check_parts-}" "${config_text-}" "${encoded-}" "${covered_mounts-}" "${line-}" "${mount_point-}" "${mount_root-}" "${real_path-}" "${scope-}" "${snap_problem-}" "${source_names-}" \
   "${src_group-}" "${src_kind-}" "${src_path-}" "${tool_output-}" "${unescaped-}"
 
 # shellcheck source=lib/freeze.sh
@@ -14,6 +14,7 @@ verb_main() {
   set +e
   sources='' covered='' covered_mounts='' units='' containers='' unprotected='' listed=$LF
   check_restore
+  check_config
   source_names "$arg_group"
   for name in $source_names; do check_source "$name"; done
   # What any group of this host covers counts as protected.
@@ -22,7 +23,19 @@ verb_main() {
   check_containers
   check_databases
   config_each unit "$arg_group" check_unit
-  reply "\"problems\":[$group_problems],\"sources\":[$sources],\"containers\":[$containers],\"units\":[$units],\"unprotected\":[$unprotected]"
+  reply "\"problems\":[$group_problems],\"sources\":[$sources],\"containers\":[$containers],\"units\":[$units],\"unprotected\":[$unprotected],\"config\":{$config_sums}"
+}
+
+# check_config: sets $config_sums, by the lines' first word, of what this host's configuration has of the group: a director whose runbook says
+# something else tells it apart, and who has only its keys learns nothing.
+check_config() {
+  config_load
+  encode "$arg_group"
+  config_sums=
+  for config_word in source exclude containers unit hook workload max-pause health; do
+    config_sum=$(printf '%s\n' "$config_text" | awk -v word="$config_word" -v group="$encoded" '$1 == word && $2 == group' | sha256sum)
+    config_sums="$config_sums${config_sums:+,}\"$config_word\":\"${config_sum%% *}\""
+  done
 }
 
 problem_add() {

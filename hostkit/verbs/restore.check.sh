@@ -49,10 +49,11 @@ $check_rules
 RULES
   # Also where they do not lie yet: the safety snapshot comes after this.
   ! protect_is_top "$destination" || check_mounts="$check_mounts${check_mounts:+,}\"/.resurgo\""
+  json_quote "$destination_root" && check_root=$json
   json_quote "$destination" && check_path=$json
   json_quote "$check_mount" && check_mount=$json
   json_quote "$check_device" && check_device=$json
-  reply "\"destination\":$check_path,\"exists\":$([ -d "$destination" ] && echo true || echo false),\"holds\":$check_holds,\"mountPoint\":$check_mount,\"device\":$check_device,\"fsType\":\"$check_type\",\"fsUuid\":\"$check_uuid\",\"freeBytes\":$check_free,\"protected\":[$check_mounts]"
+  reply "\"root\":$check_root,\"destination\":$check_path,\"exists\":$([ -d "$destination" ] && echo true || echo false),\"holds\":$check_holds,\"mountPoint\":$check_mount,\"device\":$check_device,\"fsType\":\"$check_type\",\"fsUuid\":\"$check_uuid\",\"freeBytes\":$check_free,\"protected\":[$check_mounts]"
 }
 
 # check_source: sets check_uuid to the source's file system, told apart as a backup does it. A disk that is not mounted leaves a folder of

@@ -1,4 +1,5 @@
 /** What a host allows, from the runbook: `/etc/resurgo/host.conf` and the other files of its root. Pure. */
+import { createHash } from 'node:crypto';
 import type { ContainerChoice, Group, Runbook, Source } from '../../runbooks/types';
 import { encodeValue } from '../request';
 
@@ -50,6 +51,31 @@ function groupLines(group: Group, host: string): string[] {
     ...(takesPart ? [line('workload', name, restore.stop), line('max-pause', name, quiesce.maxPauseS)] : []),
     ...here(restore.health).map((check) => line('health', name, check.name, check.timeoutS, check.command)),
   ];
+}
+
+/** The words that lines of a group begin with, and what a person calls them. */
+const GROUP_WORDS = [
+  ['source', 'sources'],
+  ['exclude', 'excludes'],
+  ['containers', 'containers'],
+  ['unit', 'units'],
+  ['hook', 'hooks'],
+  ['workload', 'how a restore stops it'],
+  ['max-pause', 'the longest pause'],
+  ['health', 'health checks'],
+] as const;
+
+/**
+ * What the host's configuration and the runbook do not say the same of a group.
+ * @param at.sums as verb `check` tells them: SHA-256, hex, of the group's lines by their first word
+ */
+export function configDrift(at: { group: Group; host: string; sums: Readonly<Record<string, string>> }) {
+  const lines = groupLines(at.group, at.host);
+  const differing = GROUP_WORDS.filter(([word]) => {
+    const own = lines.filter((each) => each.startsWith(`${word} `)).map((each) => `${each}\n`);
+    return at.sums[word] !== createHash('sha256').update(own.join('')).digest('hex');
+  });
+  return differing.map(([word, called]) => ({ word, called }));
 }
 
 /** A kind's word there is a part of shell functions' names. */

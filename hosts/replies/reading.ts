@@ -68,6 +68,8 @@ export const check = z.object({
     .default([]),
   /** Container volumes, mounts and databases that lie outside any source, as text. */
   unprotected: z.array(z.union([z.string(), evidence.transform((entry) => JSON.stringify(entry))])).default([]),
+  /** SHA-256, hex, of the lines that the host's configuration has of the group, by their first word. Older hostkits don't tell. */
+  config: z.record(z.string(), z.string()).optional(),
 });
 
 /** What the host's tools say of its disks, its boot set-up and its network; `planning/layout-read.ts` makes sense of it. */

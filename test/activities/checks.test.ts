@@ -1,4 +1,5 @@
 /** What a backup looks at before it touches anything: the store's host as well as those that the data come from. */
+import { createHash } from 'node:crypto';
 import { HostError } from '../../hosts/errors';
 import type { FakeCall } from '../../hosts/fake';
 import { sourceFindings } from '../../hosts/host-findings';
@@ -9,6 +10,20 @@ const hosts = ['app-1', 'app-2'].map(host);
 const storeHost = host('target');
 const sources = ['app-1', 'app-2'].map((name) => ({ host: name, name: 'data', path: '/srv/data' })) as never;
 const input = { group: 'portal', hosts, sources, storeHost, partial: false };
+
+/** A group that names nothing on app-1, and the sums of its lines there. */
+const GROUP = {
+  sources: [],
+  quiesce: { containers: { mode: 'all' }, units: [], hooks: { before: [], after: [] }, maxPauseS: 30 },
+  restore: { stop: 'containers', health: [] },
+};
+const sumOf = (text: string) => createHash('sha256').update(text).digest('hex');
+const SAME = {
+  ...Object.fromEntries(['source', 'exclude', 'unit', 'hook', 'health'].map((word) => [word, sumOf('')])),
+  containers: sumOf('containers portal all\n'),
+  workload: sumOf('workload portal containers\n'),
+  'max-pause': sumOf('max-pause portal 30\n'),
+};
 
 /** What each host's `probe` says besides. */
 function saying(over: Record<string, Record<string, unknown>>) {
@@ -93,6 +108,22 @@ test('S14 a host that has another folder under the name of a source fails, and i
       mend: 'run `resurgo enroll app-1 --update`',
     },
   ]);
+});
+
+test('S14 an exclude that the runbook does not have fails; what changes no content is told', () => {
+  const group = { name: 'portal', hosts: ['app-1'], ...GROUP } as never;
+  const config = { ...SAME, exclude: 'e'.repeat(64), 'max-pause': 'e'.repeat(64), hook: 'e'.repeat(64) };
+  expect(sourceFindings({ host: 'app-1', sources: [], checked: check.parse({ sources: [], config }), group })).toEqual([
+    {
+      ...{ host: 'app-1', check: 'configuration', level: 'fail' },
+      ...{ message: 'it is not as the runbook has it: excludes', mend: 'run `resurgo enroll app-1 --update`' },
+    },
+    expect.objectContaining({ level: 'warn', message: 'it is not as the runbook has it: hooks, the longest pause' }),
+  ]);
+  const asItIs = check.parse({ sources: [], config: SAME });
+  expect(sourceFindings({ host: 'app-1', sources: [], checked: asItIs, group })).toEqual([]);
+  const older = check.parse({ sources: [] });
+  expect(sourceFindings({ host: 'app-1', sources: [], checked: older, group })).toEqual([]);
 });
 
 describe('a whole machine', () => {

@@ -26,6 +26,33 @@ function restoring(now: Record<string, unknown> = {}, verified: Record<string, u
 const patterns = (args: Record<string, unknown> | undefined) =>
   Buffer.from(String(args?.['excludes']), 'base64').toString().split('\n');
 
+describe('a host that was enrolled with another path for the source', () => {
+  const { source } = item.destination;
+  const asked = { ...item, destination: { ...item.destination, source: source && { ...source, path: '/srv/data' } } };
+  const elsewhere = { root: '/srv', fsType: 'btrfs', fsUuid: 'u', freeBytes: 1 };
+
+  test('is no place for it: the plan says so, and nothing is sent', async () => {
+    const it = restoring(elsewhere);
+    const said =
+      /^its configuration has \/srv for source data, and the runbook \/srv\/data; run `resurgo enroll app-1 --update`/;
+    expect(await run(it, it.activities.checkDestination, { fence: FENCE, item: asked })).toMatchObject({
+      allowed: false,
+      reason: expect.stringMatching(said) as never,
+    });
+    const planned = { fence: FENCE, item: asked, fsUuid: '', nested: [] };
+    await expect(run(it, it.activities.restoreSource, planned)).rejects.toThrow(/and the runbook \/srv\/data/);
+    expect(it.sends).toEqual([]);
+  });
+
+  test('with the same path it is one, and so where an older hostkit does not tell', async () => {
+    for (const root of ['/srv/data', undefined]) {
+      const it = restoring({ ...elsewhere, root });
+      const seen = await run(it, it.activities.checkDestination, { fence: FENCE, item: asked });
+      expect(seen).toMatchObject({ allowed: true });
+    }
+  });
+});
+
 describe('S20 what is mounted at the destination', () => {
   const planned = { fence: FENCE, item, fsUuid: '', nested: ['/old'] };
 

@@ -2,7 +2,9 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { configDrift, hostConfig } from '../../hosts/enroll/config';
 import { check } from '../../hosts/replies/reading';
+import { parseRunbook } from '../../runbooks/load';
 import { Box, SHELLS, describeAsRoot } from './support';
 import type { Shell } from './support';
 
@@ -52,6 +54,18 @@ describeAsRoot('what a backup would meet', () => {
       ]);
     });
 
+    it('S14 what its configuration has of the group is compared with the runbook, word by word', () => {
+      const before = groupOf({ exclude: '"/cache/**", "*.tmp x"' });
+      box.conf(before.config.trim().split('\n'));
+      const sums = check.parse(box.ask('check', { group: 'portal' })).config ?? {};
+      expect(configDrift({ group: before.group, host: 'prod-app-1', sums })).toEqual([]);
+      const drift = (now: Parameters<typeof groupOf>[0]) =>
+        configDrift({ group: groupOf(now).group, host: 'prod-app-1', sums }).map(({ word }) => word);
+      expect(drift({ exclude: '"/cache/**"' })).toEqual(['exclude']);
+      expect(drift({ exclude: '"/cache/**", "*.tmp x"', containers: 'none' })).toEqual(['containers']);
+      expect(drift({ exclude: '', path: '/srv/other', pause: '21s' })).toEqual(['source', 'exclude', 'max-pause']);
+    });
+
     it('one that was stopped by hand, and another group, are none', () => {
       stopped('portal.hand', 'run-0000000a');
       stopped('other', 'run-0000000b');
@@ -59,6 +73,27 @@ describeAsRoot('what a backup would meet', () => {
     });
   });
 });
+
+/** A runbook's group, and what enrolment would write for its host. */
+function groupOf(now: { exclude: string; path?: string; containers?: string; pause?: string }) {
+  const { exclude, path: at = '/srv/my data', containers = '{ label: "app=portal" }', pause = '20s' } = now;
+  const text = `version: 1
+hosts: { prod-app-1: { address: 10.0.0.1 }, prod-target: { address: 10.0.0.3 } }
+stores: { main: { host: prod-target, kind: hardlink, place: /backup } }
+groups:
+  portal:
+    sources: [{ host: prod-app-1, path: ${at}, name: data, snapshot: none, exclude: [${exclude}] }]
+    quiesce:
+      max_pause: ${pause}
+      containers: ${containers}
+      hooks: { before: [{ host: prod-app-1, name: dump, command: /usr/local/bin/dump+it, timeout: 30s }] }
+    target: main
+`;
+  const runbook = parseRunbook({ file: 'r.yaml', text });
+  const group = runbook.groups['portal'];
+  if (group === undefined) throw new Error('no group');
+  return { group, config: hostConfig({ runbook, host: 'prod-app-1', signerHex: 'ab'.repeat(32) }) };
+}
 
 /** Of docker what the check asks it, from files: `test/lab/freeze-workloads.test.ts` has the real one. */
 const DOCKER = `#!/bin/sh
