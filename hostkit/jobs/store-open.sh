@@ -33,6 +33,7 @@ job_main() {
     stores_mark opening || job_fail failed "cannot write in $store_root"
     kind_rollback "$store_last" || job_fail failed "$store_error"
     [ "$open_counted" = yes ] || open_count
+    config_each accept "$arg_store" open_take_up
     own_dir "$RESURGO_VAR/runs" "$RESURGO_VAR/runs/$arg_run"
     store_cut_links "$store_current" "$open_cut" || job_fail failed "cannot separate hard links in $store_current"
     rm -rf -- "$RESURGO_VAR/runs/$arg_run/compared"
@@ -45,6 +46,13 @@ job_main() {
   done <"$open_cut"
   stores_space
   job_result "\"last\":\"$store_last\",\"changed\":[$open_changed],\"usedBytes\":$((store_total - store_free)),\"freeBytes\":$store_free,\"wholeSeconds\":$([ "$store_coarse" = yes ] && echo true || echo false),\"warnings\":$(stores_warnings)"
+}
+
+# open_take_up STORE GROUP TREE: a tree that the last backup lacks (a partial one, without a host that was away) begins from the newest that holds
+# it: else all of it would be sent, and kept, once more. Whatever it begins from, it is compared with its source before it is sealed (S9).
+open_take_up() {
+  if [ "$2" != "$arg_group" ] || [ -e "$store_current/$3" ] || [ -h "$store_current/$3" ]; then return 0; fi
+  for open_id in $(kind_ids | sort -r); do ! kind_take_up "$open_id" "$3" || return 0; done
 }
 
 # open_count: what the roll-back has freed counts, after 20 s at most. Where it is not enough `current` is what was sealed last, and nobody

@@ -40,6 +40,10 @@ kind_manifest() {
   manifest_base=$store_root/backups/$1/resurgo/manifest
 }
 
+kind_take_up() {
+  return 1
+}
+
 kind_busy() {
   return 1
 }

@@ -31,6 +31,15 @@ kind_rollback() {
   [ -n "$1" ] || chmod 0700 "$store_current"
 }
 
+# Not always: a file without copy-on-write can't share its data with one that has it.
+kind_take_up() {
+  kind_from=$store_root/backups/$1/$2
+  [ -d "$kind_from" ] && [ ! -h "$kind_from" ] || return 1
+  cp -a --reflink=always -- "$kind_from" "$store_current/$2" 2>/dev/null && return 0
+  rm -rf --one-file-system -- "${store_current:?}/$2"
+  return 1
+}
+
 # A plain sync does not wake the cleaner, which else comes every 30 s.
 kind_freed() {
   btrfs filesystem sync "$store_root" >/dev/null 2>&1 || :

@@ -182,6 +182,11 @@ kind_manifest() {
   rm -rf --one-file-system "$kind_scratch"
 }
 
+# Another dataset's files would be copied whole.
+kind_take_up() {
+  return 1
+}
+
 kind_busy() {
   kind_dataset=$store_place/$store_group
   kind_zfs list -H -o origin -t filesystem -r "${store_place%%/*}" 2>/dev/null | grep -qx -F "$kind_dataset@$1"
