@@ -1,4 +1,5 @@
 /** Ports of the embedded server: chosen once, kept, and chosen anew only when somebody else has taken one. */
+import { createHash } from 'node:crypto';
 import { createServer } from 'node:net';
 import { z } from 'zod';
 import { readRecord, writeRecord } from './processes';
@@ -9,24 +10,29 @@ export type Ports = z.infer<typeof portsSchema>;
 
 /** Below Linux's range of ephemeral ports, and not Temporal's own 7233 and 8233. */
 const FIRST_PORT = 17_233;
-const UI_OFFSET = 1_000;
+/** Not above UI_OFFSET: no frontend's port is another's web interface. */
 const CHOICES = 500;
+const UI_OFFSET = 1_000;
 
 /**
- * The kept ports when both are free, else the next free pair, which is kept from then on.
+ * The kept ports when both are free, else the next free pair, which is kept from then on. Where the search begins follows from the file's
+ * place: were it the same for all, the engine of another director on this machine would take the port of a server that is being restarted,
+ * and this one's workers would do the other's work, with keys that know none of its hosts.
  * @throws when no pair of {@link CHOICES} is free
  */
 export async function choosePorts(file: string): Promise<Ports> {
   const kept = readRecord(file, portsSchema);
   if (kept !== undefined && (await bothFree(kept))) return kept;
-  for (let port = FIRST_PORT; port < FIRST_PORT + CHOICES; port += 1) {
+  const first = createHash('sha256').update(file).digest().readUInt32BE() % CHOICES;
+  for (let nth = 0; nth < CHOICES; nth += 1) {
+    const port = FIRST_PORT + ((first + nth) % CHOICES);
     const ports = { port, uiPort: port + UI_OFFSET };
     if (await bothFree(ports)) {
       writeRecord(file, ports);
       return ports;
     }
   }
-  throw new Error(`no free pair of ports from ${FIRST_PORT} on`);
+  throw new Error(`no free pair of ports from ${FIRST_PORT} to ${FIRST_PORT + CHOICES - 1}`);
 }
 
 async function bothFree({ port, uiPort }: Ports): Promise<boolean> {

@@ -80,6 +80,15 @@ test('ports are kept, and chosen anew when somebody else has one', async () => {
   }
 });
 
+test('each state folder looks for ports in a place of its own: a server that is away for a moment loses its port to no other director', async () => {
+  const places = Array.from({ length: 6 }, (_, nth) => path.join(scratch, `state-${nth}.json`));
+  const found: number[] = [];
+  for (const place of places) found.push((await choosePorts(place)).port);
+  expect(new Set(found).size).toBeGreaterThan(3);
+  for (const place of places) rmSync(place);
+  expect((await choosePorts(places[0] ?? '')).port).toBe(found[0]);
+});
+
 describe('the engine lock', () => {
   test('holds one at a time', async () => {
     const file = path.join(scratch, 'lock');

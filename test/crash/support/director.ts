@@ -8,7 +8,6 @@ import { connectClient, type ConnectedClient } from '../../../workers/connection
 import { findServer } from '../../../workers/embedded-server';
 import { engineSettings, ensureEngine, type Engine } from '../../../workers/engine';
 import { prepareState } from '../../../workers/paths';
-import { writeRecord } from '../../../workers/processes';
 import { Scratch } from '../../workers/fixtures/engine';
 import { ROOT } from './build';
 
@@ -49,10 +48,6 @@ export interface ExternalServer {
   restart: () => Promise<void>;
 }
 
-/** Engines look for a port from 17,233 upward: below Linux's range of ephemeral ports, and out of their way. */
-const FIRST_PORT = 20_000;
-const PORTS = 6_000;
-
 /** The engine's side of a crash test: an embedded server unless one is given. */
 export class Director {
   private readonly scratch = new Scratch();
@@ -62,9 +57,6 @@ export class Director {
 
   constructor(private readonly server?: ExternalServer) {
     if (server !== undefined) this.scratch.env.TEMPORAL_ADDRESS = server.address;
-    // While a server is down, the engine of a fleet beside this one would take its port, and this one's workers would not find it again.
-    const port = FIRST_PORT + (process.pid % PORTS);
-    writeRecord(prepareState(this.stateDir).ports, { port, uiPort: port + PORTS });
   }
 
   get stateDir(): string {
@@ -83,7 +75,7 @@ export class Director {
     this.connected = await connectClient({ settings: engineSettings(this.engine, this.scratch.env) });
   }
 
-  /** The same file and the same port. */
+  /** The same file and, as nobody else takes it in the meantime, the same port. */
   async startServer(): Promise<void> {
     await this.server?.restart();
     await this.findEngine();
