@@ -49,11 +49,10 @@ export function sourceFindings(at: {
     const [first] = source.problems;
     if (first !== undefined)
       return { ...at, level: 'fail', message: source.problems.join('; '), mend: 'mend what it says on the host' };
-    // Else another folder would be copied than the one that the backup names.
     const asked = wanted.find(({ name }) => name === source.name);
-    if (asked !== undefined && asked.path !== source.path) {
-      const message = `its configuration has ${source.path} for this source, and the runbook ${asked.path}`;
-      return { ...at, level: 'fail', message, mend: `run \`resurgo enroll ${host} --update\`` };
+    if (asked !== undefined && !isSame({ asked, source })) {
+      const message = `its configuration has ${source.path} (${source.kind}) for this source, and the runbook ${asked.path} (${asked.snapshot})`;
+      return { ...at, level: 'fail', message, mend: enrolAgain(host) };
     }
     const message = `${source.path} (${source.kind} on ${source.fsType}), ${gib(source.usedBytes)} used, ${gib(source.freeBytes)} free`;
     if (source.kind === 'system') return { ...at, ...machineFinding({ source, message }) };
@@ -92,12 +91,27 @@ export function sourceFindings(at: {
   ];
 }
 
+/** Else another folder would be copied than the one that the backup names, or read live while it says that it was frozen. */
+function isSame({ asked, source }: { asked: Group['sources'][number]; source: Check['sources'][number] }): boolean {
+  return asked.path === source.path && asked.snapshot.replaceAll('-', '_') === source.kind;
+}
+
+/** Whoever has done so already has a schedule that was made before. */
+const enrolAgain = (host: string): string =>
+  `run \`resurgo enroll ${host} --update\`; a schedule keeps the runbook of its last \`resurgo schedule apply\``;
+
 /** What the host would do otherwise than the runbook says. What it leaves out would be missing from a backup that is called whole (S14). */
 function driftFindings(at: { host: string; checked: Check; group?: Group | undefined }): Finding[] {
   const { host, group, checked } = at;
   if (group === undefined || checked.config === undefined) return [];
-  const drift = configDrift({ group, host, sums: checked.config });
-  const mend = `run \`resurgo enroll ${host} --update\``;
+  const wanted = group.sources.filter((each) => each.host === host);
+  // A source that is another has a finding of its own.
+  const told = checked.sources.some((source) => {
+    const asked = wanted.find(({ name }) => name === source.name);
+    return asked !== undefined && !isSame({ asked, source });
+  });
+  const drift = configDrift({ group, host, sums: checked.config }).filter(({ word }) => word !== 'source' || !told);
+  const mend = enrolAgain(host);
   const words = (differing: typeof drift) => differing.map(({ called }) => called).join(', ');
   const excludes = drift.filter(({ word }) => word === 'exclude');
   const others = drift.filter(({ word }) => word !== 'exclude');

@@ -35,7 +35,7 @@ function baseOf(options: { store: StoreState; opened: OpenedStore; tree: string 
   if (opened.wholeSeconds || store.newest?.id !== opened.last || opened.changed?.includes(tree) !== false)
     return undefined;
   const listing = store.newest.listings[tree];
-  // A tree that the backup lacks was not kept in `current` either.
+  // A tree that the backup lacks is in `current` only where the store has said that it changed it.
   if (listing === undefined) return 'nothing';
   return listing === null ? undefined : { listing };
 }

@@ -33,9 +33,12 @@ job_main() {
     stores_mark opening || job_fail failed "cannot write in $store_root"
     kind_rollback "$store_last" || job_fail failed "$store_error"
     [ "$open_counted" = yes ] || open_count
+    open_ids=
+    : >taken
     config_each accept "$arg_store" open_take_up
     own_dir "$RESURGO_VAR/runs" "$RESURGO_VAR/runs/$arg_run"
     store_cut_links "$store_current" "$open_cut" || job_fail failed "cannot separate hard links in $store_current"
+    cat taken >>"$open_cut" || job_fail failed "cannot write in $RESURGO_VAR/runs/$arg_run"
     rm -rf -- "$RESURGO_VAR/runs/$arg_run/compared"
     stores_mark "$arg_run" || job_fail failed "cannot write in $store_root"
   fi
@@ -49,10 +52,16 @@ job_main() {
 }
 
 # open_take_up STORE GROUP TREE: a tree that the last backup lacks (a partial one, without a host that was away) begins from the newest that holds
-# it: else all of it would be sent, and kept, once more. Whatever it begins from, it is compared with its source before it is sealed (S9).
+# it: else all of it would be sent, and kept, once more. It is told as one that is not as sealed last, and compared with its source before it is
+# sealed (S9).
 open_take_up() {
-  if [ "$2" != "$arg_group" ] || [ -e "$store_current/$3" ] || [ -h "$store_current/$3" ]; then return 0; fi
-  for open_id in $(kind_ids | sort -r); do ! kind_take_up "$open_id" "$3" || return 0; done
+  if [ -z "$store_last" ] || [ "$2" != "$arg_group" ] || [ -e "$store_current/$3" ] || [ -h "$store_current/$3" ]; then return 0; fi
+  [ -n "$open_ids" ] || open_ids=$(kind_ids | sort -r)
+  for open_id in $open_ids; do
+    kind_holds "$open_id" "$3" || continue
+    ! kind_take_up "$open_id" "$3" || printf '%s\n' "$3" >>taken
+    return 0
+  done
 }
 
 # open_count: what the roll-back has freed counts, after 20 s at most. Where it is not enough `current` is what was sealed last, and nobody

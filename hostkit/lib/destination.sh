@@ -28,7 +28,8 @@ destination_find() {
     destination_rest=${destination_rest:+$destination_rest/}$arg_tree${arg_subpath:+/$arg_subpath}
     destination_armed "$arg_path"
   fi
-  [ -d "$destination_root" ] || fail not-mounted "$destination_root is not there; mount it, or make it"
+  [ -d "$destination_root" ] ||
+    fail not-mounted "$destination_root is not there; mount it, or make it${arg_source:+. This host was enrolled with that path for source $arg_source: where the runbook has another, enrol it again (resurgo enroll HOST --update)}"
   destination=$(readlink -f -- "$destination_root")
   while [ -n "$destination_rest" ]; do
     destination=$destination/${destination_rest%%/*}

@@ -40,7 +40,7 @@ kind_manifest() {
   manifest_base=$store_root/backups/$1/resurgo/manifest
 }
 
-kind_take_up() {
+kind_holds() {
   return 1
 }
 

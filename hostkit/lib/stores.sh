@@ -20,7 +20,8 @@
 #   kind_ids              prints the ids of all sealed backups, oldest first; a half-made one is never among them
 #   kind_has ID           0 when ID is sealed; asked of that one alone
 #   kind_rollback LAST    makes `current` the writable content of sealed backup LAST (empty: an empty folder)
-#   kind_take_up ID TREE  puts TREE of sealed backup ID into `current`, sharing its data; 1, and nothing of it there, where that can't be
+#   kind_holds ID TREE    0 when sealed backup ID has TREE and its data can be shared with `current`
+#   kind_take_up ID TREE  puts it into `current`, sharing its data; 1, and nothing of it there, where that fails
 #   kind_freed            has the file system give back the space of what kind_rollback removed; it may take its time
 #   kind_publish ID       makes `current` the sealed backup ID in one atomic step; nothing of ID is visible before
 #   kind_swept            removes what a crashed publish or view of any run left; safe at any time under the store's lock

@@ -31,11 +31,13 @@ kind_rollback() {
   [ -n "$1" ] || chmod 0700 "$store_current"
 }
 
+kind_holds() {
+  [ -d "$store_root/backups/$1/$2" ] && [ ! -h "$store_root/backups/$1/$2" ]
+}
+
 # Not always: a file without copy-on-write can't share its data with one that has it.
 kind_take_up() {
-  kind_from=$store_root/backups/$1/$2
-  [ -d "$kind_from" ] && [ ! -h "$kind_from" ] || return 1
-  cp -a --reflink=always -- "$kind_from" "$store_current/$2" 2>/dev/null && return 0
+  cp -aT --reflink=always -- "$store_root/backups/$1/$2" "$store_current/$2" 2>/dev/null && return 0
   rm -rf --one-file-system -- "${store_current:?}/$2"
   return 1
 }

@@ -182,8 +182,8 @@ kind_manifest() {
   rm -rf --one-file-system "$kind_scratch"
 }
 
-# Another dataset's files would be copied whole.
-kind_take_up() {
+# The files of a snapshot would be copied whole.
+kind_holds() {
   return 1
 }
 

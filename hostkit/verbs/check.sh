@@ -32,8 +32,9 @@ check_config() {
   config_load
   encode "$arg_group"
   config_sums=
+  # As text: names of groups may look like numbers.
   for config_word in source exclude containers unit hook workload max-pause health; do
-    config_sum=$(printf '%s\n' "$config_text" | awk -v word="$config_word" -v group="$encoded" '$1 == word && $2 == group' | sha256sum)
+    config_sum=$(printf '%s\n' "$config_text" | awk -v word="$config_word" -v group="$encoded" '$1 == word && ($2 "") == (group "")' | sha256sum)
     config_sums="$config_sums${config_sums:+,}\"$config_word\":\"${config_sum%% *}\""
   done
 }

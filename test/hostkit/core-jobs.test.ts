@@ -50,8 +50,8 @@ describeAsRoot('durable jobs', () => {
 
     it('runs once, and a retry attaches', () => {
       const job = name();
-      expect(start(job, { ms: 300 })).toMatchObject({ ok: true, attached: false });
-      expect(start(job, { ms: 300, attempt: 2 })).toMatchObject({ ok: true, attached: true });
+      expect(start(job, { ms: 3_000 })).toMatchObject({ ok: true, attached: false });
+      expect(start(job, { ms: 3_000, attempt: 2 })).toMatchObject({ ok: true, attached: true });
       expect(poll(job)).toMatchObject({ state: 'running', progress: { step: 'work', bytes: 7 } });
       const ended = settled(job);
       expect(ended).toMatchObject({ state: 'exited', exit: 0, result: { answer: 42 }, tail: '' });

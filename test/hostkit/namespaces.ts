@@ -3,8 +3,6 @@ import fs from 'node:fs';
 
 /** Kills all that is in the keeper's mount namespace. Nothing where the keeper is gone, or has not come as far as a namespace of its own. */
 export function endInside(keeper: number | undefined): void {
-  const own = namespaceOf(keeper);
-  if (own === undefined || own === namespaceOf(process.pid)) return;
   let held: number;
   try {
     // Held open while all are ended: the number of a namespace that is gone is given to the next one, of a test beside this.
@@ -13,6 +11,8 @@ export function endInside(keeper: number | undefined): void {
     return;
   }
   try {
+    const own = fs.readlinkSync(`/proc/self/fd/${held}`);
+    if (own === namespaceOf(process.pid)) return;
     for (const pid of fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name)))
       if (namespaceOf(Number(pid)) === own) end(Number(pid));
   } finally {

@@ -21,6 +21,7 @@ describe.each([
       mkdirSync(join(kit.root, 'other'));
       writeFileSync(join(kit.root, 'other/file'), 'of the other host');
       writeFileSync(join(kit.source, 'big'), randomBytes(BIG));
+      sh('cd "$1" && echo x >gone && echo linked >one && ln one two', kit.source);
       const lines = [`source web other btrfs ${kit.root}/other ${OTHER}`, `accept main web ${OTHER}`];
       appendFileSync(join(kit.root, 'etc/host.conf'), `${lines.join('\n')}\n`);
     });
@@ -46,9 +47,10 @@ describe.each([
       expect(sealed).toMatchObject({ ok: true });
     }
 
-    const open = (run: string) => {
-      expect(kit.job('store-open', { store: 'main' }, run)).toMatchObject({ ok: true });
+    const open = (run: string, changed: string[] = []) => {
+      expect(kit.job('store-open', { store: 'main' }, run)).toMatchObject({ ok: true, changed });
     };
+    const isBegunAgain = sentAgain ? [] : [tree];
 
     it(`is sent ${sentAgain ? 'whole' : 'as far as it has changed'}, and shares its data with what is sealed where it can`, async () => {
       open('run-0001');
@@ -62,13 +64,16 @@ describe.each([
       seal('run-0002', '20261121_020000', [OTHER]);
       expect(existsSync(join(kit.place, 'web/backups/20261121_020000', tree))).toBe(false);
 
-      writeFileSync(join(kit.source, 'new'), 'since then');
-      open('run-0003');
+      sh('cd "$1" && echo x >new && rm gone && cp -p one apart && mv apart two', kit.source);
+      open('run-0003', isBegunAgain);
       expect(existsSync(current(join(tree, 'big')))).toBe(!sentAgain);
       const sent = Number((await copy('run-0003', 'data', tree))['sentBytes']);
       expect(sent > BIG).toBe(sentAgain);
       await copy('run-0003', 'other', OTHER);
       seal('run-0003', '20261121_030000', [tree, OTHER]);
+      expect(existsSync(join(kit.place, 'web/backups/20261121_030000', tree, 'gone'))).toBe(false);
+      const links = sh('stat -c %h "$1/one" "$1/two"', join(kit.place, 'web/backups/20261121_030000', tree));
+      expect(links.trim().split('\n').map(Number)).toEqual([1, 1]);
       const sealed = ['20261121_010000', '20261121_030000'].map((id) =>
         join(kit.place, 'web/backups', id, tree, 'big'),
       );
@@ -81,7 +86,8 @@ describe.each([
       open('run-0004');
       await copy('run-0004', 'other', OTHER);
       seal('run-0004', '20261121_040000', [OTHER]);
-      open('run-0005');
+      // Told once more: whoever opens can't know who is away.
+      open('run-0005', isBegunAgain);
       await copy('run-0005', 'other', OTHER);
       seal('run-0005', '20261121_050000', [OTHER]);
       expect(existsSync(join(kit.place, 'web/backups/20261121_050000', tree))).toBe(false);

@@ -517,7 +517,8 @@ describe('jobs', () => {
   it('goes on after the connection broke in the middle', async () => {
     const { hosts } = pool({ tries: 5, backoffMs: 100 });
     const running = runJob(job(hosts, 'bridged'));
-    await until(() => began('bridged'));
+    // Asked after, it is no descendant of the connection that began it any more.
+    await until(() => sshd.log().some((line) => line.startsWith('job.poll') && line.includes('bridged')));
     // The job is a session of its own, so it outlives sshd; only the listener and the channels die.
     await sshd.kill();
     await sshd.start();
