@@ -66,7 +66,7 @@ export const fakeReplies: Record<Verb, Answer> = {
         name: 'data',
         path: '/srv/data',
         realPath: '/srv/data',
-        kind: 'none',
+        kind: 'btrfs',
         fsUuid: 'fake',
         usedBytes: SOURCE_BYTES,
         freeBytes: 2 ** 40,
