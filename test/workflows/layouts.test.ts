@@ -47,6 +47,14 @@ function refuse({ host, verb }: FakeCall, code: HostErrorCode): never {
 const well = (call: FakeCall) =>
   call.verb === 'layout' && call.host === 'app-1' ? { facts: machine('uefi-ext4') } : undefined;
 
+/** What else is answered as `rest` says, where the sources of these hosts are whole systems. */
+const ofSystems =
+  (systems: string[], rest: (call: FakeCall) => Record<string, unknown> | undefined) => (call: FakeCall) => {
+    if (call.verb !== 'check' || !systems.includes(call.host)) return rest(call);
+    const source = { name: 'data', path: '/srv/data', realPath: '/srv/data', kind: 'system', fsUuid: 'fake' };
+    return { sources: [{ ...source, usedBytes: 2 ** 20, freeBytes: 2 ** 40 }] };
+  };
+
 test('every host’s layout is there before anything is frozen, and lies in the backup as the manifest says', async () => {
   const calls: string[] = [];
   const intercept = (call: FakeCall) => {
@@ -76,7 +84,7 @@ test('every host’s layout is there before anything is frozen, and lies in the 
 });
 
 test('a whole system that could not be made again is said, and the backup is a whole one all the same', async () => {
-  await withFleet({ engine, fake: { intercept: well } }, async (fleet) => {
+  await withFleet({ engine, fake: { intercept: ofSystems(['app-1', 'app-2'], well) } }, async (fleet) => {
     const report = await (await start(inputOf(2, { systems: ['app-1', 'app-2'] }))).result();
     expect(report.state).toBe('Completed');
     expect(report.notRecoverable).toMatchObject([{ host: 'app-2' }]);
@@ -88,7 +96,7 @@ test('a whole system that could not be made again is said, and the backup is a w
 test('a layout that can not be read is a warning, and forbids the recovery of a whole system', async () => {
   const intercept = (call: FakeCall) =>
     call.verb === 'layout' && call.host !== 'app-1' ? refuse(call, 'hostkit-old') : well(call);
-  await withFleet({ engine, fake: { intercept } }, async (fleet) => {
+  await withFleet({ engine, fake: { intercept: ofSystems(['app-1', 'app-2'], intercept) } }, async (fleet) => {
     const report = await (await start(inputOf(3, { systems: ['app-1', 'app-2'] }))).result();
     expect(report.state).toBe('Completed');
     expect(report.warnings).toEqual(
@@ -119,7 +127,7 @@ test('a connection that breaks while a layout is read is no loss', async () => {
 
 test('a target whose hostkit does not know layouts takes the backup without', async () => {
   const intercept = (call: FakeCall) => (call.verb === 'store.layout.put' ? refuse(call, 'hostkit-old') : well(call));
-  await withFleet({ engine, fake: { intercept } }, async (fleet) => {
+  await withFleet({ engine, fake: { intercept: ofSystems(['app-1'], intercept) } }, async (fleet) => {
     const report = await (await start(inputOf(2, { systems: ['app-1'] }))).result();
     expect(report).toMatchObject({
       state: 'Completed',
