@@ -14,7 +14,8 @@ export interface RestoreItemRef {
       name: string;
       tree: string;
       snapshot: string;
-      /** Left out by runs of former versions. */ path?: string;
+      /** As the runbook has it; left out by runs of former versions. */
+      path?: string;
     } | null;
     /** The folder that the tree is put into; null in place. */
     folder: string | null;

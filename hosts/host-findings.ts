@@ -49,8 +49,8 @@ export function sourceFindings(at: {
     const [first] = source.problems;
     if (first !== undefined)
       return { ...at, level: 'fail', message: source.problems.join('; '), mend: 'mend what it says on the host' };
-    const asked = wanted.find(({ name }) => name === source.name);
-    if (asked !== undefined && !isSame({ asked, source })) {
+    const asked = otherThan({ wanted, source });
+    if (asked !== undefined) {
       const message = `its configuration has ${source.path} (${source.kind}) for this source, and the runbook ${asked.path} (${asked.snapshot})`;
       return { ...at, level: 'fail', message, mend: enrolAgain(host) };
     }
@@ -91,9 +91,10 @@ export function sourceFindings(at: {
   ];
 }
 
-/** Else another folder would be copied than the one that the backup names, or read live while it says that it was frozen. */
-function isSame({ asked, source }: { asked: Group['sources'][number]; source: Check['sources'][number] }): boolean {
-  return asked.path === source.path && asked.snapshot.replaceAll('-', '_') === source.kind;
+/** The runbook's source, where the host's of that name is another: else another folder would be copied than the one that the backup names, or read live while it says that it was frozen. */
+function otherThan({ wanted, source }: { wanted: Group['sources']; source: Check['sources'][number] }) {
+  const asked = wanted.find(({ name }) => name === source.name);
+  return asked?.path === source.path && asked.snapshot.replaceAll('-', '_') === source.kind ? undefined : asked;
 }
 
 /** Whoever has done so already has a schedule that was made before. */
@@ -106,10 +107,7 @@ function driftFindings(at: { host: string; checked: Check; group?: Group | undef
   if (group === undefined || checked.config === undefined) return [];
   const wanted = group.sources.filter((each) => each.host === host);
   // A source that is another has a finding of its own.
-  const told = checked.sources.some((source) => {
-    const asked = wanted.find(({ name }) => name === source.name);
-    return asked !== undefined && !isSame({ asked, source });
-  });
+  const told = checked.sources.some((source) => otherThan({ wanted, source }) !== undefined);
   const drift = configDrift({ group, host, sums: checked.config }).filter(({ word }) => word !== 'source' || !told);
   const mend = enrolAgain(host);
   const words = (differing: typeof drift) => differing.map(({ called }) => called).join(', ');
