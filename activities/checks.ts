@@ -7,9 +7,10 @@ import { identityFindings } from '../hosts/identity-findings';
 import type { Told } from '../hosts/identity-findings';
 import type { HostRef } from '../hosts/hosts';
 import type { Check } from '../hosts/replies';
-import { check, probe } from '../hosts/verbs/reading';
+import { storeDrift } from '../hosts/store-findings';
+import { check, probe, wayOfData } from '../hosts/verbs/reading';
 import { sweep } from '../hosts/verbs/workload';
-import type { Group } from '../runbooks/types';
+import type { Group, Store } from '../runbooks/types';
 import type { ActivityDeps, AwayHost } from './context';
 import { asActivity, forEachLimited, heartbeating, unlessAway } from './context';
 
@@ -38,6 +39,8 @@ interface ChecksInput {
   asked?: Group;
   /** The store's host: as necessary as any, and never left out. Runs of former versions name none. */
   storeHost?: HostRef;
+  /** The store as the runbook has it; runs of former versions don't say. */
+  store?: Store;
   /** Whether the runbook allows that hosts are left out. */
   partial: boolean;
 }
@@ -56,7 +59,16 @@ export function checkActivities({ hosts }: ActivityDeps) {
       const answer = await probe({ hosts, host, step: 'checks' });
       told.set(host.name, answer);
       const findings = probeFindings({ host: host.name, answer, kit, sentMs, receivedMs: Date.now() });
+      const { store } = input;
+      if (store?.host === host.name) findings.push(...storeDrift({ store, told: answer.stores }));
       return { version: answer.version, findings };
+    };
+    // A host that the data can't come from is as good as away, and nothing is frozen for it.
+    const wayFrom = async (source: HostRef) => {
+      const { storeHost: target, asked } = input;
+      if (target === undefined || asked === undefined || source.name === target.name) return;
+      if (!input.sources.some((each) => each.host === source.name)) return;
+      await wayOfData({ hosts, source, target, direction: asked.transfer.direction, step: 'checks' });
     };
     const look = async (host: HostRef): Promise<HostCheck> => {
       const on = { hosts, host, step: 'checks' };
@@ -67,6 +79,7 @@ export function checkActivities({ hosts }: ActivityDeps) {
         check({ ...on, group }).then(
           async (seen) => [seen, await sweep({ ...on, group, fix: true, timeoutMs: SWEEP_MS })] as const,
         ),
+        wayFrom(host),
       ]);
       const findings = [
         ...probed.findings,

@@ -220,6 +220,8 @@ export interface VerbArgs {
   layout: NoArgs;
   status: InGroup;
   snapshots: InGroup;
+  /** A peer as its host configuration names it, and where its ssh listens. */
+  reach: { peer: string; peerHost: string; peerPort: number };
   'store.list': InStore;
   'store.listing': InStore & { id: string; tree: string };
   'store.space': InStore;

@@ -13,8 +13,8 @@ import { identityFindings } from './identity-findings';
 import type { Told } from './identity-findings';
 import { hostRef } from './refs';
 import type { Check, Reply } from './replies';
-import { roomFinding, roomVerdict, storeFinding } from './store-findings';
-import { check, probe, status } from './verbs/reading';
+import { roomFinding, roomVerdict, storeDrift, storeFinding } from './store-findings';
+import { check, probe, status, wayOfData } from './verbs/reading';
 import { storeSpace } from './verbs/store';
 import { sweep } from './verbs/workload';
 
@@ -131,10 +131,18 @@ async function examine(patient: Patient): Promise<Finding[]> {
     if (checked !== undefined)
       findings.push(...sourceFindings({ host, sources: patient.entry.sources, checked, group: patient.entry }));
   }
+  const target = patient.runbook.stores[patient.entry.target]?.host;
+  if (!patient.isTarget && target !== undefined && patient.entry.sources.some((source) => source.host === host)) {
+    const { runbook } = patient;
+    const { direction } = patient.entry.transfer;
+    const way = { ...on, source: on.host, target: hostRef({ runbook, host: target }), direction };
+    await attempt('way of the data', () => wayOfData(way));
+  }
   if (patient.isTarget) {
     const name = patient.entry.target;
     const space = await attempt('store', () => storeSpace({ ...on, store: name, group: patient.group }));
     const store = patient.runbook.stores[name];
+    if (store !== undefined) findings.push(...storeDrift({ store, told: answer.stores }));
     if (space !== undefined && store !== undefined) findings.push(storeFinding({ store, space }));
     const { hosts } = patient;
     const read = () => readBackups({ hosts, storeHost: on.host, store: name, group: patient.group, step: 'doctor' });

@@ -75,6 +75,7 @@ export const fakeReplies: Record<Verb, Answer> = {
   }),
   layout: () => ({ facts: {} }),
   status: none,
+  reach: () => ({ reached: true }),
   snapshots: ({ host, args }) => ({ snapshots: host.snapshots.filter(({ group }) => group === args['group']) }),
   'store.list': ({ host, args }) => ({ backups: host.backups.filter(({ group }) => group === args['group']) }),
   'store.listing': none,

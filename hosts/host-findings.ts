@@ -2,7 +2,7 @@
 import { counted } from '../planning/counted';
 import type { Group } from '../runbooks/types';
 import type { Finding } from './doctor-findings';
-import { configDrift } from './enroll/config';
+import { configDrift, exemptUnknown } from './enroll/config';
 import type { Check, Probe } from './replies';
 
 /** The hostkit that this director carries. */
@@ -98,7 +98,7 @@ function otherThan({ wanted, source }: { wanted: Group['sources']; source: Check
 }
 
 /** Whoever has done so already has a schedule that was made before. */
-const enrolAgain = (host: string): string =>
+export const enrolAgain = (host: string): string =>
   `run \`resurgo enroll ${host} --update\`; a schedule keeps the runbook of its last \`resurgo schedule apply\``;
 
 /** What the host would do otherwise than the runbook says. What it leaves out would be missing from a backup that is called whole (S14). */
@@ -125,7 +125,24 @@ function driftFindings(at: { host: string; checked: Check; group?: Group | undef
             mend,
           },
         ];
-  return [...finding('fail', excludes), ...finding('warn', others)];
+  return [...finding('fail', excludes), ...finding('warn', others), ...exemptFindings(at)];
+}
+
+/** A container that must never be paused would be, by a host that was not told. */
+function exemptFindings({
+  host,
+  checked,
+  group,
+}: {
+  host: string;
+  checked: Check;
+  group?: Group | undefined;
+}): Finding[] {
+  if (group?.hosts.includes(host) !== true || checked.exempt === undefined) return [];
+  const unknown = exemptUnknown({ group, sums: checked.exempt });
+  if (unknown.length === 0) return [];
+  const message = `it would pause containers with the label ${unknown.join(', ')}, which the runbook exempts`;
+  return [{ host, check: 'configuration', level: 'fail', message, mend: enrolAgain(host) }];
 }
 
 /** Of a whole machine: which file systems it is, and which of them no snapshot holds. What a boot reads is watched instead. */

@@ -1,11 +1,12 @@
 /** What a store's answers mean for the next backup, as findings of `doctor` and lines of a dry run. */
+import { z } from 'zod';
 import { sourcesOf, spaceInWords, spaceVerdict } from '../planning/space';
 import type { SpaceVerdict } from '../planning/space';
 import type { Group, Store } from '../runbooks/types';
 import { newestWhole, treesOf } from './backups';
 import type { StoreListing } from './backups';
 import type { Finding } from './doctor-findings';
-import { gib } from './host-findings';
+import { enrolAgain, gib } from './host-findings';
 import type { Check, Reply } from './replies';
 
 interface Asked {
@@ -27,6 +28,20 @@ export function storeFinding({ store, space }: Asked): Finding {
     return { ...at, level: 'warn', message: `${message}; ${warnings.join('; ')}`, mend: 'see docs/stores.md' };
   return { ...at, level: 'ok', message, mend: '' };
 }
+
+/**
+ * Where the target keeps the store elsewhere, or in another way, than the runbook says: backups would go on into the old place, and be called
+ * something that they are not. A store that it does not know is refused by every verb.
+ */
+export function storeDrift({ store, told }: { store: Store; told: Reply<'probe'>['stores'] }): Finding[] {
+  const known = told.map((each) => enrolledStore.safeParse(each).data).find((each) => each?.name === store.name);
+  if (known === undefined || (known.kind === store.kind && known.place === store.place)) return [];
+  const message = `its configuration has ${known.place} (${known.kind}) for this store, and the runbook ${store.place} (${store.kind})`;
+  return [{ host: store.host, check: `store ${store.name}`, level: 'fail', message, mend: enrolAgain(store.host) }];
+}
+
+/** As `probe` tells of a store; older hostkits tell its name alone. */
+const enrolledStore = z.looseObject({ name: z.string(), kind: z.string(), place: z.string() });
 
 /** What stays free, by the target's own configuration: it is what refuses; the runbook may be newer than that. */
 export function reserveBytes({ store, space }: Asked): number {

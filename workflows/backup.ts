@@ -162,6 +162,7 @@ class BackupRun extends RunParts {
           {
             ...{ group: group.name, hosts: this.hosts.present(), sources: group.sources, asked: group },
             storeHost: store.host,
+            store: this.input.store,
             partial: group.onUnreachable === 'partial',
           },
         ]),

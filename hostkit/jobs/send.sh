@@ -8,7 +8,7 @@
 # is all that has to be visited; else one pass visits the whole tree. Whether it is all, the comparison at the target tells (S9).
 
 # Set or read elsewhere:
-: "${arg_base-}" "${arg_checksum-}" "${arg_fresh-}" "${arg_group-}" "${arg_listing-}" "${arg_run-}" "${arg_source-}" "${arg_streams-}" "${client_base-}" "${client_inplace-}" \
+: "${arg_base-}" "${arg_checksum-}" "${arg_fresh-}" "${arg_group-}" "${arg_listing-}" "${arg_run-}" "${arg_source-}" "${arg_streams-}" "${client_base-}" "${client_keep-}" "${client_inplace-}" \
   "${listing_count-}" "${listing_error-}" "${listing_sparse-}" "${luks_told-}" "${patterns-}" "${plan_beside-}" \
   "${plan_big-}" "${plan_bytes-}" "${plan_cut-}" "${plan_files-}" "${plan_rest-}" "${plan_streams-}" "${src_tree-}" "${stat-}" "${streams_bad-}" "${view_live-}" "${view_told-}"
 
@@ -63,9 +63,10 @@ send_data() {
   # -S costs time per file and does nothing where no file has holes.
   client_sparse=-S
   [ "$listing_sparse" -gt 0 ] || client_sparse=--no-S
-  # A live tree may cut a link between two attempts; only a frozen one is safe to write in place.
-  client_inplace=1
-  [ "$view_live" = no ] || client_inplace=0
+  # A live tree may cut a link between two attempts; only a frozen one is safe to write in place. What is not written so, a file of several names
+  # too, and breaks off, stays under its name as far as it has come, as a file of its own: the next attempt goes on from it (--partial).
+  client_inplace=1 client_keep=-W
+  [ "$view_live" = no ] || client_inplace=0 client_keep=--partial
   listing_has listing security.selinux || client_private_xattrs="$client_private_xattrs security.selinux"
   plan_rest=whole
   # What is to be sent, as far as the listings tell; 0: unknown.
@@ -91,7 +92,7 @@ send_data() {
       # Planned against what may lie there no more, the sum says nothing of this pass.
       [ "${send_known-no}" = yes ] || plan_bytes=0
       # What is excluded now may have been sent before.
-      set -- -H --delete-delay --delete-excluded --filter="merge filters" "$client_sparse"
+      set -- -H --partial --delete-delay --delete-excluded --filter="merge filters" "$client_sparse"
       [ "$arg_checksum" = 0 ] || set -- "$@" --checksum
       send_pass whole "$@"
       ;;

@@ -1,7 +1,7 @@
 # A large copy in several streams: disjoint lists of plain files first, then one pass that has the last word on everything else.
 
 # Set or read elsewhere:
-: "${client_inplace-}" "${client_share-}" "${client_sparse-}" "${plan_big-}" "${plan_beside-}" "${plan_bytes-}" "${plan_cut-}" "${plan_files-}" \
+: "${client_keep-}" "${client_inplace-}" "${client_share-}" "${client_sparse-}" "${plan_big-}" "${plan_beside-}" "${plan_bytes-}" "${plan_cut-}" "${plan_files-}" \
   "${plan_rest-}" "${plan_streams-}" "${stat-}" "${streams_bad-}"
 
 # Below this, one stream is quicker than several.
@@ -148,12 +148,12 @@ streams_touched() {
 # streams_one N ROOT: one stream: what is written in place first, so that a break costs only what was on the way; then the others.
 streams_one() {
   streams_list "place.$1" "$2" --inplace --partial || return
-  streams_list "small.$1" "$2" -W || return
+  streams_list "small.$1" "$2" "$client_keep" || return
 }
 
 # streams_rest ROOT: what differs and is in no stream. The filter is for the root's own content, which comes with the root.
 streams_rest() {
-  client_rsync rest -H --force --filter="merge filters" "$client_sparse" --from0 --files-from=lists/rest "$1/" peer::data/
+  client_rsync rest -H --partial --force --filter="merge filters" "$client_sparse" --from0 --files-from=lists/rest "$1/" peer::data/
 }
 
 # streams_list NAME ROOT ARG…: the files of one list. What takes a folder's place needs the force to remove it.

@@ -23,11 +23,11 @@ verb_main() {
   check_containers
   check_databases
   config_each unit "$arg_group" check_unit
-  reply "\"problems\":[$group_problems],\"sources\":[$sources],\"containers\":[$containers],\"units\":[$units],\"unprotected\":[$unprotected],\"config\":{$config_sums}"
+  reply "\"problems\":[$group_problems],\"sources\":[$sources],\"containers\":[$containers],\"units\":[$units],\"unprotected\":[$unprotected],\"config\":{$config_sums},\"exempt\":[$config_exempt]"
 }
 
-# check_config: sets $config_sums, by the lines' first word, of what this host's configuration has of the group: a director whose runbook says
-# something else tells it apart, and who has only its keys learns nothing.
+# check_config: sets $config_sums, by the lines' first word, of what this host's configuration has of the group, and $config_exempt, of each
+# label whose containers are never paused: a director whose runbook says something else tells it apart, and who has only its keys learns nothing.
 check_config() {
   config_load
   encode "$arg_group"
@@ -37,6 +37,11 @@ check_config() {
     config_sum=$(printf '%s\n' "$config_text" | awk -v word="$config_word" -v group="$encoded" '$1 == word && ($2 "") == (group "")' | sha256sum)
     config_sums="$config_sums${config_sums:+,}\"$config_word\":\"${config_sum%% *}\""
   done
+  config_exempt=$(printf '%s\n' "$config_text" | while read -r config_word config_label _; do
+    [ "$config_word" = exempt-label ] || continue
+    config_sum=$(printf '%s' "$config_label" | sha256sum)
+    printf '"%s"\n' "${config_sum%% *}"
+  done | paste -sd, -)
 }
 
 problem_add() {

@@ -73,9 +73,22 @@ export function configDrift(at: { group: Group; host: string; sums: Readonly<Rec
   const lines = groupLines(at.group, at.host);
   const differing = GROUP_WORDS.filter(([word]) => {
     const own = lines.filter((each) => each.startsWith(`${word} `)).map((each) => `${each}\n`);
-    return at.sums[word] !== createHash('sha256').update(own.join('')).digest('hex');
+    return at.sums[word] !== sumOf(own.join(''));
   });
   return differing.map(([word, called]) => ({ word, called }));
+}
+
+/**
+ * Labels whose containers the runbook wants never paused, and that the host does not know.
+ * @param at.sums as verb `check` tells them
+ */
+export function exemptUnknown(at: { group: Group; sums: readonly string[] }): string[] {
+  const known = new Set(at.sums);
+  return at.group.quiesce.exempt.filter((label) => !known.has(sumOf(encodeValue(label))));
+}
+
+function sumOf(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
 }
 
 /** A kind's word there is a part of shell functions' names. */

@@ -70,7 +70,12 @@ export const check = z.object({
   unprotected: z.array(z.union([z.string(), evidence.transform((entry) => JSON.stringify(entry))])).default([]),
   /** SHA-256, hex, of the lines that the host's configuration has of the group, by their first word. Older hostkits don't tell. */
   config: z.record(z.string(), z.string()).optional(),
+  /** SHA-256, hex, of each label whose containers the host never pauses, percent-encoded. Older hostkits don't tell. */
+  exempt: z.array(z.string()).optional(),
 });
+
+/** Whether a peer's ssh answers this host; `said`: what came instead. */
+export const reach = z.object({ reached: z.boolean(), said: z.string().default('') });
 
 /** What the host's tools say of its disks, its boot set-up and its network; `planning/layout-read.ts` makes sense of it. */
 export const layout = z.object({ facts: factsSchema });

@@ -1,5 +1,7 @@
 /** Verbs that only read what is on a host: all safe to repeat. Each throws HostError. */
 import type { Facts } from '../../planning/layout-facts';
+import { HostError } from '../errors';
+import type { HostRef } from '../hosts';
 import type { Probe, Check, SnapshotOnHost, Status } from '../replies';
 import { context, type On } from './on';
 
@@ -20,6 +22,34 @@ export function check(on: On & { group: string }): Promise<Check> {
     args: { group: on.group },
   });
 }
+
+/**
+ * Sees that the data of a source can go its way: whichever end dials gets an answer of the other one's ssh. An older hostkit can't tell, nor one
+ * that does not know the other end, which `identityFindings` tells.
+ * @throws HostError of the source, `unreachable`, where it gets none
+ */
+export async function wayOfData(
+  at: Omit<On, 'host'> & { source: HostRef; target: HostRef; direction: 'push' | 'pull' },
+): Promise<void> {
+  const { source, target, direction, ...on } = at;
+  const [from, to] = direction === 'push' ? [source, target] : [target, source];
+  const port = to.port ?? SSH_PORT;
+  const args = { peer: to.name, peerHost: to.address, peerPort: port };
+  try {
+    const { reached, said } = await on.hosts.call({ ...context({ ...on, host: from }), verb: 'reach', args });
+    if (reached) return;
+    throw new HostError({
+      ...{ host: source.name, verb: 'reach', step: on.step, code: 'unreachable' },
+      message: `its data can not go to ${target.name}: ${from.name} gets no answer of ssh at ${to.address}:${port}${said === '' ? '' : ` (${said})`}`,
+      next: 'look at the firewalls and routes between the two, or let the other end dial (`transfer.direction`)',
+    });
+  } catch (error) {
+    if (error instanceof HostError && (error.code === 'hostkit-old' || error.code === 'not-allowed')) return;
+    throw error;
+  }
+}
+
+const SSH_PORT = 22;
 
 /** What the host's tools say of its disks up to its mount points, its boot set-up and its network. */
 export async function layoutFacts(on: On): Promise<Facts> {

@@ -4,6 +4,8 @@ import { HostError } from '../../hosts/errors';
 import type { FakeCall } from '../../hosts/fake';
 import { sourceFindings } from '../../hosts/host-findings';
 import { check } from '../../hosts/replies/reading';
+import { encodeValue } from '../../hosts/request';
+import type { Group } from '../../runbooks/types';
 import { bench, host, run } from './support/run';
 
 const hosts = ['app-1', 'app-2'].map(host);
@@ -19,7 +21,7 @@ const input = { group: 'portal', hosts, sources, storeHost, partial: false };
 /** A group that names nothing on app-1, and the sums of its lines there. */
 const GROUP = {
   sources: [],
-  quiesce: { containers: { mode: 'all' }, units: [], hooks: { before: [], after: [] }, maxPauseS: 30 },
+  quiesce: { containers: { mode: 'all' }, exempt: [], units: [], hooks: { before: [], after: [] }, maxPauseS: 30 },
   restore: { stop: 'containers', health: [] },
 };
 const sumOf = (text: string) => createHash('sha256').update(text).digest('hex');
@@ -101,6 +103,48 @@ test('S28 source and target that know another identity of each other fail; who t
 });
 
 test.each([
+  [
+    'push',
+    'app-2',
+    'app-2: reach (step checks): its data can not go to target: app-2 gets no answer of ssh at 192.0.2.1:22 (no route)',
+  ],
+  [
+    'pull',
+    'target',
+    'app-1: reach (step checks): its data can not go to target: target gets no answer of ssh at 192.0.2.1:22 (no route)',
+  ],
+])(
+  'a source whose data can not go its way (%s) counts as away: nothing is frozen for it',
+  async (direction, dials, message) => {
+    const at = bench({
+      intercept: ({ verb, host: name, args }: FakeCall) =>
+        verb === 'reach' && name === dials && args['peer'] !== 'app-2'
+          ? { reached: false, said: 'no route' }
+          : undefined,
+    });
+    const asked = { name: 'portal', hosts: [], ...GROUP, transfer: { direction } } as never;
+    const checks = await run(at, at.activities.checkHosts, { ...input, asked });
+    expect(checks.unreachable).toEqual([
+      { host: message.slice(0, 5), message: expect.stringContaining(message) as string },
+    ]);
+    expect(checks.hosts).toHaveLength(1);
+  },
+);
+
+test('where a hostkit knows no way to look, or does not know its peer, data may go', async () => {
+  for (const code of ['hostkit-old', 'not-allowed'] as const) {
+    const at = bench({
+      intercept: ({ verb, host: name }: FakeCall) => {
+        if (verb === 'reach') throw new HostError({ host: name, verb, code, message: 'said the test' });
+        return undefined;
+      },
+    });
+    const asked = { name: 'portal', hosts: [], ...GROUP, transfer: { direction: 'push' } } as never;
+    expect((await run(at, at.activities.checkHosts, { ...input, asked })).unreachable).toEqual([]);
+  }
+});
+
+test.each([
   ['folder', '/srv', 'btrfs'],
   ['kind', '/srv/data', 'none'],
 ])('S14 a host that has another %s under the name of a source fails, and is told how to mend it', (_, path, kind) => {
@@ -133,6 +177,50 @@ test('S14 an exclude that the runbook does not have fails; what changes no conte
   expect(sourceFindings({ host: 'app-1', sources: [], checked: asItIs, group })).toEqual([]);
   const older = check.parse({ sources: [] });
   expect(sourceFindings({ host: 'app-1', sources: [], checked: older, group })).toEqual([]);
+});
+
+test('an exempt label that the host does not know fails: it would pause what must never be paused', () => {
+  const group = { name: 'portal', hosts: ['app-1'], ...GROUP } as never as Group;
+  const exempting = { ...group, quiesce: { ...group.quiesce, exempt: ['never=yes', 'a b'] } };
+  const finding = (exempt?: string[]) =>
+    sourceFindings({
+      ...{ host: 'app-1', sources: [], group: exempting },
+      checked: check.parse({ sources: [], config: SAME, ...(exempt === undefined ? {} : { exempt }) }),
+    });
+  const known = ['never=yes', 'a b'].map((label) => sumOf(encodeValue(label)));
+  expect(finding(known)).toEqual([]);
+  expect(finding(known.slice(1))).toMatchObject([
+    { level: 'fail', message: 'it would pause containers with the label never=yes, which the runbook exempts' },
+  ]);
+  expect(finding([])).toMatchObject([{ message: expect.stringContaining('never=yes, a b') as string }]);
+  expect(finding()).toEqual([]);
+});
+
+test.each([
+  ['place', { kind: 'btrfs', place: '/old' }, '/old (btrfs) for this store, and the runbook /backup (btrfs)'],
+  [
+    'kind',
+    { kind: 'hardlink', place: '/backup' },
+    '/backup (hardlink) for this store, and the runbook /backup (btrfs)',
+  ],
+])('a target that keeps the store in another %s fails: backups would go on there', async (_, enrolled, words) => {
+  const store = { name: 'main', host: 'target', kind: 'btrfs', place: '/backup' } as never;
+  const { at } = saying({
+    target: {
+      stores: [
+        { name: 'other', kind: 'zfs', place: 't/x' },
+        { name: 'main', ...enrolled },
+      ],
+    },
+  });
+  const { findings } = await run(at, at.activities.checkHosts, { ...input, store });
+  expect(findings).toMatchObject([
+    { host: 'target', check: 'store main', level: 'fail', message: expect.stringContaining(words) as string },
+  ]);
+  const same = saying({ target: { stores: [{ name: 'main', kind: 'btrfs', place: '/backup' }] } }).at;
+  expect((await run(same, same.activities.checkHosts, { ...input, store })).findings).toEqual([]);
+  const older = saying({ target: { stores: ['main'] } }).at;
+  expect((await run(older, older.activities.checkHosts, { ...input, store })).findings).toEqual([]);
 });
 
 describe('a whole machine', () => {

@@ -2,9 +2,10 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { configDrift, hostConfig } from '../../hosts/enroll/config';
+import { configDrift, exemptUnknown, hostConfig } from '../../hosts/enroll/config';
 import { check } from '../../hosts/replies/reading';
 import { parseRunbook } from '../../runbooks/load';
+import type { Group } from '../../runbooks/types';
 import { Box, SHELLS, describeAsRoot } from './support';
 import type { Shell } from './support';
 
@@ -64,6 +65,19 @@ describeAsRoot('what a backup would meet', () => {
       expect(drift({ exclude: '"/cache/**"' })).toEqual(['exclude']);
       expect(drift({ exclude: '"/cache/**", "*.tmp x"', containers: 'none' })).toEqual(['containers']);
       expect(drift({ exclude: '', path: '/srv/other', pause: '21s' })).toEqual(['source', 'exclude', 'max-pause']);
+    });
+
+    it('each label whose containers are never paused is told by its sum', () => {
+      const source = 'source portal data none /var/lib/data app-1@data';
+      fs.mkdirSync(box.file('var/data'));
+      box.conf(['host app-1', source, 'exempt-label never=yes', 'max-pause portal 20', 'exempt-label a%20b']);
+      const told = check.parse(box.ask('check', { group: 'portal' })).exempt ?? [];
+      const group = (exempt: string[]) => ({ quiesce: { exempt } }) as never as Group;
+      expect(told).toHaveLength(2);
+      expect(exemptUnknown({ group: group(['never=yes', 'a b']), sums: told })).toEqual([]);
+      expect(exemptUnknown({ group: group(['never=no', 'a b']), sums: told })).toEqual(['never=no']);
+      box.conf(['host app-1', source]);
+      expect(check.parse(box.ask('check', { group: 'portal' })).exempt).toEqual([]);
     });
 
     it('one that was stopped by hand, and another group, are none', () => {

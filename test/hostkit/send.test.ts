@@ -55,6 +55,40 @@ describeAsRoot('a name that our snapshots have elsewhere', () => {
   });
 });
 
+describeAsRoot('a large file whose copy is cut off', () => {
+  let kit: StoreKit;
+  const MIB = 2 ** 20;
+  const SIZE = 24 * MIB;
+  beforeEach(async () => {
+    kit = await storeKit({ kind: 'hardlink', fs: 'ext4', sizeMiB: 128 });
+  });
+  afterEach(() => {
+    kit.close();
+  });
+
+  it.each(['frozen', 'live'])('is gone on with, from a %s source: what has come is not sent again', async (how) => {
+    if (how === 'live') writeFileSync(join(kit.root, 'var/live'), '');
+    sh('head -c "$2" /dev/urandom >"$1/big"; ln "$1/big" "$1/name"; echo small >"$1/small"', kit.source, String(SIZE));
+    expect(kit.job('store-open', { store: 'main' })).toMatchObject({ ok: true });
+    await kit.serve(kit.received, join(kit.root, 'var/runs/run-0001/incoming', tree));
+    const slow = { source: 'data', streams: '1', io: 'normal', ...kit.peer(), bandwidth_kib: '4096' };
+    const cut = kit.start('send', slow);
+    const ended = new Promise((done) => cut.once('exit', done));
+    const came = () => Number(sh('du -sb "$1" | cut -f1', kit.received));
+    for (let tries = 0; came() < SIZE / 2; tries++) {
+      expect(tries).toBeLessThan(600);
+      await new Promise((done) => setTimeout(done, 50));
+    }
+    process.kill(-(cut.pid ?? NaN), 'SIGKILL');
+    await ended;
+    const { sentBytes, ok } = kit.job('send', { ...slow, bandwidth_kib: '0' });
+    expect(ok).toBe(true);
+    expect(sentBytes).toBeLessThan(SIZE * 0.6);
+    expect(sh('stat -c %h "$1/big"', kit.received)).toBe('2\n');
+    sh('cmp "$1/big" "$2/name"', kit.source, kit.received);
+  });
+});
+
 describeAsRoot('S9 what is sent when it is known what lies at the target', () => {
   let kit: StoreKit;
   let run = 0;

@@ -91,10 +91,10 @@ export async function storeKit(options: StoreKitOptions): Promise<StoreKit> {
     mkdirSync(join(root, dir), { recursive: true });
   for (const dir of ['jobs', 'verbs', 'stores', 'snapshots']) symlinkSync(join(hostkit, dir), join(root, 'lib', dir));
   const replaced: Record<string, string> = {
-    // A snapshot of the kit is lost where there is a file `lost`.
+    // A snapshot of the kit is lost where there is a file `lost`, and none, but the source itself, where there is a file `live`.
     'view.sh': [
       `. ${hostkit}/lib/view.sh`,
-      'snapshot_view() { mkdir -p "$4"; mount --bind "$src_path" "$4"; snap_record=/dev/null view_live=no view_shown=$2; }',
+      'snapshot_view() { mkdir -p "$4"; mount --bind "$src_path" "$4"; snap_record=/dev/null view_live=no view_shown=$2; [ ! -e "$RESURGO_VAR/live" ] || view_live=yes; }',
       `kit_intact() { [ ! -e "$RESURGO_VAR/lost" ] || { snap_problem='it has overflowed'; return 1; }; }`,
       ...['none', 'btrfs', 'zfs'].map((kind) => `snapshot_${kind}_intact() { kit_intact; }\n`),
     ].join('\n'),

@@ -82,6 +82,16 @@ groups:
     ['a clock far behind', { 'app-1 probe': { timeMs: Date.now() - 600_000 } }, ['app-1 clock fail']],
     ['hostkit drift', { 'target probe': { hash: 'old' } }, ['target hostkit warn']],
     ['a group that is not configured', { 'app-1 probe': { groups: [] } }, ['app-1 configuration fail']],
+    [
+      'a store that lies elsewhere',
+      { 'target probe': { stores: [{ name: 'main', kind: 'hardlink', place: '/old' }] } },
+      ['target store main fail'],
+    ],
+    [
+      'a source that can not reach its target',
+      { 'app-1 reach': { reached: false, said: 'refused' } },
+      ['app-1 way of the data fail'],
+    ],
     ['a full store', { 'target store.space': { freeBytes: 0 } }, ['target store main fail']],
     [
       'a first copy that can not fit',
