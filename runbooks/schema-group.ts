@@ -107,7 +107,7 @@ const restore = z
       .array(v.name)
       .default([])
       .describe(
-        'Hosts of the group, or labels of such, in the order in which they stop, those of a label together; the rest follow. Without it all stop together; of engines the managers follow one by one. They start the other way round.',
+        'Hosts of the group, or labels of such, in the order in which they stop, those of a label together; the rest follow. Without it all stop together; of engines those labelled `manager` or `swarm-manager` follow one by one. They start the other way round.',
       ),
     health: z.array(healthCheck).default([]).describe('Programs that succeed when the workload is well again.'),
   })

@@ -54,14 +54,14 @@ export async function dryRun(context: CliContext, setup: GroupSetup): Promise<nu
     json: { group: group.name, sources, space: room, pause: { ...pause }, warnings, problems },
     text: [
       table([
-        ['source', 'in use at most', 'at the last backup'],
+        ['source', 'in use there', 'at the last backup'],
         ...sources.map((each) => [
           each.tree,
           bytes(each.usedBytes),
           each.lastBytes === undefined ? 'never' : bytes(each.lastBytes),
         ]),
       ]),
-      `would send up to ${bytes(mostBytes)} (${basis})`,
+      `would send about ${bytes(mostBytes)}, an estimate (${basis})`,
       `the store has ${bytes(space.freeBytes)} free and keeps ${bytes(reserve)}${warnings.length + problems.length === 0 ? ': it fits' : ''}`,
       `expected pause ${duration(pause.ms)} (${pause.basis})`,
       ...warnings.map((each) => printable(`WARNING ${each}`)),

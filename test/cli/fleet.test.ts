@@ -151,7 +151,7 @@ describe('backup --dry-run', () => {
     shows({ usedBytes: 70 * GIB });
     const ran = await fleet.run('backup', '--dry-run');
     expect(ran).toMatchObject({ code: 0, stderr: '' });
-    expect(ran.stdout).toContain('would send up to 70.0 GiB (2 of 2 sources whole');
+    expect(ran.stdout).toContain('would send about 70.0 GiB, an estimate (2 of 2 sources whole');
     expect(ran.stdout).toContain('the store has 100.0 GiB free and keeps 20.0 GiB: it fits\n');
     expect(fleet.verbs('lease.take')).toEqual([]);
   });

@@ -147,6 +147,24 @@ describeLab('bad luck', () => {
     await expectClean();
   });
 
+  test('a source that gets no answer from its target: told by doctor, and before anything is frozen for it', async () => {
+    await product.fleet.cut('app-2', 'target');
+    let said = '';
+    try {
+      const doctor = await product.run(['doctor'], { allow: [1] });
+      expect(doctor.stdout).toMatch(/app-2.*its data can not go to target: app-2 gets no answer of ssh at/s);
+      said = await refused(3);
+      expect(said).toMatch(
+        /waits for you at step "reach hosts": app-2 can't be reached: .*its data can not go to target/s,
+      );
+    } finally {
+      await product.fleet.heal('app-2', 'target');
+    }
+    await answer('retry', said);
+    await product.ended(runIn(said));
+    await expectClean();
+  });
+
   test('S28 a changed host key: refused with both fingerprints, whoever shows it', async () => {
     const key = '/etc/ssh/ssh_host_ed25519_key';
     await product.run(['engine', 'stop']);
