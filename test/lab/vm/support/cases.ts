@@ -81,11 +81,11 @@ export const biosCases: readonly RecoveryCase[] = [
   },
   {
     name: 'small',
-    title: 'a smaller disk',
+    title: 'a smaller disk that says nothing of itself',
     layout: biosExt4,
     number: 136,
     untried: true,
-    replacement: { disks: [{ serial: 'S1', sizeMb: 3 * GIB_MB }] },
+    replacement: { disks: [{ serial: 'S1', nameless: true, sizeMb: 3 * GIB_MB }] },
     expected: OTHER_DISK,
   },
 ];
