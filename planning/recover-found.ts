@@ -3,7 +3,7 @@ import { PlanningError } from './errors';
 import { Devices, type Device } from './layout-devices';
 import { readDisks } from './layout-disks';
 import { Reading, unescaped, type Facts } from './layout-facts';
-import { kernelWords } from './layout-identity';
+import { kernelWords, type KernelWord } from './layout-identity';
 import { readMounted } from './layout-mounts';
 import { readNetwork } from './layout-net';
 import { readSystem } from './layout-system';
@@ -48,7 +48,7 @@ export function foundMachine({ facts }: { facts: Facts }): FoundMachine {
     disks: disks.map((disk): FoundDisk => {
       const own = devices.all.filter((each) => devices.downFrom(each).some(({ id }) => id === disk.id));
       // A step of the recovery knows a disk by the kernel's words alone: a serial that only udev tells would find it nowhere.
-      const said = words === undefined ? {} : { serial: null, wwn: null, ...words.get(disk.name) };
+      const said = words === undefined ? {} : identityOf(words.get(disk.name));
       const contents = own.flatMap((device) => [
         ...contentsOf({ reading, device, isDisk: device.id === disk.id }),
         ...(closed.has(device.row.kname)
@@ -68,6 +68,11 @@ export function foundMachine({ facts }: { facts: Facts }): FoundMachine {
     tools: toolsOf(reading),
     builtFor: reading.word('built-for'),
   };
+}
+
+function identityOf(said: KernelWord | undefined): Pick<FoundDisk, 'serial' | 'wwn'> {
+  const { serial = null, wwn = null, thisBoot = null } = said ?? {};
+  return { serial: serial ?? (wwn === null ? thisBoot : null), wwn };
 }
 
 function toolsOf(reading: Reading): FoundTools | null {

@@ -1,4 +1,7 @@
-/** What a disk is known by: serial and WWN. Names say nothing, they are given anew at each boot. */
+/**
+ * What a disk is known by: serial and WWN. Names say nothing, they are given anew at each boot. One that tells neither, as many of virtual
+ * machines, has the kernel's number of it in this boot in the place of a serial number.
+ */
 import type { Disk } from './layout-storage';
 import type { FoundDisk } from './recover-machine';
 
@@ -17,6 +20,11 @@ export function isSameDisk(disk: Disk, found: FoundDisk): boolean {
   const agree = ([a, b]: readonly [string | null, string | null]): boolean => a !== null && a === b;
   const differ = ([a, b]: readonly [string | null, string | null]): boolean => a !== null && b !== null && a !== b;
   return (agree(serials) || agree(wwns)) && !differ(serials) && !differ(wwns);
+}
+
+/** Whether a disk says nothing of itself, and is known only until the rescue system is booted anew (hostkit/lib/disks.sh). */
+export function isKnownThisBoot({ serial }: Pick<Shown, 'serial'>): boolean {
+  return serial?.startsWith('this-boot:') === true;
 }
 
 /**

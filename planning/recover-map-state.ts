@@ -1,5 +1,6 @@
 /** A mapping of disks while it is made: what has its place, what is free, and what is said of the others. */
 import type { Disk } from './layout-storage';
+import { isKnownThisBoot } from './recover-identity';
 import type { FoundDisk } from './recover-machine';
 import { diskInWords, list, printable, size } from './recover-words';
 
@@ -93,13 +94,18 @@ export function ambiguous({
   );
   for (const disk of wanted) {
     const example = candidates[0];
-    const pin = example === undefined ? 'SERIAL' : (example.serial ?? example.wwn ?? example.name);
+    const pin = example === undefined ? 'SERIAL' : pinOf(example);
     block(
       state,
       disk,
       `could be any of ${names}. Pin it to the one that is meant, as in \`--pin ${disk.name}=${pin}\``,
     );
   }
+}
+
+/** What a person would pin it by: its name, where it has nothing that outlives the boot. */
+function pinOf(disk: FoundDisk): string {
+  return isKnownThisBoot(disk) ? disk.name : (disk.serial ?? disk.wwn ?? disk.name);
 }
 
 export function leastInWords(state: State, disk: Disk, found: FoundDisk): string {

@@ -44,7 +44,7 @@ function whyNever(disk: FoundDisk, found: readonly FoundDisk[]): string | null {
   if (disk.bytes === 0) return 'no medium';
   // Each step looks its disk up again by these before it writes (S24).
   if (disk.serial === null && disk.wwn === null)
-    return 'it tells neither a serial number nor a WWN, so nothing could make sure that it is still this one when it is written to. Give it one (of a virtual machine: `serial=` of the disk)';
+    return 'it tells neither a serial number nor a WWN, and the rescue system’s kernel numbers no disks (Linux 5.15 does), so nothing could make sure that it is still this one when it is written to. Give it one (of a virtual machine: `serial=` of the disk)';
   const twin = found.find((other) => other !== disk && areTwins(other, disk));
   return twin === undefined
     ? null

@@ -1,4 +1,5 @@
 /** The recovery plan for a person's eyes: every disk with what happens to it, what will lie on it, and the steps. */
+import { isKnownThisBoot } from './recover-identity';
 import type { PlannedDisk, PlanNode, RecoveryPlan } from './recover-plan';
 import { SHORT_HASH } from './restore-approval';
 import { printable, size } from './recover-words';
@@ -27,7 +28,7 @@ function diskTable(disks: readonly PlannedDisk[]): string[] {
   const rows = chosenFirst.map((disk) => [
     disk.name,
     size(disk.bytes),
-    disk.serial ?? disk.wwn ?? '-',
+    isKnownThisBoot(disk) ? 'none' : (disk.serial ?? disk.wwn ?? '-'),
     disk.model ?? '-',
     disk.contents.length === 0 ? 'blank' : disk.contents.join(', '),
     disk.takesPlaceOf === null ? 'LEFT ALONE' : `OVERWRITTEN as ${disk.takesPlaceOf}`,

@@ -1,4 +1,5 @@
 /** Sizes, disks, names and commands as a recovery says them. */
+import { isKnownThisBoot } from './recover-identity';
 import type { FleetHost } from './run-input';
 
 /** Control and formatting characters as escapes: models, serials and labels come from hardware and hosts that may be hostile (S29). */
@@ -26,7 +27,7 @@ export function size(bytes: number): string {
 /** A disk by all that tells it from others: `sda (serial S1)`, or `sda (no serial, 40 GiB)`. */
 export function diskInWords(disk: { name: string; serial: string | null; wwn: string | null; bytes: number }): string {
   const { name, serial, wwn, bytes } = disk;
-  if (serial !== null) return printable(`${name} (serial ${serial})`);
+  if (serial !== null && !isKnownThisBoot({ serial })) return printable(`${name} (serial ${serial})`);
   return printable(wwn === null ? `${name} (no serial, ${size(bytes)})` : `${name} (WWN ${wwn})`);
 }
 

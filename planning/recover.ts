@@ -11,7 +11,7 @@ import type { Graph } from './recover-graph';
 import { storageGraph } from './recover-graph';
 import type { Held } from './recover-held';
 import { lossInWords } from './recover-held';
-import { isSameDisk } from './recover-identity';
+import { isKnownThisBoot, isSameDisk } from './recover-identity';
 import { keptStorage, layoutDisk } from './recover-keep';
 import { withNewKeys } from './recover-luks';
 import type { FoundDisk, FoundMachine, RecoveryPolicy } from './recover-machine';
@@ -102,6 +102,13 @@ export function planRecovery({ layout, machine, policy, backup, held }: Recovery
         `${diskInWords(disk)} is none of this host's old disks, and loses what it holds: ${disk.contents.join(', ')}`,
       ),
     );
+  const unsure = disks
+    .filter((disk) => disk.fate === 'overwritten' && isKnownThisBoot(disk))
+    .map((disk) =>
+      printable(
+        `${diskInWords(disk)} says nothing of itself: it is told from other disks until the rescue system is booted anew, and no longer. See that it is the one that is meant`,
+      ),
+    );
   const unneeded = [...kept.unneeded].map(([id, why]) =>
     printable(`${id.slice(id.indexOf(':') + 1)} of the layout is not made again: ${why}`),
   );
@@ -111,6 +118,7 @@ export function planRecovery({ layout, machine, policy, backup, held }: Recovery
     ...mediaNotes({ layout, machine }),
     ...kept.losses.map(lossInWords),
     ...losses,
+    ...unsure,
     ...unneeded,
     ...(sized?.warnings ?? []),
     ...checks.warnings,

@@ -2,7 +2,7 @@
 # over a disk mean the same disk by the same words, on the host and in its rescue system.
 
 # Set or read elsewhere:
-: "${line-}"
+: "${boot-}" "${line-}"
 
 # disk_facts NAME: sets disk_bytes disk_serial disk_wwn (`-` where it has none).
 disk_facts() {
@@ -29,6 +29,15 @@ disk_facts() {
   done
   [ "$disk_serial$disk_wwn" != -- ] || disk_own_designator "$1"
   : "$disk_bytes"
+}
+
+# disk_this_boot NAME: sets $disk_word to what tells a disk that says nothing of itself from all others until this system is booted anew:
+# the kernel's number of it, which no disk that is attached later gets (diskseq, Linux 5.15). '' where the kernel has none.
+disk_this_boot() {
+  disk_word=''
+  read_line "/sys/block/$1/diskseq" || return 0
+  read_boot || return 0
+  disk_word=this-boot:$boot:$line
 }
 
 # disk_is NAME: is it a disk, and not one of the ways to a disk? NVMe hides those (multipath): they have no node below /dev, and tell the same

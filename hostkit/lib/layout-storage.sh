@@ -1,7 +1,7 @@
 #!/bin/sh
 # Facts of block devices: what each is, its partition table, what lies on it, and what that says of itself.
 
-: "${disk_bytes-}" "${disk_serial-}" "${disk_wwn-}" "${encoded-}" "${facts_dir-}" "${field-}" "${line-}" "${tool_at-}"
+: "${disk_bytes-}" "${disk_serial-}" "${disk_word-}" "${disk_wwn-}" "${encoded-}" "${facts_dir-}" "${field-}" "${line-}" "${tool_at-}"
 
 LAYOUT_COLUMNS=NAME,KNAME,PKNAME,MAJ:MIN,SIZE,RO,RM,ROTA,LOG-SEC,PHY-SEC,TYPE,TRAN,WWN,MODEL,SERIAL,VENDOR,SUBSYSTEMS
 
@@ -23,7 +23,7 @@ layout_devices() {
   done 6<"$facts_dir/devices"
 }
 
-# `NAME BYTES SERIAL WWN` of each disk, percent-encoded, `-` for none: in the very words that a recovery's steps know a disk by, and without
+# `NAME BYTES SERIAL WWN [THIS_BOOT]` of each disk, percent-encoded, `-` for none: in the very words that a recovery's steps know a disk by, and without
 # udev, which lsblk asks.
 layout_disks() {
   for disk_at in /sys/block/*; do
@@ -32,7 +32,12 @@ layout_disks() {
     encode "$disk_serial"
     disk_said=$encoded
     encode "$disk_wwn"
-    printf '%s %s %s %s\n' "${disk_at##*/}" "$disk_bytes" "$disk_said" "$encoded"
+    disk_said="$disk_said $encoded"
+    if [ "$disk_said" = '- -' ]; then
+      disk_this_boot "${disk_at##*/}"
+      disk_said="$disk_said${disk_word:+ $disk_word}"
+    fi
+    printf '%s %s %s\n' "${disk_at##*/}" "$disk_bytes" "$disk_said"
   done
 }
 

@@ -150,6 +150,11 @@ describeAsRoot('what a host tells of its layout', () => {
         [`${usb}/serial`]: '4C530001\n',
         'block/sdd/size': '8\n',
         'block/sdd/device/type': '0\n',
+        'block/sdd/diskseq': '7\n',
+        'block/sde/size': '8\n',
+        'block/sde/device/type': '0\n',
+        // A disk that says what it is needs no number.
+        'block/sda/diskseq': '3\n',
         'block/loop0/size': '8\n',
       };
       for (const [name, content] of Object.entries(files)) {
@@ -159,12 +164,14 @@ describeAsRoot('what a host tells of its layout', () => {
       fs.mkdirSync(box.file(`sys/${usb}/host6/6:0:0:0`), { recursive: true });
       fs.symlinkSync(`../../${usb}/host6/6:0:0:0`, box.file('sys/block/sdc/device'));
       expect(box.runs('mount', ['--bind', box.file('sys'), '/sys']).status).toBe(0);
+      const bootId = fs.readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
       expect(asked()['disks']?.out.trim().split('\n').sort()).toEqual([
         'nvme0n1 2097152 S5H9NS0N123456A eui.0025385b01234567',
         'sda 1048576 WD-WX11%20A0001 0x50014ee2b5c1d2e3',
         'sdb 4096 drive-scsi0 -',
         'sdc 0 4C530001 -',
-        'sdd 4096 - -',
+        `sdd 4096 - - this-boot:${bootId}:7`,
+        'sde 4096 - -',
         'vda 4096 my%25disk -',
       ]);
     });

@@ -197,6 +197,8 @@ describe('the machine that a rescue system finds', () => {
       serial: null,
       wwn: null,
     });
+    const numbered = { ...udev, disks: 'sda 1073741824 - - this-boot:b1:7\n' };
+    expect(diskOf(rescue([{ kname: 'sda' }], numbered))).toMatchObject({ serial: 'this-boot:b1:7', wwn: null });
     expect(diskOf(rescue([{ kname: 'sda' }], { ...udev, disks: undefined }))).toMatchObject({
       serial: 'UDEV',
       wwn: '0x5',

@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import type { FoundDisk, RecoveryPlan, RecoveryPolicy } from '../../planning/recover';
 import { approvesUnattended, DEFAULT_RECOVERY_POLICY, planRecovery, recoveryHash } from '../../planning/recover';
+import { recoveryText } from '../../planning/recover-text';
 import { approves } from '../../planning/restore-approval';
 import type { Layout } from '../../planning/layout-schema';
 import { LAYOUTS } from './layout-cases';
@@ -49,6 +50,20 @@ describe('a disk is never taken', () => {
     const nameless = { serial: null, wwn: null };
     expect(taken(plan(one, [foundDisk('sda', 40, nameless)], { pins: { sda: 'sda' } }))).toEqual({});
     expect(taken(plan(one, [foundDisk('sda', 40, { ...nameless, wwn: '0x5000' })]))).toEqual({ sda: 'sda' });
+  });
+
+  it('by its number in this boot, it is taken like any other, and the plan says so', () => {
+    const numbered = (number: number, more = {}) =>
+      foundDisk(`sd${'abcd'[number] ?? ''}`, 40, { serial: `this-boot:b1:${number}`, wwn: null, ...more });
+    const alone = plan(one, [numbered(0)]);
+    expect(taken(alone)).toEqual({ sda: 'this-boot:b1:0' });
+    expect(alone.warnings).toContainEqual(expect.stringMatching(/^sda \(no serial, 40 GiB\) says nothing of itself/));
+    expect(recoveryText(alone)).not.toContain('this-boot');
+    expect(plan(one, [numbered(1)]).hash).not.toBe(alone.hash);
+    const either = plan(one, [numbered(0, { contents: ['ext4'] }), numbered(1, { contents: ['ext4'] })]);
+    expect(taken(either)).toEqual({});
+    expect(either.blockers.join()).toMatch(/--pin sda=sda`/);
+    expect(taken(plan(one, [numbered(0), numbered(1)], { pins: { sda: 'sdb' } }))).toEqual({ sda: 'this-boot:b1:1' });
   });
 
   it('when it is removable, unless it is pinned', () => {

@@ -12,7 +12,7 @@
 # tools zvol: zvol_id blockdev
 
 # Set or read elsewhere:
-: "${decoded-}" "${disk_bytes-}" "${disk_serial-}" "${disk_wwn-}" "${line-}"
+: "${decoded-}" "${disk_bytes-}" "${disk_serial-}" "${disk_word-}" "${disk_wwn-}" "${line-}"
 
 # shellcheck source=hostkit/lib/disks.sh
 . "$RESURGO_LIB/lib/disks.sh"
@@ -42,7 +42,8 @@ device_find() {
 
 device_word() { decode "$1" || fail bad-request 'a device is not percent-encoded'; }
 
-# device_disk SERIAL WWN BYTES: the one disk that says all of it. None, or two, and nothing is written.
+# device_disk SERIAL WWN BYTES: the one disk that says all of it. None, or two, and nothing is written. One that says nothing of itself has
+# what tells it from others until the next boot in the place of the serial number.
 device_disk() {
   device_word "$1"
   _dd_serial=$decoded
@@ -53,6 +54,10 @@ device_disk() {
     disk_is "${_dd_path##*/}" || continue
     disk_facts "${_dd_path##*/}"
     [ "$disk_bytes" = "$3" ] || continue
+    if [ "$disk_serial$disk_wwn" = -- ]; then
+      disk_this_boot "${_dd_path##*/}"
+      disk_serial=${disk_word:--}
+    fi
     [ "$_dd_serial" = - ] || [ "$disk_serial" = "$_dd_serial" ] || continue
     [ "$_dd_wwn" = - ] || [ "$disk_wwn" = "$_dd_wwn" ] || continue
     _dd_found=${_dd_path##*/} _dd_count=$((_dd_count + 1))

@@ -1,4 +1,5 @@
 /** Which disk is meant: by what it says of itself, and by nothing else. A wrong answer here writes over the wrong disk. */
+import { readFileSync } from 'node:fs';
 import { describeAsRoot, SHELLS } from '../support';
 import { useRescueShell } from './kit';
 
@@ -76,6 +77,25 @@ describeAsRoot('devices of the machine that is recovered', () => {
 
     test('a disk that says nothing of itself can not be meant', () => {
       expect(find(disk('vda', {}), `disk - - ${BYTES}`)).toMatch(/^bad-request: .* can not be told from another/);
+    });
+
+    test('one that says nothing of itself is known by the kernel’s number of it, in this boot alone', () => {
+      const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+      const numbered = (vda: number) => ({
+        ...disk('vda', {}),
+        ...disk('vdb', {}),
+        ...disk('vdc', { serial: 'D3' }),
+        'block/vda/diskseq': `${vda}\n`,
+        'block/vdb/diskseq': '2\n',
+        'block/vdc/diskseq': '3\n',
+      });
+      expect(find(numbered(1), `disk this-boot:${boot}:1 - ${BYTES}`)).toBe(`/dev/vda ${BYTES}\n`);
+      // Another one was put in where it was, and got the next number.
+      expect(find(numbered(4), `disk this-boot:${boot}:1 - ${BYTES}`)).toMatch(/^identity-changed: 0 disks/);
+      expect(find(numbered(1), `disk this-boot:${boot}:3 - ${BYTES}`)).toMatch(/^identity-changed: 0 disks/);
+      const earlier = boot.replace(/^./, (char) => (char === '0' ? '1' : '0'));
+      expect(find(numbered(1), `disk this-boot:${earlier}:1 - ${BYTES}`)).toMatch(/^identity-changed: 0 disks/);
+      expect(find(disk('vda', {}), `disk this-boot:${boot}:1 - ${BYTES}`)).toMatch(/^identity-changed: 0 disks/);
     });
 
     test('a partition begins and ends where the plan has it', () => {

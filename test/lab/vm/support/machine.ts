@@ -17,6 +17,8 @@ export interface VirtualDisk {
   image: string;
   /** What the disk says of itself; up to 20 characters. */
   serial: string;
+  /** It says nothing of itself, as many disks of virtual machines: `serial` is the tests' name of it alone. On virtio. */
+  nameless?: boolean;
   /** Default virtio. */
   bus?: 'virtio' | 'nvme' | 'scsi' | 'usb';
   /** 4096 for a disk with large sectors. Default 512. */
@@ -281,14 +283,15 @@ export class Machine {
 }
 
 function diskArguments({ disk, id, bootIndex }: { disk: VirtualDisk; id: string; bootIndex: number }): string[] {
-  const { image, serial, bus = 'virtio', sectorBytes = 512, throwAway = false } = disk;
+  const { image, serial, nameless = false, bus = 'virtio', sectorBytes = 512, throwAway = false } = disk;
   const driver = { virtio: 'virtio-blk-pci', nvme: 'nvme', scsi: 'scsi-hd,bus=scsi0.0', usb: 'usb-storage,bus=usb0.0' }[
     bus
   ];
   const sectors = sectorBytes === 512 ? '' : `,logical_block_size=${sectorBytes},physical_block_size=${sectorBytes}`;
+  const said = nameless ? '' : `,serial=${serial}`;
   const kept = throwAway ? ',snapshot=on' : '';
   return [
     ...['-drive', `file=${image},if=none,id=${id},format=raw,cache=unsafe,discard=unmap,detect-zeroes=unmap${kept}`],
-    ...['-device', `${driver},drive=${id},id=disk${id.slice(1)},serial=${serial},bootindex=${bootIndex}${sectors}`],
+    ...['-device', `${driver},drive=${id},id=disk${id.slice(1)}${said},bootindex=${bootIndex}${sectors}`],
   ];
 }
