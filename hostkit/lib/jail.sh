@@ -9,6 +9,10 @@
 jail_refused='write-devices copy-devices remove-source-files remove-sent-files log-file fake-super files-from
 link-dest copy-dest compare-dest backup-dir temp-dir partial-dir keep-dirlinks'
 
+# Attributes that are the file system's own affair, as lib/rsync-client.sh leaves them out too: a client tells its rules only where it deletes,
+# and a receiver that does not know them removes what did not come. XFS keeps ACLs as trusted.SGI_ACL_*, so the ACL would go with it.
+jail_filter='-x_btrfs.* -x_trusted.SGI_ACL_* -x_system.*'
+
 # grant_enter PURPOSE: loads $arg_grant and refuses what is closed, expired or meant for the other direction.
 grant_enter() {
   grant_load "$arg_grant" || fail not-allowed "there is no grant $arg_grant here; it was closed, or never made"
@@ -37,6 +41,7 @@ lock file = $1/rsyncd.lock
 log file = $1/rsyncd.log
 max verbosity = 2
 timeout = 600
+filter = $jail_filter
 refuse options = $(printf '%s' "$jail_refused" | tr '\n' ' ')
 
 [data]

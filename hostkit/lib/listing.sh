@@ -234,14 +234,43 @@ listing_has() {
 
 # listing_compare SOURCE TARGET OUT: the differences as `-LINE` (source's) and `+LINE` (target's), at most 20, into OUT;
 # $listing_differences is their number, counted to the end. The listings are text without control characters, so they may be shown.
+# Both are in one order, so they are read beside each other. Not by `diff`: busybox's (of a rescue system) has another output, and one that is
+# missing has none, and no output must never mean that nothing differs. Lines that can't be compared count as a difference.
 listing_compare() {
-  { LC_ALL=C diff "$1" "$2" 2>/dev/null || :; } | LC_ALL=C awk -v out="$3" '
-    BEGIN { printf "" > out }
-    /^[<>] / { n++; if (n <= 20) print ($0 ~ /^</ ? "-" : "+") substr($0, 3) > out }
-    END { print n + 0 }
-  ' >"$3.count"
-  read -r listing_differences <"$3.count"
+  if cmp -s "$1" "$2"; then
+    listing_differences=0
+    : >"$3"
+    return
+  fi
+  listing_differences=''
+  [ -r "$1" ] && [ -r "$2" ] && LC_ALL=C awk -v other="$2" -v out="$3" '
+    # What a line is of, so that it sorts: the head, the entries by their paths, the attributes by path and name.
+    function place(line,  n, part) {
+      n = split(line, part, "\t")
+      return n == 10 ? "1 " part[10] : n == 2 ? "3 " line : line == "xattrs" ? "2" : "0 " line
+    }
+    function advance() {
+      if ((getline theirs < other) <= 0) over = 1
+    }
+    function tell(sign, line) { n++; if (n <= 20) print sign line > out }
+    BEGIN { printf "" > out; advance() }
+    !over && theirs "" == $0 "" { advance(); next }
+    {
+      own = place($0)
+      while (!over && place(theirs) < own) { tell("+", theirs); advance() }
+      if (over || place(theirs) != own) { tell("-", $0); next }
+      if (theirs "" != $0 "") { tell("-", $0); tell("+", theirs) }
+      advance()
+    }
+    END { while (!over) { tell("+", theirs); advance() } print n + 0 }
+  ' "$1" >"$3.count" && read -r listing_differences <"$3.count"
   rm -f "$3.count"
+  case $listing_differences in
+    '' | *[!0-9]*)
+      listing_differences=1
+      printf '%s\n' '-the two listings can not be compared' >"$3"
+      ;;
+  esac
   [ "$listing_differences" = 0 ]
 }
 

@@ -54,6 +54,44 @@ describe.each(['awk', 'busybox awk'])('with %s', (awk) => {
     expect(rest).not.toContain('./.');
   });
 
+  /** As a rescue system has it: with an output of its own. */
+  const busyboxDiff = () => {
+    writeFileSync(join(root, 'bin/diff'), '#!/bin/sh\nexec busybox diff "$@"\n', { mode: 0o755 });
+  };
+
+  test('S9 nothing that differs is taken for equal, whatever the tools of the system are', () => {
+    busyboxDiff();
+    const one = listing({ folders: ['.', 'a'], files: ['a/b', 'a-b', 'z'] });
+    const attribute = 'a\tsystem.posix_acl_default=0x02\n';
+    const others = {
+      'an attribute that is gone': [`${one}${attribute}`, one, [`-${attribute.trim()}`]],
+      'one that has come': [one, `${one}${attribute}`, [`+${attribute.trim()}`]],
+      'another mode': [one, one.replace('0644', '0600'), [/^-d\t0644/, /^\+d\t0600/]],
+      'a file that is gone': [one, listing({ folders: ['.', 'a'], files: ['a-b', 'z'] }), [/^-f.*\ta\/b$/]],
+      'the last one': [one, listing({ folders: ['.', 'a'], files: ['a/b', 'a-b'] }), [/^-f.*\tz$/]],
+      'one that has come too': [listing({ folders: ['.', 'a'], files: ['z'] }), one, [/^\+.*a-b$/, /^\+.*a\/b$/]],
+      'all of it': [one, '', Array.from({ length: one.split('\n').length - 1 }, () => /^-/)],
+      nothing: [one, one, []],
+    } as const satisfies Record<string, readonly [string, string, readonly (string | RegExp)[]]>;
+    for (const [source, target, expected] of Object.values(others)) {
+      writeFileSync(join(root, 'source'), source);
+      writeFileSync(join(root, 'target'), target);
+      const said = run(
+        '. "$RESURGO_LIB/lib/listing.sh"',
+        'listing_compare source target out || :',
+        'echo "$listing_differences"',
+      );
+      expect(Number(said)).toBe(expected.length);
+      const lines = readFileSync(join(root, 'out'), 'utf8')
+        .split('\n')
+        .filter((line) => line !== '');
+      expect(lines).toEqual(expected.map((each) => (typeof each === 'string' ? each : expect.stringMatching(each))));
+    }
+    expect(
+      run('. "$RESURGO_LIB/lib/listing.sh"', 'listing_compare source missing out || echo "$listing_differences"'),
+    ).toBe('1\n');
+  });
+
   test('S20 a folder that holds what is not compared is no difference', () => {
     writeFileSync(join(root, 'wanted'), listing({ folders: ['.'], files: [] }));
     writeFileSync(join(root, 'found'), listing({ folders: ['.', 'old', 'old\\er'], files: [] }));

@@ -210,3 +210,37 @@ describeAsRoot('S9 what is sent when it is known what lies at the target', () =>
     expect(sh('cut -f10 "$1" | grep -cx -e 1 -e 10 -e 2 -e 9', file).trim()).toBe('4');
   });
 });
+
+describeAsRoot('S9 ACLs where the file system keeps them as attributes (XFS)', () => {
+  let kit: StoreKit;
+  beforeAll(async () => {
+    kit = await storeKit({ kind: 'hardlink', fs: 'xfs', sizeMiB: 400 });
+  });
+  afterAll(() => {
+    kit.close();
+  });
+
+  it('are taken, stay when the next pass comes by, and are restored without deleting anything', async () => {
+    sh('mkdir "$1/d"; echo x >"$1/d/f"; setfacl -d -m u:4001:rwx "$1/d"; setfacl -m u:4000:rw "$1/d/f"', kit.source);
+    for (const [run, id] of [
+      ['run-0001', '20261121_013000'],
+      ['run-0002', '20261121_013500'],
+    ] as const) {
+      const { compare } = await kit.copy(run);
+      expect(compare).toMatchObject({ equal: true, differences: [] });
+      expect(kit.seal(run, id)).toMatchObject({ ok: true });
+      sh('echo more >>"$1/d/f"; echo new >"$1/d/$2"', kit.source, run);
+    }
+    const at = join(kit.place, 'restored');
+    const destination = join(at, 'x@restored');
+    await kit.serve(destination, join(kit.root, 'var/runs/rest-0003/incoming/x@restored'));
+    const conf = join(kit.root, 'etc/host.conf');
+    writeFileSync(conf, `${readFileSync(conf, 'utf8')}restore-to ${at}\n`);
+    for (const job of ['one', 'two']) {
+      const args = { store: 'main', id: '20261121_013500', tree, delete: '0', job, ...kit.peer() };
+      const { sha256 } = kit.job('restore-send', args, 'rest-0003')['listing'] as { sha256: string };
+      const place = { path: at, tree: 'x@restored', sha256, extra: '1', job: `verify-${job}` };
+      expect(kit.job('restore-verify', place, 'rest-0003')).toMatchObject({ equal: true, differences: [] });
+    }
+  });
+});

@@ -24,6 +24,9 @@ export const tree = 'app-1@+data';
 
 export type Answer = Record<string, unknown> & { ok: boolean; code?: string; message?: string };
 
+/** What the jail leaves alone of attributes. */
+const [, jailFilter = ''] = /^jail_filter='(.*)'$/m.exec(readFileSync(join(hostkit, 'lib/jail.sh'), 'utf8')) ?? [];
+
 /** Percent-encodes a value as a request does. */
 const encode = (value: string): string =>
   [...Buffer.from(value)]
@@ -193,7 +196,7 @@ export async function storeKit(options: StoreKitOptions): Promise<StoreKit> {
       const modules = `[data]\npath = ${data}\n[meta]\npath = ${meta}\n`;
       writeFileSync(
         join(root, 'ssh/rsyncd.conf'),
-        `use chroot = yes\nuid = 0\ngid = 0\nnumeric ids = yes\nread only = no\nwrite only = yes\nreverse lookup = no\nlog file = /dev/null\n${modules}`,
+        `use chroot = yes\nuid = 0\ngid = 0\nnumeric ids = yes\nread only = no\nwrite only = yes\nreverse lookup = no\nlog file = /dev/null\nfilter = ${jailFilter}\n${modules}`,
       );
       for (let tries = 0; !existsSync(join(root, 'ssh/pid')); tries++) {
         if (tries === 500) throw new Error('no sshd within 10 s');
