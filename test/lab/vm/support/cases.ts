@@ -60,7 +60,7 @@ export const biosCases: readonly RecoveryCase[] = [
       for (const serial of ['D1', 'D2']) await recovery.bootsWith([serial]);
     },
   },
-  { name: 'thin', title: 'LVM thin', layout: biosThin, number: 133, expected: LVM_UUID, untried: true },
+  { name: 'thin', title: 'LVM thin', layout: biosThin, number: 133, expected: LVM_UUID },
   { name: 'btrfs', title: 'btrfs with subvolumes over two disks', layout: biosBtrfs, number: 134 },
   { name: 'mbr', title: 'MBR with logical partitions, XFS', layout: biosMbrXfs, number: 135, untried: true },
   {
