@@ -56,7 +56,14 @@ export function notifyActivities({ logger }: ActivityDeps) {
       }),
     );
     logger.info(
-      { run: notice.run, host: 'director', step: 'notify', event: notice.event, sent: reached.size - before.length, failed: failed.length },
+      {
+        run: notice.run,
+        host: 'director',
+        step: 'notify',
+        event: notice.event,
+        sent: reached.size - before.length,
+        failed: failed.length,
+      },
       'notified',
     );
     if (failed.length > 0) {

@@ -85,7 +85,9 @@ describe.each(['awk', 'busybox awk'])('with %s', (awk) => {
       const lines = readFileSync(join(root, 'out'), 'utf8')
         .split('\n')
         .filter((line) => line !== '');
-      expect(lines).toEqual(expected.map((each) => (typeof each === 'string' ? each : expect.stringMatching(each))));
+      expect(lines).toEqual(
+        expected.map((each) => (typeof each === 'string' ? each : (expect.stringMatching(each) as string))),
+      );
     }
     expect(
       run('. "$RESURGO_LIB/lib/listing.sh"', 'listing_compare source missing out || echo "$listing_differences"'),
