@@ -16,6 +16,7 @@ verb_main() {
     [ "$line" != "$arg_peer" ] || reach_known=yes
   done <"$RESURGO_ETC/peers"
   [ "$reach_known" = yes ] || fail not-allowed "this host knows no peer '$arg_peer'; enrol it again (resurgo enroll)"
+  command -v ssh-keyscan >/dev/null 2>&1 || fail missing-tool 'ssh-keyscan is not installed, so nobody can look whether the peer answers'
   reach_keys=$(timeout 20 ssh-keyscan -T 10 -t ed25519 -p "$arg_peer_port" -- "$arg_peer_host" 2>&1) || :
   case $LF$reach_keys in
     *"$LF"[!\#]*" ssh-ed25519 "*) reply '"reached":true,"said":""' ;;

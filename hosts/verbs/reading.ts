@@ -24,8 +24,8 @@ export function check(on: On & { group: string }): Promise<Check> {
 }
 
 /**
- * Sees that the data of a source can go its way: whichever end dials gets an answer of the other one's ssh. An older hostkit can't tell, nor one
- * that does not know the other end, which `identityFindings` tells.
+ * Sees that the data of a source can go its way: whichever end dials gets an answer of the other one's ssh. A host that
+ * can't tell (`CAN_NOT_TELL`) lets it pass: the copy will show.
  * @throws HostError of the source, `unreachable`, where it gets none
  */
 export async function wayOfData(
@@ -44,12 +44,14 @@ export async function wayOfData(
       next: 'look at the firewalls and routes between the two, or let the other end dial (`transfer.direction`)',
     });
   } catch (error) {
-    if (error instanceof HostError && (error.code === 'hostkit-old' || error.code === 'not-allowed')) return;
+    if (error instanceof HostError && CAN_NOT_TELL.has(error.code)) return;
     throw error;
   }
 }
 
 const SSH_PORT = 22;
+/** Of a host that knows no verb for it, does not know the other end, or lacks `ssh-keyscan`. */
+const CAN_NOT_TELL: ReadonlySet<string> = new Set(['hostkit-old', 'not-allowed', 'missing-tool']);
 
 /** What the host's tools say of its disks up to its mount points, its boot set-up and its network. */
 export async function layoutFacts(on: On): Promise<Facts> {

@@ -132,7 +132,7 @@ test.each([
 );
 
 test('where a hostkit knows no way to look, or does not know its peer, data may go', async () => {
-  for (const code of ['hostkit-old', 'not-allowed'] as const) {
+  for (const code of ['hostkit-old', 'not-allowed', 'missing-tool'] as const) {
     const at = bench({
       intercept: ({ verb, host: name }: FakeCall) => {
         if (verb === 'reach') throw new HostError({ host: name, verb, code, message: 'said the test' });
