@@ -1,6 +1,6 @@
 #!/bin/sh
 # Does this host get to the ssh port of a peer, the way that data will take? It says ssh's greeting there, asks for the host key, and leaves.
-# Only peers that enrolment has named are asked, so that nobody looks around by it.
+# It is asked about peers that enrolment has named; their address is the request's own (docs/security.md says what a thief could do by it).
 # keys: peer:name peer_host:host peer_port:int
 
 # Set or read elsewhere:
