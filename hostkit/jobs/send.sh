@@ -8,7 +8,7 @@
 # is all that has to be visited; else one pass visits the whole tree. Whether it is all, the comparison at the target tells (S9).
 
 # Set or read elsewhere:
-: "${arg_base-}" "${arg_checksum-}" "${arg_fresh-}" "${arg_group-}" "${arg_listing-}" "${arg_run-}" "${arg_source-}" "${arg_streams-}" "${client_base-}" "${client_keep-}" "${client_inplace-}" \
+: "${arg_base-}" "${arg_checksum-}" "${arg_fresh-}" "${arg_group-}" "${arg_listing-}" "${arg_run-}" "${arg_source-}" "${arg_streams-}" "${client_attributes-}" "${client_base-}" "${client_keep-}" "${client_inplace-}" \
   "${listing_count-}" "${listing_error-}" "${listing_sparse-}" "${luks_told-}" "${patterns-}" "${plan_beside-}" \
   "${plan_big-}" "${plan_bytes-}" "${plan_cut-}" "${plan_files-}" "${plan_rest-}" "${plan_streams-}" "${src_tree-}" "${stat-}" "${streams_bad-}" "${view_live-}" "${view_told-}"
 
@@ -73,6 +73,8 @@ send_data() {
   plan_bytes=0
   if [ "$arg_checksum" = 0 ]; then
     send_base
+    # Should the target make some by itself, the comparison finds them, and the pass after it asks (S9).
+    [ "$send_known" = no ] || ! send_bare listing || ! send_bare "$send_hint" || client_attributes=
     streams_plan listing "$send_hint" "$arg_streams" lists "$send_known" || job_fail failed 'cannot write the lists of the streams'
     [ "$plan_cut" = 0 ] || send_pass cut -W --ignore-times --force "$client_sparse" --from0 --files-from=lists/cut
     if [ "$plan_files" -gt 0 ] && { [ "$plan_big" -gt 0 ] || [ "$plan_streams" -gt 1 ] || [ "$plan_rest" != whole ]; }; then
@@ -113,6 +115,11 @@ send_base() {
     send_sum=$(sha256sum <"$send_hint")
     [ "${send_sum%% *}" != "$arg_base" ] || send_known=yes
   fi
+}
+
+# send_bare LISTING: 0 when no entry in it has ACLs or other attributes; so has none.
+send_bare() {
+  [ "$1" = /dev/null ] || [ "$(tail -n 1 "$1")" = xattrs ]
 }
 
 # send_pass NAME ARG…: one pass after the streams, with its verdict and its numbers.

@@ -1,16 +1,49 @@
 /** Names with a backslash, by each awk that a host may have: busybox's keeps a backslash that stands in brackets for itself. */
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
 const LIB = resolve(__dirname, '../../hostkit');
 
+const within = (folder: string, name: string): string => (folder === '.' ? name : `${folder}/${name}`);
+const above = (path: string): string => (path.includes('/') ? path.slice(0, path.lastIndexOf('/')) : '.');
+/** A row of numbers below a limit, the same for the same seed. */
+function numbers(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state = (state * 1_103_515_245 + 12_345) % 2 ** 31;
+    return Math.floor((state / 2 ** 31) * below);
+  };
+}
+
+interface Tree {
+  folders: string[];
+  files: string[];
+  /** Of the files, those that have another name, and those that are large. */
+  links?: string[];
+  large?: string[];
+}
+
 /** A listing's lines: folders by name, files of one byte by name. */
-function listing({ folders, files }: { folders: string[]; files: string[] }): string {
+function listing({ folders, files, links = [], large = [] }: Tree): string {
   const line = (type: string, size: string, path: string) =>
-    [type, '0644', '0', '0', size, '1.000000000', '-', '-', '-', path].join('\t');
-  const lines = [...folders.map((path) => line('d', '-', path)), ...files.map((path) => line('f', '1', path))];
+    [type, '0644', '0', '0', size, '1.000000000', links.includes(path) ? path : '-', '-', '-', path]
+      .join('\t')
+      .replaceAll(' ', '%20');
+  const lines = [
+    ...folders.map((path) => line('d', '-', path)),
+    ...files.map((path) => line('f', large.includes(path) ? '70000' : '1', path)),
+  ];
   lines.sort((one, other) => ((one.split('\t')[9] ?? '') < (other.split('\t')[9] ?? '') ? -1 : 1));
   return ['resurgo-listing 1', ...lines, 'xattrs', ''].join('\n');
 }
@@ -53,6 +86,57 @@ describe.each(['awk', 'busybox awk'])('with %s', (awk) => {
     expect(rest).toEqual(expect.arrayContaining(['./data', './data/a\\b']));
     expect(rest).not.toContain('./.');
   });
+
+  test.each([1, 2, 3])(
+    'S9 a folder stands for what is new in it and may go with it, and for nothing else: %d streams',
+    (streams) => {
+      const random = numbers(streams);
+      const folders = ['.'];
+      for (let n = 1; n <= 60; n++) folders.push(within(folders[random(folders.length)] ?? '.', `${n}`));
+      const files = Array.from({ length: 400 }, (_, n) => within(folders[random(folders.length)] ?? '.', `file ${n}`));
+      const links = files.filter((_, n) => n % 97 === 0);
+      const large = files.filter((_, n) => n % 89 === 1);
+      // A folder comes after the one that it lies in: the target has the first of them, with the files in them.
+      const old = folders.slice(0, 20);
+      const isNew = (path: string) => !old.includes(path) && !(files.includes(path) && old.includes(above(path)));
+      writeFileSync(join(root, 'listing'), listing({ folders, files, links, large }));
+      const there = files.filter((path) => !isNew(path));
+      writeFileSync(join(root, 'before'), listing({ folders: old, files: there, links, large }));
+      run(
+        '. "$RESURGO_LIB/lib/streams.sh"',
+        'STORES_INPLACE_BYTES=65536 client_inplace=1 STREAMS_FEW_FILES=1 STREAMS_FEW_BYTES=1 listing_excluded=0',
+        `streams_plan listing before ${streams} lists yes`,
+      );
+      const list = (name: string): string[] => {
+        const file = join(root, 'lists', name);
+        const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
+        return text.split('\0').flatMap((path) => (path === '' ? [] : [path.replace(/^\.\//, '')]));
+      };
+      const placed = Array.from({ length: streams }, (_, n) => list(`place.${n + 1}`)).flat();
+      const rest = list('rest');
+      expect(placed.filter((path) => folders.includes(path)).length).toBeGreaterThan(3);
+      const sent = (path: string) => ({
+        placed: placed.filter((each) => path === each || path.startsWith(`${each}/`)).length,
+        rest: rest.filter((each) => each === path).length,
+      });
+      for (const path of files) {
+        const expected = !isNew(path)
+          ? { placed: 0, rest: 0 }
+          : links.includes(path)
+            ? { placed: 0, rest: 1 }
+            : { placed: 1, rest: 0 };
+        expect([path, sent(path)]).toEqual([path, expected]);
+        if (isNew(path) && large.includes(path)) expect(placed).toContain(path);
+      }
+      for (const path of folders.filter(isNew)) expect(sent(path).placed + sent(path).rest).toBe(1);
+      // What lies there gets nothing but its times, where something new came into it.
+      expect(placed.filter((path) => old.includes(path))).toEqual([]);
+      for (const path of old) {
+        const grew = [...files, ...folders].some((each) => each !== '.' && above(each) === path && isNew(each));
+        expect([path, sent(path).rest]).toEqual([path, grew ? 1 : 0]);
+      }
+    },
+  );
 
   /** As a rescue system has it: with an output of its own. */
   const busyboxDiff = () => {

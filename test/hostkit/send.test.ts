@@ -244,3 +244,49 @@ describeAsRoot('S9 ACLs where the file system keeps them as attributes (XFS)', (
     }
   });
 });
+
+describeAsRoot('S9 a first copy, in which new folders stand for what lies in them', () => {
+  let kit: StoreKit;
+  beforeEach(async () => {
+    kit = await storeKit({ kind: 'btrfs', fs: 'btrfs' });
+    const plain =
+      'for d in $(seq 30); do mkdir -p "a b/$d"; for i in $(seq 80); do echo $i >"a b/$d/$i"; done; done; cd "a b"';
+    const others = [
+      'ln -s 1 2/link; mkfifo 2/fifo; mknod 3/null c 1 3; mkdir 4/empty empty',
+      'ln 5/1 5/other; ln 6/1 7/other; head -c 17000000 /dev/urandom >8/large',
+      'chmod 700 9; chown 12:34 9 9/7; touch -d 2001-01-01 9/8 9 . ..',
+    ];
+    sh(`cd "$1"; ${plain}; ${others.join('; ')}`, kit.source);
+  });
+  afterEach(() => {
+    kit.close();
+  });
+  /** How many of a kind the streams took, of which none is ever told by its own name. */
+  const took = (kind: string): number => {
+    const outputs = sh('cat "$1"/place.?.out', join(kit.root, 'jobs/send.run-0001'));
+    return [...outputs.matchAll(new RegExp(`^Number of files: .*${kind}: (\\d+)`, 'gm'))].reduce(
+      (sum, [, n]) => sum + Number(n),
+      0,
+    );
+  };
+
+  it('all arrives as it was', async () => {
+    const { send, compare } = await kit.copy('run-0001', { streams: '2', fresh: '1' });
+    expect(send).toMatchObject({ ok: true });
+    expect(compare).toMatchObject({ ok: true, equal: true, differences: [] });
+    expect(passes(kit, 'run-0001')).toEqual(['place', 'place', 'rest']);
+    expect([took('link'), took('special'), took('dev')]).toEqual([1, 1, 1]);
+  });
+
+  it('an attribute that the target makes by itself is found, and goes with the pass that asks for attributes', async () => {
+    expect(kit.job('store-open', { store: 'main' })).toMatchObject({ ok: true });
+    await kit.serve(kit.received, join(kit.root, 'var/runs/run-0001/incoming', tree));
+    sh('setfacl -d -m u:12:r "$1"', kit.received);
+    const send = { source: 'data', ...kit.peer() };
+    const { sha256 } = kit.job('send', { ...send, fresh: '1' }) as { sha256?: string };
+    const compare = () => kit.job('store-compare', { store: 'main', tree, sha256: String(sha256) });
+    expect(compare()).toMatchObject({ ok: true, equal: false });
+    expect(kit.job('send', { ...send, checksum: '1', job: 'again' })).toMatchObject({ ok: true });
+    expect(compare()).toMatchObject({ ok: true, equal: true });
+  });
+});
