@@ -236,7 +236,7 @@ export function restoreActivities({ hosts, genuineSigners }: ActivityDeps) {
       message: `what lies there now is not the backup: ${differencesInWords({ differences })}`,
       // The same try would only find the same again: `retry` sends anew.
       retryable: false,
-      next: AGAIN,
+      next: `${AGAIN}; or ${damagedWords(item)}`,
     });
   }
 
@@ -278,3 +278,8 @@ export function restoreActivities({ hosts, genuineSigners }: ActivityDeps) {
 
 const AGAIN =
   'retry restores it again, compared by content; if it differs again, something still writes there, or the file can not be replaced (lsattr shows `i`: chattr -i)';
+
+/** What is compared is the listing that was sealed: data that the store has not kept differ as well. */
+function damagedWords({ backup: { id }, store: { name, group, host } }: RestoreItemRef): string {
+  return `backup ${id} in store ${name} on ${host.name} is damaged: abort, and restore another one (\`resurgo list ${group}\`)`;
+}

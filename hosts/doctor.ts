@@ -89,9 +89,10 @@ function roomOf({ runbook, group, seen }: { runbook: Runbook; group: Group; seen
   const store = runbook.stores[group.target];
   if (store === undefined || seen.store === undefined) return [];
   const { space, listing } = seen.store;
-  if (storeFinding({ store, space }).level === 'fail') return [];
+  const open = { group: group.name, incomplete: listing.incomplete };
+  if (storeFinding({ store, space, ...open }).level === 'fail') return [];
   const shown = [...seen.checked].map(([host, { sources }]) => ({ host, sources }));
-  return [roomFinding({ store, verdict: roomVerdict({ group, store, shown, space, listing }) })];
+  return [roomFinding({ store, verdict: roomVerdict({ group, store, shown, space, listing }), ...open })];
 }
 
 async function examine(patient: Patient): Promise<Finding[]> {
@@ -143,10 +144,11 @@ async function examine(patient: Patient): Promise<Finding[]> {
     const space = await attempt('store', () => storeSpace({ ...on, store: name, group: patient.group }));
     const store = patient.runbook.stores[name];
     if (store !== undefined) findings.push(...storeDrift({ store, told: answer.stores }));
-    if (space !== undefined && store !== undefined) findings.push(storeFinding({ store, space }));
     const { hosts } = patient;
     const read = () => readBackups({ hosts, storeHost: on.host, store: name, group: patient.group, step: 'doctor' });
     const listed = space === undefined ? undefined : await attempt('store', read);
+    const open = { group: patient.group, incomplete: listed?.incomplete ?? null };
+    if (space !== undefined && store !== undefined) findings.push(storeFinding({ store, space, ...open }));
     if (space !== undefined && listed !== undefined) patient.seen.store = { space, listing: listed };
   }
   const left = await attempt('leftovers', () => leftovers(patient));

@@ -14,15 +14,25 @@ interface Asked {
   space: Reply<'store.space'>;
 }
 
-/** From what the target says of the store's disk. */
-export function storeFinding({ store, space }: Asked): Finding {
+/** Whose backups go there, and the run that has `current` open, or null. */
+interface Open {
+  group: string;
+  incomplete: string | null;
+}
+
+/**
+ * From what the target says of the store's disk. Where a run has left what it received, its successor takes that away before it counts
+ * (`hostkit/jobs/store-open.sh`): too little room is no failure then.
+ */
+export function storeFinding({ store, space, ...open }: Asked & Open): Finding {
   const at = { host: store.host, check: `store ${store.name}` };
   const { freeBytes, totalBytes = 0, warnings } = space;
   const reserve = reserveBytes({ store, space });
   const message = `${gib(freeBytes)} free of ${gib(totalBytes)}`;
   if (freeBytes <= reserve) {
-    const mend = 'prune old backups (`resurgo prune`), or give it more space';
-    return { ...at, level: 'fail', message: `${message}, below the reserve of ${gib(reserve)}`, mend };
+    const mend = `${firstOf(open)}prune old backups (\`resurgo prune\`), or give it more space`;
+    const level = open.incomplete === null ? 'fail' : 'warn';
+    return { ...at, level, message: `${message}, below the reserve of ${gib(reserve)}`, mend };
   }
   if (warnings.length > 0)
     return { ...at, level: 'warn', message: `${message}; ${warnings.join('; ')}`, mend: 'see docs/stores.md' };
@@ -68,6 +78,14 @@ export function roomVerdict(
 }
 
 /** A verdict on the room as a finding. */
-export function roomFinding({ store, verdict }: { store: Store; verdict: SpaceVerdict }): Finding {
-  return { host: store.host, check: `room in ${store.name}`, level: verdict.level, ...spaceInWords(verdict) };
+export function roomFinding({ store, verdict, ...open }: { store: Store; verdict: SpaceVerdict } & Open): Finding {
+  const { message, mend } = spaceInWords(verdict);
+  const at = { host: store.host, check: `room in ${store.name}`, level: verdict.level };
+  return { ...at, message, mend: mend === '' ? '' : `${firstOf(open)}${mend}` };
+}
+
+/** What makes room before anything else does. `current` is no backup, so no prune removes it. */
+function firstOf({ group, incomplete }: Open): string {
+  if (incomplete === null) return '';
+  return `once run ${incomplete} is over, \`resurgo backup ${group}\` takes away first what it has received there, which no prune does; if that is too little: `;
 }

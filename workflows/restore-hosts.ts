@@ -131,9 +131,10 @@ export class RestoreHosts {
     const all = this.all();
     if (all.every(({ state }) => state === 'untouched')) return '';
     const now = `Hosts now: ${all.map(({ host, state }) => `${host} ${state}`).join(', ')}`;
-    if (!all.some(({ state }) => state === 'partly restored')) return now;
+    const half = all.filter(({ state }) => state === 'partly restored').map(({ host }) => host);
+    if (half.length === 0) return now;
     const { name } = this.options.input.into.group;
-    return `${now}. What is stopped stays stopped, over a reboot too, since a part of the data is half restored: restore again, or start it as it is with \`resurgo start ${name} --as-it-is\`. \`resurgo snapshots ${name}\` shows what was there before`;
+    return `${now}. What is stopped stays stopped, over a reboot too; so do the containers and units that were stopped on ${half.join(', ')}, where the data is half restored: restore again, or start all of it as it is with \`resurgo start ${name} --as-it-is\`. \`resurgo snapshots ${name}\` shows what was there before`;
   }
 
   private async stop({ plan, host }: { plan: RestorePlan; host: string }): Promise<void> {

@@ -27,8 +27,9 @@ export async function dryRun(context: CliContext, setup: GroupSetup): Promise<nu
   ]);
   const sources = sourceLines({ setup, checks, last: newestWhole(listing.backups) });
   const verdict = roomVerdict({ group, store, shown: checks, space, listing });
-  const disk = storeFinding({ store, space });
-  const found = disk.level === 'fail' ? [disk] : [disk, roomFinding({ store, verdict })];
+  const open = { group: group.name, incomplete: listing.incomplete };
+  const disk = storeFinding({ store, space, ...open });
+  const found = disk.level === 'fail' ? [disk] : [disk, roomFinding({ store, verdict, ...open })];
   const told = (level: 'warn' | 'fail') =>
     found
       .filter((each) => each.level === level)

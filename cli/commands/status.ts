@@ -23,6 +23,7 @@ import type { CliContext } from '../context';
 import { EXIT } from '../exit';
 import { duration, printable, table } from '../output';
 import { START_A_WORKER, servingNow } from '../serving';
+import { stoppedByRestores, stoppedWords } from './status-stopped';
 import { scheduleDrift, standingSchedule, wantedSchedule } from './schedule-plan';
 
 /** How long the engine may take to answer; the store's part must not wait for it. */
@@ -67,35 +68,37 @@ async function status(context: CliContext, asked: string | undefined): Promise<n
   const setups = await Promise.all(names.map(async (name) => (await context.group(name)).setup));
   const hosts = await context.hosts();
   const genuine = await genuineSigners({ stateDir: context.stateDir });
-  const [stores, engine] = await Promise.all([
+  const [stores, stopped, engine] = await Promise.all([
     Promise.all(setups.map((setup) => storeSide({ hosts, setup, genuine }))),
+    Promise.all(setups.map((setup) => stoppedByRestores({ hosts, setup }))),
     engineSides({ stateDir: context.stateDir, setups }),
   ]);
-  const rows = setups.map((setup, i) => ({
-    setup,
-    store: stores[i] ?? UNKNOWN,
-    engine: engine.sides?.get(setup.group.name),
-  }));
+  const rows = setups.map((setup, i) => {
+    const [store, side] = [stores[i] ?? UNKNOWN, engine.sides?.get(setup.group.name)];
+    const underWay = [...(side?.waiting ?? []), ...(side?.running ?? [])];
+    const half = stoppedWords({ group: setup.group.name, stopped: stopped[i] ?? [], underWay });
+    return { setup, store, engine: side, notes: [...half, ...store.notes, ...neverPruned(setup)] };
+  });
   const bad = rows.some((each) => each.store.verdict !== 'ok');
-  const lines = rows.map(({ setup, store, engine: side }) => [
+  const lines = rows.map(({ setup, store, engine: side, notes }) => [
     setup.group.name,
     VERDICTS[store.verdict],
     store.id ?? 'no whole backup',
     store.ageMs === undefined ? '' : `${duration(store.ageMs)} old, rpo ${duration(setup.group.rpoS * 1000)}`,
     next({ setup, side, problem: engine.problem }),
-    [...store.notes, ...neverPruned(setup), ...drifted({ setup, side }), ...waits(side)].join('; '),
+    [...notes, ...drifted({ setup, side }), ...waits(side)].join('; '),
   ]);
   context.out.result({
     json: {
       ok: !bad,
       engine: engine.problem ?? 'serving',
-      groups: rows.map(({ setup, store, engine: side }) => ({
+      groups: rows.map(({ setup, store, engine: side, notes }) => ({
         group: setup.group.name,
         verdict: store.verdict,
         lastGood: store.id,
         ageS: store.ageMs === undefined ? undefined : Math.round(store.ageMs / 1000),
         rpoS: setup.group.rpoS,
-        notes: [...store.notes, ...neverPruned(setup)],
+        notes,
         nextRun: side?.nextRun?.toISOString(),
         schedulePaused: side?.paused,
         scheduleDrift: side?.drift,

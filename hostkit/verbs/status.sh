@@ -2,7 +2,7 @@
 # What exists of a group on this host now, and of which run.
 # keys: group:series
 
-: "${arg_group-}" "${json-}" "${left_json-}" "${deadmen-}" "${lease_term-}" "${lease_json-}" "${lease_live-}" "${job_state-}" "${job_exit-}"
+: "${arg_group-}" "${json-}" "${left_json-}" "${line-}" "${deadmen-}" "${lease_term-}" "${lease_json-}" "${lease_live-}" "${job_state-}" "${job_exit-}"
 : "${job_group-}" "${job_run-}" "${grant_group-}" "${grant_run-}" "${grant_purpose-}" "${grant_scope-}" "${grant_until_ms-}" "${grant_peer-}"
 
 # shellcheck source=/dev/null
@@ -38,7 +38,13 @@ verb_main() {
     deadmen_list
     records_each status_take_paused
   fi
-  reply "\"leases\":[$status_leases],\"grants\":[$status_grants],\"jobs\":[$status_jobs],\"snapshots\":[$left_json],\"deadmen\":[$deadmen],\"paused\":[$status_paused],\"runs\":[$status_runs]"
+  # The run that has stopped the group for a restore and not started it again (S21).
+  status_restore=
+  if read_line "$RESURGO_VAR/workloads/$arg_group/run"; then
+    json_quote "$line"
+    status_restore=",\"restore\":$json"
+  fi
+  reply "\"leases\":[$status_leases],\"grants\":[$status_grants],\"jobs\":[$status_jobs],\"snapshots\":[$left_json],\"deadmen\":[$deadmen],\"paused\":[$status_paused],\"runs\":[$status_runs]$status_restore"
 }
 
 status_take_grant() {

@@ -91,6 +91,8 @@ export const status = z.object({
   deadmen: z.array(mention).default([]),
   paused: z.array(mention).default([]),
   runs: z.array(mention).default([]),
+  /** The run that keeps the group stopped for a restore that is not finished; older hostkits don't tell. */
+  restore: z.string().optional(),
 });
 
 export const snapshots = z.object({ snapshots: z.array(snapshot) });

@@ -154,3 +154,15 @@ test('a folder that stays for what it holds is told', async () => {
     kept: ['newdir'],
   });
 });
+
+describe('S9 a tree that is not as it was sealed', () => {
+  const differences = ['-x\t0', '+y\t0'];
+  const planned = { fence: FENCE, item, fsUuid: '' };
+
+  test('may be damaged in its store too: the advice names the backup, its store and the way to another', async () => {
+    const it = restoring({}, { differences });
+    await expect(run(it, it.activities.restoreSource, planned)).rejects.toThrow(
+      /still writes there,.* or backup 20261121_013000 in store main on target is damaged: abort, and restore another one \(`resurgo list portal`\)/,
+    );
+  });
+});

@@ -126,6 +126,22 @@ describe('the hand', () => {
     }
   });
 
+  test('S21 status tells of a group that an unfinished restore keeps stopped, though a host of it is away', async () => {
+    fleet.store(entry({ id: '20260101_010000' }));
+    expect((await fleet.run('status')).stdout).not.toMatch(/STOPPED/);
+    fleet.intercept = ({ verb, host }) => {
+      if (verb !== 'status' || host === 'target') return undefined;
+      if (host === 'app-1') return { restore: 'r-half' };
+      throw new HostError({ host, verb, code: 'unreachable', message: 'no route' });
+    };
+    expect((await fleet.run('status')).stdout).toMatch(
+      /STOPPED on app-1 by restore r-half, which is not finished, no backup begins: .*resurgo start portal --as-it-is/,
+    );
+    expect(JSON.parse((await fleet.run('--json', 'status')).stdout)).toMatchObject({
+      groups: [{ notes: [expect.stringContaining('r-half')] }],
+    });
+  });
+
   test('S21 what an unfinished restore has stopped is told, and that start alone leaves it; exit 3', async () => {
     const half = { started: [], failed: [], restore: 'r-half' };
     fleet.intercept = (call) => (call.verb === 'workload.start' && call.host === 'app-1' ? half : undefined);

@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { configDrift, exemptUnknown, hostConfig } from '../../hosts/enroll/config';
-import { check } from '../../hosts/replies/reading';
+import { check, status } from '../../hosts/replies/reading';
 import { parseRunbook } from '../../runbooks/load';
 import type { Group } from '../../runbooks/types';
 import { Box, SHELLS, describeAsRoot } from './support';
@@ -29,6 +29,8 @@ describeAsRoot('what a backup would meet', () => {
       expect(problems).toEqual([
         expect.stringMatching(/run run-0000000a .*a restore that is not finished.*`resurgo start portal --as-it-is`/),
       ]);
+      expect(status.parse(box.ask('status', { group: 'portal' })).restore).toBe('run-0000000a');
+      expect(status.parse(box.ask('status', { group: 'ledger' })).restore).toBeUndefined();
     });
 
     it.each(['btrfs', 'zfs'])(

@@ -92,6 +92,11 @@ groups:
       { 'app-1 reach': { reached: false, said: 'refused' } },
       ['app-1 way of the data fail'],
     ],
+    [
+      'a store that a dead run has filled',
+      { 'target store.space': { freeBytes: 0 }, 'target store.list': { incomplete: 'run-0001' } },
+      ['target store main warn', 'target room in main warn'],
+    ],
     ['a full store', { 'target store.space': { freeBytes: 0 } }, ['target store main fail']],
     [
       'a first copy that can not fit',
@@ -153,6 +158,28 @@ groups:
     ['a source that is not allowed', { 'app-1 check': { sources: [] } }, ['app-1 source data fail']],
   ])('finds %s', async (_name, over, expected) => {
     expect(await examine(over)).toEqual(expected);
+  });
+
+  test('a store that a dead run has filled is emptied of that by the next backup, which prune does not do: the advice says so', async () => {
+    const over: Record<string, Record<string, unknown>> = {
+      'store.space': { freeBytes: 0, totalBytes: 2 ** 30 },
+      'store.list': { incomplete: 'run-0001' },
+      check: { sources: [{ name: 'data', path: '/srv/data', kind: 'btrfs', usedBytes: 2 ** 32 }] },
+    };
+    const hosts = new FakeHosts({
+      latencyMs: 1,
+      intercept: ({ verb }) => ({ ...(verb === 'probe' ? { groups: ['portal'] } : {}), ...over[verb] }),
+    });
+    const findings = await doctor({ runbook, group: 'portal', hosts });
+    const told = findings.filter(({ check }) => ['store main', 'room in main'].includes(check));
+    expect(told).toEqual([
+      expect.objectContaining({ check: 'store main', level: 'warn' }),
+      expect.objectContaining({ check: 'room in main', level: 'warn' }),
+    ]);
+    for (const { mend } of told)
+      expect(mend).toMatch(
+        /^once run run-0001 is over, `resurgo backup portal` takes away first what it has received there, which no prune does; if that is too little: .*resurgo prune/,
+      );
   });
 
   test('a host out of reach is one finding, and the others are examined', async () => {

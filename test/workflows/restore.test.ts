@@ -291,7 +291,7 @@ test('S21 an abort with one host half restored starts nothing, and says in what 
       await new Promise((resolve) => setTimeout(resolve, 50));
     await handle.executeUpdate('decide', { args: [{ decision: 'abort', step: 'restore app-1:data', by: 'anna' }] });
     expect(await failure(handle)).toMatch(
-      /Hosts now: app-1 partly restored, app-2 restored, stopped\. What is stopped stays stopped, over a reboot too/,
+      /Hosts now: app-1 partly restored, app-2 restored, stopped\. What is stopped stays stopped, over a reboot too; so do the containers and units that were stopped on app-1, where .* with `resurgo start portal --as-it-is`/,
     );
   });
   expect(started).toEqual([]);

@@ -154,8 +154,9 @@ export class CrashLab {
     const found: string[] = [];
     for (const { name } of this.fleet.hosts) {
       const host = hostRef({ runbook: this.runbook, host: name });
-      const { leases, snapshots, ...others } = await status({ hosts: this.hosts, host, group: GROUP });
+      const { leases, snapshots, restore, ...others } = await status({ hosts: this.hosts, host, group: GROUP });
       const rest = { ...others, snapshots: snapshots.filter((each) => !isSafety(each, this.restores)) };
+      if (restore !== undefined) found.push(`${name} is stopped by restore ${restore}`);
       // A lease that was given back stays written, with its term; one that lives is held.
       for (const lease of leases)
         if ('live' in lease && lease.live === true) found.push(`${name} lease ${JSON.stringify(lease)}`);
