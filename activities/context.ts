@@ -4,6 +4,7 @@
  * An activity that drives a remote job ends in one of three ways that must not be mixed up: done, *detached* (this worker is going
  * away or has lost Temporal: the job goes on and the next attempt attaches to it), or *cancelled* (an operator asked for it: the job is stopped).
  */
+import { setMaxListeners } from 'node:events';
 import { activityInfo, ApplicationFailure, CancelledFailure, Context } from '@temporalio/activity';
 import type { Logger } from 'pino';
 import type { HostRef, Hosts } from '../hosts/hosts';
@@ -93,6 +94,8 @@ export function jobSignal(): AbortSignal {
   const context = Context.current();
   const { cancellationSignal } = context;
   const controller = new AbortController();
+  // One listener a host that is asked: Node takes more than ten for a leak.
+  setMaxListeners(0, controller.signal);
   const end = () => {
     // Only a cancellation that was asked for stops the job: a time-out, a shutdown or a lost server leaves it to the next attempt.
     const requested = context.cancellationDetails?.cancelRequested === true;

@@ -2,6 +2,7 @@
  * The pool of ssh connections: kept alive, shared by many channels, bounded per host and overall, with backoff, pinned host keys
  * and proxy jumps. Every wait in it is bounded.
  */
+import { setMaxListeners } from 'node:events';
 import type { Client, ClientChannel } from 'ssh2';
 import { dial, hangUp } from './dial';
 import type { DirectorKeys } from './director-keys';
@@ -65,6 +66,8 @@ export class SshPool {
       limits?: Partial<PoolLimits>;
     },
   ) {
+    // One listener a connection that is waited for: Node takes more than ten for a leak.
+    setMaxListeners(0, this.stop.signal);
     this.limits = { ...DEFAULT_LIMITS, ...options.limits };
     this.connections = new Slots(this.limits.connections);
     this.dials = new Slots(this.limits.dials);
