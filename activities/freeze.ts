@@ -65,7 +65,8 @@ export function freezeActivities({ hosts, logger }: ActivityDeps) {
       const reports = taken.recorded.map((each) => each.report);
       const pauseMs = pauseWindow({ reports }).groupMs;
       if (taken.verdict.torn) {
-        log.warn({ freeze: number, reasons: taken.verdict.reasons }, 'the instant was torn; its snapshots are dropped');
+        for (const { host, message: reason } of taken.verdict.reasons)
+          log.warn({ host, freeze: number, reason }, 'the instant was torn; its snapshots are dropped');
         const reason = taken.verdict.reasons.map(({ host, message }) => `${host}: ${message}`).join('; ');
         earlier.push({ freeze: number, stillMs: pauseMs, reason });
         await dropAll({ fence, hosts: input.hosts, number });

@@ -36,7 +36,7 @@ streams_plan() {
       while ((getline old < before) > 0 && old != "xattrs") {
         parts = split(old, was, "\t")
         # As strings, here and below: names that look like numbers would be compared as numbers.
-        if (parts == 10) { at = was[10] ""; return }
+        if (parts == 10) { at = was[10] ""; if (was[7] != "-") linked[was[7] ""]; return }
       }
       over = 1
     }
@@ -63,6 +63,8 @@ streams_plan() {
       if (there) older()
       if (same) { if (attributes(path)) { if (path ~ /%0A/) whole = 1; rest(path) }; next }
       if (there && (type != $1 || group != "-" || $7 != "-")) whole = 1
+      # One more name for a file that has several there: told by its own name alone it would come as another file.
+      if (!there && $7 != "-" && ($7 "") in linked) whole = 1
       if (path ~ /%0A/) { whole = 1; next }
       # Large ones have inodes of their own since the store was opened.
       if (there && $1 == "f" && $5 + 0 < min && group != "-" && group != $7 "" && ($7 == "-" || $7 "" == path)) { print path > (dir "/cut.paths"); cut++ }

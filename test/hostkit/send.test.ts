@@ -165,6 +165,7 @@ describeAsRoot('S9 what is sent when it is known what lies at the target', () =>
     ['hard links are made', 'ln 1/8 1/twin; ln 1/8 2/twin; ln 9/8 9/twin; ln 9/8 9/third; ln 9/8 9/fourth'],
     ['a hard link is cut and nothing else changes', 'cp -a 1/8 1/new; mv 1/new 1/8'],
     ['hard links are paired anew', 'cp -a 9/third 9/new; mv 9/new 9/third; ln -f 9/third 9/fourth'],
+    ['a file of several names gets one more', 'mkdir names; ln 9/third names/one'],
   ])('%s: the whole tree is visited', async (_what, change) => {
     expect(await round(change)).toContain('whole');
   });
