@@ -30,8 +30,8 @@ const serverRecordSchema = z.object({ process: processIdentitySchema, ...portsSc
 /** A server process of ours and where it listens. */
 export type ServerRecord = z.infer<typeof serverRecordSchema>;
 
-/** How long a live server may take to answer before it counts as hung, ms. */
-const BOOT_LIMIT_MS = 30_000;
+/** How long a live server may take to answer before it counts as hung, ms. It takes one or two; on a machine that others starve, a minute. */
+const BOOT_LIMIT_MS = 120_000;
 const STOP_GRACE_MS = 10_000;
 /** Another process can take a port between our look and the server's start. */
 const START_TRIES = 3;

@@ -13,8 +13,15 @@ export interface Stopped {
   hosts: string[];
 }
 
-/** Asks the group's hosts. One that is away tells nothing here; `doctor` names it. */
-export async function stoppedByRestores({ hosts, setup }: { hosts: Hosts; setup: GroupSetup }): Promise<Stopped[]> {
+export interface StoppedSide {
+  stopped: Stopped[];
+  /** Hosts that gave no answer, so that nobody knows of them. */
+  away: string[];
+}
+
+/** Asks the group's hosts. */
+export async function stoppedByRestores({ hosts, setup }: { hosts: Hosts; setup: GroupSetup }): Promise<StoppedSide> {
+  const away: string[] = [];
   const told = await Promise.all(
     setup.hosts.map(async (host) => {
       try {
@@ -22,28 +29,38 @@ export async function stoppedByRestores({ hosts, setup }: { hosts: Hosts; setup:
         return now.restore === undefined ? [] : [{ run: now.restore, host: host.name }];
       } catch (error) {
         if (!(error instanceof HostError)) throw error;
+        away.push(host.name);
         return [];
       }
     }),
   );
   const found = told.flat();
-  return [...new Set(found.map(({ run }) => run))].map((run) => ({
-    run,
-    hosts: found.filter((each) => each.run === run).map(({ host }) => host),
-  }));
+  const runs = [...new Set(found.map(({ run }) => run))];
+  const hostsOf = (run: string) => found.filter((each) => each.run === run).map(({ host }) => host);
+  return { stopped: runs.map((run) => ({ run, hosts: hostsOf(run) })), away: away.sort() };
 }
 
-/** In words. Of a run that the engine knows to be under way, or to wait, that is said already. */
+/** In words. Of a run that the engine knows to be under way, or to wait, that is said already; `underWay` is undefined where it can't be asked. */
 export function stoppedWords(options: {
   group: string;
   stopped: readonly Stopped[];
-  underWay: readonly string[];
+  underWay: readonly string[] | undefined;
 }): string[] {
   const { group, stopped, underWay } = options;
+  const again = `restore again, or start it as it is with resurgo start ${group} --as-it-is`;
+  const next =
+    underWay === undefined
+      ? `if it waits for an answer, the engine knows (resurgo engine start, then resurgo runs); if not, ${again}`
+      : again;
   return stopped
-    .filter(({ run }) => !underWay.includes(run))
+    .filter(({ run }) => underWay?.includes(run) !== true)
     .map(
       ({ run, hosts }) =>
-        `STOPPED on ${hosts.join(', ')} by restore ${run}, which is not finished, no backup begins: restore again, or start it as it is with resurgo start ${group} --as-it-is`,
+        `STOPPED on ${hosts.join(', ')} by restore ${run}, which is not finished, no backup begins: ${next}`,
     );
+}
+
+/** What nobody knows, in words. */
+export function notAskedWords({ away }: { away: readonly string[] }): string[] {
+  return away.length === 0 ? [] : [`whether a restore keeps it stopped is not known of ${away.join(', ')}: no answer`];
 }

@@ -23,7 +23,7 @@ import type { CliContext } from '../context';
 import { EXIT } from '../exit';
 import { duration, printable, table } from '../output';
 import { START_A_WORKER, servingNow } from '../serving';
-import { stoppedByRestores, stoppedWords } from './status-stopped';
+import { notAskedWords, stoppedByRestores, stoppedWords } from './status-stopped';
 import { scheduleDrift, standingSchedule, wantedSchedule } from './schedule-plan';
 
 /** How long the engine may take to answer; the store's part must not wait for it. */
@@ -36,13 +36,13 @@ export function registerStatus(program: Command): void {
     .description('the last good backup of each group, its age against the rpo, the next run, runs that wait')
     .addHelpText(
       'after',
-      '\nExit code 1 when a group has no whole backup, its last one is older than its rpo, or its store can not be read; partial\nbackups do not count. Runs that wait for you are shown, and do not change the code.\n\nExample:\n  $ resurgo status portal',
+      '\nExit code 1 when a group has no whole backup, its last one is older than its rpo, its store can not be read, or a\nrestore that is over keeps it stopped; partial backups do not count. Runs that wait for you are shown, and do not change the code.\n\nExample:\n  $ resurgo status portal',
     )
     .action((group, _options, command) => run(command, (context) => status(context, group)));
 }
 
 /** `ok`, or why not. */
-type Verdict = 'ok' | 'late' | 'none' | 'unreadable' | 'clock';
+type Verdict = 'ok' | 'late' | 'none' | 'unreadable' | 'clock' | 'stopped';
 
 interface StoreSide {
   verdict: Verdict;
@@ -75,9 +75,12 @@ async function status(context: CliContext, asked: string | undefined): Promise<n
   ]);
   const rows = setups.map((setup, i) => {
     const [store, side] = [stores[i] ?? UNKNOWN, engine.sides?.get(setup.group.name)];
-    const underWay = [...(side?.waiting ?? []), ...(side?.running ?? [])];
-    const half = stoppedWords({ group: setup.group.name, stopped: stopped[i] ?? [], underWay });
-    return { setup, store, engine: side, notes: [...half, ...store.notes, ...neverPruned(setup)] };
+    const { stopped: runs, away } = stopped[i] ?? { stopped: [], away: [] };
+    const underWay = side === undefined ? undefined : [...side.waiting, ...side.running];
+    const half = stoppedWords({ group: setup.group.name, stopped: runs, underWay });
+    const verdict: Verdict = half.length > 0 && store.verdict === 'ok' ? 'stopped' : store.verdict;
+    const notes = [...half, ...notAskedWords({ away }), ...store.notes, ...neverPruned(setup)];
+    return { setup, store: { ...store, verdict }, engine: side, notes };
   });
   const bad = rows.some((each) => each.store.verdict !== 'ok');
   const lines = rows.map(({ setup, store, engine: side, notes }) => [
@@ -128,6 +131,7 @@ const VERDICTS: Record<Verdict, string> = {
   none: 'NO BACKUP',
   unreadable: 'UNREADABLE',
   clock: 'CLOCK',
+  stopped: 'STOPPED',
 };
 const UNKNOWN: StoreSide = { verdict: 'unreadable', id: undefined, ageMs: undefined, notes: [] };
 

@@ -4,10 +4,10 @@
  * The demo on simulated hosts: two application servers with containers that write a shared ledger, and a backup target. Backs them
  * up while they write, destroys data, restores it, and proves the result.
  */
-const { mkdtempSync, writeFileSync, rmSync } = require('node:fs');
+const { mkdtempSync, writeFileSync } = require('node:fs');
 const { tmpdir } = require('node:os');
 const path = require('node:path');
-const { ROOT, headline, output, resurgo, objects, runDemo } = require('./tools');
+const { ROOT, headline, output, resurgo, objects, removeFolder, runDemo } = require('./tools');
 
 const keep = process.argv.includes('--keep');
 const FLEET = path.join(ROOT, 'test', 'lab', 'support', 'fleet.sh');
@@ -150,14 +150,14 @@ When done:
 }
 
 /** Kept is only what can be played with: nobody would learn how to remove what was left half-way. */
-async function cleanUp({ failed }) {
-  if (keep && !failed) return;
+async function cleanUp({ ended }) {
+  if (keep && ended === 'well') return;
   headline('cleaning up');
   if (raised) {
     await resurgo(['engine', 'stop'], { env, show: false, allow: [0, 1] });
     fleet('down', name);
   }
-  rmSync(folder, { recursive: true, force: true });
+  removeFolder({ folder, state: env.RESURGO_STATE, ended });
 }
 
 runDemo({ main, cleanUp });

@@ -6,11 +6,11 @@
  * is enrolled as on any host.
  */
 const { spawn, spawnSync } = require('node:child_process');
-const { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } = require('node:fs');
+const { chmodSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } = require('node:fs');
 const { tmpdir } = require('node:os');
 const path = require('node:path');
 const { createInterface } = require('node:readline');
-const { headline, output, resurgo, objects, runDemo } = require('./tools');
+const { headline, output, resurgo, objects, removeFolder, runDemo } = require('./tools');
 
 const keep = process.argv.includes('--keep');
 const folder = mkdtempSync(path.join(tmpdir(), 'resurgo-demo-'));
@@ -202,14 +202,14 @@ When done:
   node bin/resurgo.js engine stop; kill ${server.pid}; rm -rf ${folder}`);
 }
 
-async function cleanUp({ failed }) {
-  if (keep && !failed) return;
+async function cleanUp({ ended }) {
+  if (keep && ended === 'well') return;
   headline('cleaning up');
   if (server !== undefined) {
     await resurgo(['engine', 'stop'], { env, show: false, allow: [0, 1] });
     server.kill();
   }
-  rmSync(folder, { recursive: true, force: true });
+  removeFolder({ folder, state: env.RESURGO_STATE, ended });
 }
 
 runDemo({ main, cleanUp });

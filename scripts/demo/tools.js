@@ -2,6 +2,7 @@
 
 /** What both demos share: running commands in the open, and reading their JSON. */
 const { spawn, spawnSync } = require('node:child_process');
+const { existsSync, readdirSync, rmSync } = require('node:fs');
 const path = require('node:path');
 
 const ROOT = path.join(__dirname, '..', '..');
@@ -55,6 +56,18 @@ function objects(text) {
     .map((line) => JSON.parse(line));
 }
 
+/** Removes the demo's folder; of a demo that failed its logs stay, as its error sends you there. */
+function removeFolder({ folder, state, ended }) {
+  const logs = path.join(state, 'logs');
+  if (ended !== 'failed' || !existsSync(logs)) return rmSync(folder, { recursive: true, force: true });
+  for (const above of [folder, state])
+    for (const name of readdirSync(above)) {
+      const each = path.join(above, name);
+      if (each !== state && each !== logs) rmSync(each, { recursive: true, force: true });
+    }
+  console.error(`Left for you to read: ${logs}`);
+}
+
 /** Runs a demo and cleans up after it, also when it failed or was interrupted; ends this process with 0, 1 or 130. */
 function runDemo({ main, cleanUp }) {
   const interrupted = new Promise((resolve) => {
@@ -66,7 +79,7 @@ function runDemo({ main, cleanUp }) {
   });
   Promise.race([ended, interrupted])
     .then(async (how) => {
-      await cleanUp({ failed: how !== undefined });
+      await cleanUp({ ended: how ?? 'well' });
       process.exit(how === undefined ? 0 : how === 'failed' ? 1 : 130);
     })
     .catch((error) => {
@@ -75,4 +88,4 @@ function runDemo({ main, cleanUp }) {
     });
 }
 
-module.exports = { ROOT, RESURGO, headline, output, resurgo, objects, runDemo };
+module.exports = { ROOT, RESURGO, headline, output, resurgo, objects, removeFolder, runDemo };

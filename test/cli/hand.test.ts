@@ -1,5 +1,7 @@
 /** What is done by hand, over a fleet in memory and with no engine: holds, pauses, stops. */
+import { stoppedWords } from '../../cli/commands/status-stopped';
 import { HostError } from '../../hosts/errors';
+import { backupId } from '../../planning/ids';
 import { useMemoryFleet } from './support/memory-fleet';
 import { entry } from './support/stored';
 
@@ -127,19 +129,32 @@ describe('the hand', () => {
   });
 
   test('S21 status tells of a group that an unfinished restore keeps stopped, though a host of it is away', async () => {
-    fleet.store(entry({ id: '20260101_010000' }));
-    expect((await fleet.run('status')).stdout).not.toMatch(/STOPPED/);
+    fleet.store(entry({ id: backupId({ frozenAtMs: Date.now() - 60_000 }) }));
+    const before = await fleet.run('status');
+    expect([before.code, before.stdout]).toEqual([0, expect.not.stringMatching(/STOPPED|not known of/)]);
     fleet.intercept = ({ verb, host }) => {
       if (verb !== 'status' || host === 'target') return undefined;
       if (host === 'app-1') return { restore: 'r-half' };
       throw new HostError({ host, verb, code: 'unreachable', message: 'no route' });
     };
-    expect((await fleet.run('status')).stdout).toMatch(
-      /STOPPED on app-1 by restore r-half, which is not finished, no backup begins: .*resurgo start portal --as-it-is/,
+    const ran = await fleet.run('status');
+    expect(ran.code).toBe(1);
+    expect(ran.stdout).toMatch(
+      /STOPPED on app-1 by restore r-half, which is not finished, no backup begins: if it waits .*resurgo start portal --as-it-is/,
     );
+    expect(ran.stdout).toMatch(/a restore keeps it stopped is not known of app-2/);
     expect(JSON.parse((await fleet.run('--json', 'status')).stdout)).toMatchObject({
-      groups: [{ notes: [expect.stringContaining('r-half')] }],
+      ok: false,
+      groups: [{ verdict: 'stopped', notes: [expect.stringContaining('r-half'), expect.stringContaining('app-2')] }],
     });
+  });
+
+  test.each([
+    ['under way', ['r-half'], []],
+    ['over', ['r-other'], [expect.stringMatching(/no backup begins: restore again/)]],
+    ['unknown, as no engine runs', undefined, [expect.stringMatching(/resurgo engine start.*if not, restore again/)]],
+  ])('S21 status and a restore that is %s', (_how, underWay, words) => {
+    expect(stoppedWords({ group: 'portal', stopped: [{ run: 'r-half', hosts: ['app-1'] }], underWay })).toEqual(words);
   });
 
   test('S21 what an unfinished restore has stopped is told, and that start alone leaves it; exit 3', async () => {
