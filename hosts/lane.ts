@@ -22,6 +22,8 @@ interface Connection {
   channels: number;
   limit: number;
   lastUsedMs: number;
+  /** Whether it has ever opened a channel. */
+  served: boolean;
 }
 
 type Opener<C> = (client: Client, done: (error: Error | undefined, channel: C) => void) => void;
@@ -127,7 +129,7 @@ export class Lane {
   }
 
   private adopt(client: Client): Connection {
-    const connection = { client, channels: 0, limit: this.options.maxChannels, lastUsedMs: Date.now() };
+    const connection = { client, channels: 0, limit: this.options.maxChannels, lastUsedMs: Date.now(), served: false };
     client.on('error', () => {
       this.drop(connection);
     });
@@ -180,6 +182,7 @@ export class Lane {
       const done = (error: Error | undefined, channel: C) => {
         clearTimeout(timer);
         if (error === undefined) {
+          connection.served = true;
           channel.once('close', leave);
           if (late) hangUp(channel);
           else resolve(channel);
@@ -191,6 +194,10 @@ export class Lane {
         else if (connection.channels > 0) {
           // The server takes fewer sessions per connection than we thought.
           connection.limit = connection.channels;
+          resolve(undefined);
+        } else if (connection.served) {
+          // The server still counts sessions that have ended here: a new connection has none.
+          this.drop(connection);
           resolve(undefined);
         } else {
           this.drop(connection);

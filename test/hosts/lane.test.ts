@@ -62,3 +62,34 @@ test('silent hosts take no room from those that answer, however long the jump go
   expect(connect).toHaveBeenCalledTimes(1);
   lane.close();
 });
+
+test('a server that still counts sessions that have ended here gets another connection; one that never opened any is told', async () => {
+  const connect = jest.fn(() => Promise.resolve(new Client()));
+  const host = { name: 'app-1', address: '192.0.2.1' };
+  const lane = new Lane({ host, maxConnections: 1, maxChannels: 8, connect, onClosed: () => undefined });
+  const opened: Client[] = [];
+  const opener = (client: Client, done: (error: Error | undefined, channel: Duplex) => void): void => {
+    if (opened.includes(client)) {
+      done(new Error('open failed'), new PassThrough());
+      return;
+    }
+    opened.push(client);
+    done(undefined, new PassThrough());
+  };
+  for (const times of [1, 2]) {
+    const channel = await lane.open<Duplex>({ timeoutMs: 1_000, opener });
+    expect(connect).toHaveBeenCalledTimes(times);
+    channel.destroy();
+    await new Promise((done) => channel.once('close', done));
+  }
+  lane.close();
+  const never = new Lane({ host, maxConnections: 1, maxChannels: 8, connect, onClosed: () => undefined });
+  const shut = never.open<Duplex>({
+    timeoutMs: 1_000,
+    opener: (_, done) => {
+      done(new Error('open failed'), new PassThrough());
+    },
+  });
+  await expect(shut).rejects.toMatchObject({ code: 'connection-lost' });
+  never.close();
+});
