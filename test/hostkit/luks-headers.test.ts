@@ -1,11 +1,11 @@
 /** Headers of encrypted volumes in the backup of a whole machine: real ones, of volumes on loop devices that nobody opens. */
 import { z } from 'zod';
-import { MACHINE_CONF, Machine } from './machine';
+import { MACHINE_CONF, MACHINE_RUN, Machine } from './machine';
 import { SHELLS, describeAsRoot, fence } from './support';
 import type { Shell } from './support';
 
 jest.setTimeout(120_000);
-const RUN = 'run-00000001';
+const RUN = MACHINE_RUN;
 const UUID = '21bbbc30-f67f-4fbc-a0f1-90a0695b6801';
 const OLD = '21bbbc30-f67f-4fbc-a0f1-90a0695b6802';
 const FOLDER = 'var/lib/resurgo/luks';
@@ -49,7 +49,7 @@ describeAsRoot('headers of encrypted volumes', () => {
     });
     afterEach(() => {
       machine.conf(MACHINE_CONF);
-      machine.ask('snapshot.drop', { ...fence(), target_run: RUN });
+      machine.ask('snapshot.drop', { ...fence({ run: RUN }), target_run: RUN });
       forget();
     });
 

@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { endInside } from './namespaces';
-import { HOSTKIT, fence, parseReply, request } from './support';
+import { HOSTKIT, UNIQUE, fence, parseReply, request } from './support';
 import type { Ran, Reply, Shell } from './support';
 
 const SOURCE = path.join(__dirname, '../../hostkit');
@@ -15,6 +15,9 @@ export const MACHINE_CONF = [
   'containers portal none',
   'max-pause portal 30',
 ];
+
+/** Of this test process alone: jobs are ended by their names, and machines beside each other see one /proc. */
+export const MACHINE_RUN = `run-${UNIQUE}`;
 
 /** Close it in afterAll. */
 export class Machine {

@@ -1,12 +1,12 @@
 /** A whole machine as one source: its file systems held together, put together again, dropped, and all else told with its reason. */
 import { check } from '../../hosts/replies/reading';
 import { snapshotted } from '../../hosts/replies/freezing';
-import { MACHINE_CONF, Machine } from './machine';
+import { MACHINE_CONF, MACHINE_RUN, Machine } from './machine';
 import { SHELLS, describeAsRoot, fence } from './support';
 import type { Shell } from './support';
 
 jest.setTimeout(120_000);
-const RUN = 'run-00000001';
+const RUN = MACHINE_RUN;
 
 describeAsRoot('a whole machine', () => {
   describe.each(SHELLS)('under %s', (shell: Shell) => {
@@ -19,7 +19,7 @@ describeAsRoot('a whole machine', () => {
     });
     afterEach(() => {
       machine.conf(MACHINE_CONF);
-      machine.ask('snapshot.drop', { ...fence(), target_run: RUN });
+      machine.ask('snapshot.drop', { ...fence({ run: RUN }), target_run: RUN });
       machine.sh('rm -rf /var/lib/resurgo/jobs/* /var/lib/resurgo/runs/run-* /var/lib/resurgo/fence');
     });
 
@@ -35,12 +35,15 @@ describeAsRoot('a whole machine', () => {
       if (taken === undefined) throw new Error('no snapshot');
       return taken;
     };
-    const listed = () => {
+    const listing = () => {
       const polled = machine.job({ kind: 'listing', run: RUN, source: 'root' });
-      const files = new Set(
-        machine.sh(`cut -f 10 /var/lib/resurgo/runs/${RUN}/app-1@+.listing 2>/dev/null || :`).split('\n'),
-      );
-      const result = polled['result'] as Record<string, unknown> | undefined;
+      if (polled['result'] === undefined) throw new Error(`no listing: ${JSON.stringify(polled)}`);
+      return polled['result'] as Record<string, unknown>;
+    };
+    const listed = () => {
+      const result = listing();
+      if (result['sha256'] === undefined) throw new Error(`no listing: ${JSON.stringify(result)}`);
+      const files = new Set(machine.sh(`cut -f 10 /var/lib/resurgo/runs/${RUN}/app-1@+.listing`).split('\n'));
       return { result, files };
     };
     const places = (skipped: readonly { path: string }[] | undefined) => (skipped ?? []).map(({ path }) => path).sort();
@@ -110,7 +113,7 @@ describeAsRoot('a whole machine', () => {
     it('what would not belong on a machine that comes back is left out, and told as excluded', async () => {
       await frozen();
       const { result, files } = listed();
-      expect(result?.['patterns']).toEqual(
+      expect(result['patterns']).toEqual(
         expect.arrayContaining(['/tmp/*', '/var/tmp/*', '/var/cache/apt/archives/*.deb', '/var/lib/resurgo/runs/*']),
       );
       const gone = ['tmp/gone', 'var/tmp/gone', 'var/cache/apt/archives/a.deb', 'var/lib/resurgo/runs/old'];
@@ -129,9 +132,9 @@ describeAsRoot('a whole machine', () => {
     it('S14 a part that is read live and not mounted any more is no part', async () => {
       await frozen();
       machine.outside('umount root/boot/efi');
-      const { result } = listed();
+      const result = listing();
       machine.outside('mount -o loop efi.img root/boot/efi');
-      expect(result?.['message']).toMatch(
+      expect(result['message']).toMatch(
         /\/boot\/efi: it was \/dev\/loop\d+ at the instant of this backup, and is \/dev\/loop\d+ now/,
       );
     });
@@ -192,8 +195,8 @@ describeAsRoot('a whole machine', () => {
         const { result, files } = listed();
         expect(files.has('home/store')).toBe(true);
         expect([...files].filter((each) => each.startsWith('home/store/'))).toEqual([]);
-        expect(result?.['patterns']).toContain('/home/store/*');
-        expect(machine.ask('snapshot.drop', { ...fence(), target_run: RUN })['dropped']).toHaveLength(3);
+        expect(result['patterns']).toContain('/home/store/*');
+        expect(machine.ask('snapshot.drop', { ...fence({ run: RUN }), target_run: RUN })['dropped']).toHaveLength(3);
       } finally {
         machine.sh('btrfs -q subvolume delete /home/store/portal/20260101_000000 >/dev/null; rm -r /home/store');
       }
