@@ -83,6 +83,16 @@ export function stepRequest({ step, tree }: { step: JobStep; tree: string }): St
           virtualBytes: step.volume.bytes,
         },
       };
+    case 'lvm-uuids':
+      return {
+        kind: 'lvm-uuids',
+        args: {
+          disks,
+          lvGroup: step.group.name,
+          uuid: step.group.uuid,
+          volumes: step.volumes.map(({ name, uuid }) => `${name} ${uuid}`).join('\n') || undefined,
+        },
+      };
     case 'mkfs':
       return mkfsRequest(step, disks);
     case 'btrfs-subvolumes':

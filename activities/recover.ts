@@ -68,10 +68,13 @@ export interface AwaitInput {
 export interface NewSystem {
   /** Of the look whether it can boot: the kernel that it would. */
   kernel: string | null;
+  /** Of the initramfs: the restored one holds all that a new one would. */
+  kept?: true;
   warnings: string[];
 }
 
 const told = z.looseObject({
+  kept: z.literal(true).optional(),
   problems: z.array(z.string()).default([]),
   kernel: z.string().nullable().default(null),
   warnings: z.array(z.string()).default([]),
@@ -115,8 +118,8 @@ export function recoverActivities(deps: ActivityDeps) {
       key: `${kind} ${fence.round}`,
       signal,
     });
-    const { problems, kernel, warnings } = told.parse(result);
-    if (problems.length === 0) return { kernel, warnings: warnings.map((each) => `${kind}: ${each}`) };
+    const { problems, warnings, ...rest } = told.parse(result);
+    if (problems.length === 0) return { ...rest, warnings: warnings.map((each) => `${kind}: ${each}`) };
     throw new HostError({
       host: rescue.host.name,
       verb: kind,

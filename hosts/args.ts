@@ -166,6 +166,7 @@ export const RESCUE_JOBS = [
   'lvm-pv',
   'lvm-vg',
   'lvm-lv',
+  'lvm-uuids',
   'lvm-read-only',
   'mkfs-ext',
   'mkfs-xfs',

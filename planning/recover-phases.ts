@@ -18,6 +18,7 @@ const PHASES: Readonly<Record<StepKind, string>> = {
   'lvm-lv': 'make volumes',
   'lvm-thin-pool': 'make volumes',
   'lvm-thin': 'make volumes',
+  'lvm-uuids': 'make volumes',
   'zpool-create': 'make pools',
   'zfs-create': 'make pools',
   'zpool-finish': 'finish pools',

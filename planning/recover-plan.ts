@@ -103,6 +103,8 @@ export type RecoveryStep = Base &
         zero: boolean;
       }
     | { kind: 'lvm-thin'; volume: OfVolume; pool: string }
+    /** The group and its volumes get the UUIDs that they had, before anything lies on them. */
+    | { kind: 'lvm-uuids'; group: Pick<VolumeGroup, 'name' | 'uuid'>; volumes: Pick<OfVolume, 'name' | 'uuid'>[] }
     | {
         kind: 'mkfs';
         /** More than one for a btrfs, in the order of its members. */

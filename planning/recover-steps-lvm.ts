@@ -1,9 +1,15 @@
 /** Steps for LVM: physical volumes, groups, and logical volumes with thin pools before what is in them. */
-import type { LogicalVolume, Segment } from './layout-storage';
+import { counted } from './counted';
+import type { LogicalVolume, Segment, VolumeGroup } from './layout-storage';
 import { lvId } from './recover-graph';
 import type { RecoveryStep, StepSegment } from './recover-plan';
 import type { StepContext } from './recover-devices';
 import { printable, size } from './recover-words';
+
+/** The step after which the volumes of a group are as they were, and can be used. */
+export function uuidsKey(group: string): string {
+  return `lvm-uuids:${group}`;
+}
 
 export function lvmSteps(context: StepContext): RecoveryStep[] {
   const { volumeGroups, volumes } = context.graph.storage;
@@ -11,6 +17,7 @@ export function lvmSteps(context: StepContext): RecoveryStep[] {
     ...volumeGroups.flatMap((group) => physicalSteps(context, group.name)),
     ...volumeGroups.map((group) => groupStep(context, group.name)).flat(),
     ...volumes.flatMap((volume) => volumeStep(context, volume)),
+    ...volumeGroups.map((group) => uuidsStep(context, group)),
     ...volumes.filter((volume) => volume.readOnly).map(readOnlyStep),
   ];
 }
@@ -56,11 +63,11 @@ function groupStep({ graph, device, disks }: StepContext, name: string): Recover
   ];
 }
 
-function volumeStep({ graph, disks, maker }: StepContext, volume: LogicalVolume): RecoveryStep[] {
+function volumeStep({ graph, disks }: StepContext, volume: LogicalVolume): RecoveryStep[] {
   const { storage } = graph;
   const { id, group, name, uuid, bytes, tags, segments } = volume;
   const shared = {
-    key: maker(id),
+    key: volumeKey(id),
     needs: [`lvm-vg:${group}`],
     destroys: disks([id]),
     volume: { group, name, uuid, bytes, tags },
@@ -77,7 +84,7 @@ function volumeStep({ graph, disks, maker }: StepContext, volume: LogicalVolume)
         kind: 'lvm-thin-pool',
         says: printable(`Create thin pool ${group}/${name} (${size(bytes)})`),
         ...shared,
-        needs: [...shared.needs, ...placed.map((each) => maker(each.id))],
+        needs: [...shared.needs, ...placed.map((each) => volumeKey(each.id))],
         extents,
         chunkBytes,
         metadataBytes,
@@ -93,7 +100,7 @@ function volumeStep({ graph, disks, maker }: StepContext, volume: LogicalVolume)
         kind: 'lvm-thin',
         says: printable(`Create thin volume ${group}/${name} (${size(bytes)}) in ${first.pool}`),
         ...shared,
-        needs: [...shared.needs, ...(pool === undefined ? [] : [maker(pool)])],
+        needs: [...shared.needs, ...(pool === undefined ? [] : [volumeKey(pool)])],
         pool: first.pool,
       },
     ];
@@ -107,6 +114,25 @@ function volumeStep({ graph, disks, maker }: StepContext, volume: LogicalVolume)
       segments: segments.flatMap((segment) => stepSegment({ segment, group, storage })),
     },
   ];
+}
+
+/** LVM makes up UUIDs for what it makes; `/dev/disk/by-id/dm-uuid-LVM-…`, as Ubuntu's installer writes it in fstab, has those of before. */
+function uuidsStep({ graph, disks }: StepContext, { name, uuid, physical }: VolumeGroup): RecoveryStep {
+  const volumes = graph.storage.volumes.filter((each) => each.group === name);
+  const whose = volumes.length === 0 ? '' : ` and its ${counted(volumes.length, 'volume')}`;
+  return {
+    kind: 'lvm-uuids',
+    key: uuidsKey(name),
+    says: printable(`Give volume group ${name}${whose} the UUIDs that they had`),
+    needs: [`lvm-vg:${name}`, ...volumes.map((each) => volumeKey(each.id))],
+    destroys: disks(physical.map((each) => each.on)),
+    group: { name, uuid },
+    volumes: volumes.map((each) => ({ name: each.name, uuid: each.uuid })),
+  };
+}
+
+function volumeKey(id: string): string {
+  return `lvm-lv:${id}`;
 }
 
 /** Only once its data is there. */

@@ -5,7 +5,7 @@ import type { StepContext, StepsInput } from './recover-devices';
 import type { RecoveryStep } from './recover-plan';
 import { blockSteps } from './recover-steps-block';
 import { fileSystemSteps } from './recover-steps-files';
-import { lvmSteps } from './recover-steps-lvm';
+import { lvmSteps, uuidsKey } from './recover-steps-lvm';
 import { poolSteps } from './recover-steps-zfs';
 import { PlanningError } from './errors';
 
@@ -18,12 +18,14 @@ export function recoverySteps({ graph, chosen }: StepsInput): RecoveryStep[] {
 function makerOf({ storage }: Graph, id: string): string {
   const partition = storage.partitions.find((each) => each.id === id);
   if (partition !== undefined) return `table:${partition.on}`;
+  // Whose UUIDs are given to it with those of its group.
+  const volume = storage.volumes.find((each) => each.id === id);
+  if (volume !== undefined) return uuidsKey(volume.group);
   if (id.startsWith('zvol:')) return `zfs-create:${id.slice('zvol:'.length)}`;
   const family = [
     ['wipe', storage.disks],
     ['md-create', storage.arrays],
     ['luks', storage.luks],
-    ['lvm-lv', storage.volumes],
   ] as const;
   const [verb] = family.find(([, devices]) => devices.some((each) => each.id === id)) ?? ['wipe'];
   return `${verb}:${id}`;

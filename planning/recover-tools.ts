@@ -21,6 +21,7 @@ export const JOB_TOOLS: Readonly<Record<string, readonly string[]>> = {
   'lvm-lv': ['lvs', 'pvs', 'lvcreate'],
   'lvm-pv': ['wipefs', 'pvs', 'pvcreate'],
   'lvm-read-only': ['lvs', 'lvchange'],
+  'lvm-uuids': ['vgs', 'lvs', 'vgchange', 'vgcfgbackup', 'vgcfgrestore'],
   'lvm-vg': ['pvs', 'vgs', 'vgcreate'],
   'md-create': ['wipefs', 'mdadm'],
   'mkfs-btrfs': ['blkid', 'wipefs', 'mkfs.btrfs', 'btrfs'],

@@ -75,7 +75,10 @@ export class RecoveredMachine {
     const { tree } = source;
     const { firmware } = planned.plan;
     const { disks, efiId } = planned.boot;
-    const initramfs = await this.newSystem({ phase: 'initramfs', kind: 'new-initramfs', args: { tree }, rescue });
+    // Under a new volume key a key file that the old one holds may open nothing.
+    const keep = steps.some(({ kind }) => kind === 'luks-format') ? undefined : '1';
+    const ramfs = { phase: 'initramfs', kind: 'new-initramfs', args: { tree, keep }, rescue } as const;
+    const initramfs = await this.newSystem(ramfs);
     const args = { tree, firmware, id: efiId ?? undefined };
     const loader = await this.newSystem({ phase: 'boot loader', kind: 'new-bootloader', args, disks, rescue });
     const seen = await this.newSystem({ phase: 'verify', kind: 'new-verify', args: { tree, firmware }, rescue });

@@ -39,7 +39,7 @@ rescue_storage_tools() {
     btrfs) printf 'mkfs.btrfs btrfs' ;;
     luks) printf 'cryptsetup' ;;
     lvm)
-      printf '%s' 'lvm pvs vgs lvs pvcreate vgcreate lvcreate pvchange vgchange lvchange pvscan vgscan vgmknodes pvremove vgremove lvremove'
+      printf '%s' 'lvm pvs vgs lvs pvcreate vgcreate lvcreate pvchange vgchange vgcfgbackup vgcfgrestore lvchange pvscan vgscan vgmknodes pvremove vgremove lvremove'
       printf '%s' ' thin_check thin_repair cache_check'
       ;;
     md) printf 'mdadm' ;;

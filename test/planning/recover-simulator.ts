@@ -9,6 +9,9 @@ import type { Device, DiskIdentity, RecoveryPlan, RecoveryStep, StepVdev } from 
 import type { Storage } from '../../planning/recover-graph';
 import { partitionName } from './layout-builder';
 
+/** What LVM names a thing by until it is told otherwise. */
+const MADE_UP = 'made up';
+
 interface Made {
   bytes: number;
   sectorBytes: number;
@@ -148,7 +151,7 @@ function act(machine: Machine, step: RecoveryStep): void {
           allocatable: each.allocatable,
         };
       });
-      storage.volumeGroups.push({ ...step.group, physical });
+      storage.volumeGroups.push({ ...step.group, uuid: MADE_UP, physical });
       return;
     }
     case 'lvm-lv': {
@@ -182,7 +185,7 @@ function act(machine: Machine, step: RecoveryStep): void {
         segments.flatMap((each) => each.areas.map((area) => area.physical)),
         step.volume.bytes,
       );
-      storage.volumes.push({ id, ...step.volume, readOnly: false, segments, active: true });
+      storage.volumes.push({ id, ...step.volume, uuid: MADE_UP, readOnly: false, segments, active: true });
       return;
     }
     case 'lvm-thin-pool': {
@@ -210,6 +213,7 @@ function act(machine: Machine, step: RecoveryStep): void {
       storage.volumes.push({
         id,
         ...step.volume,
+        uuid: MADE_UP,
         readOnly: false,
         segments: [{ kind: 'thin-pool', extents, chunkBytes, metadataBytes, discards, zero }],
         active: true,
@@ -224,10 +228,23 @@ function act(machine: Machine, step: RecoveryStep): void {
       storage.volumes.push({
         id,
         ...step.volume,
+        uuid: MADE_UP,
         readOnly: false,
         segments: [{ kind: 'thin', extents: step.volume.bytes / group.extentBytes, pool: step.pool }],
         active: true,
       });
+      return;
+    }
+    case 'lvm-uuids': {
+      const group = groupOf(machine, step.group.name);
+      group.uuid = step.group.uuid;
+      for (const volume of storage.volumes.filter((each) => each.group === group.name)) {
+        const wanted = step.volumes.find((each) => each.name === volume.name);
+        must(wanted !== undefined, `${step.key}: without ${volume.name}`);
+        const isPool = volume.segments.some((segment) => segment.kind === 'thin-pool');
+        must(isPool || !made(machine, volume.id).isTaken, `${step.key}: ${volume.name} is in use`);
+        volume.uuid = wanted!.uuid;
+      }
       return;
     }
     case 'mkfs': {

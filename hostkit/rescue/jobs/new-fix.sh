@@ -23,13 +23,13 @@ job_main() {
   fix_selinux
   : >notes
   fix_lvm
-  # What must be newer than all this: the initramfs (new-verify).
-  fix_mark=$RESURGO_VAR/runs/$arg_run/made/fixed
-  if [ -s written ] || [ ! -e "$fix_mark" ]; then
-    mkdir -p "${fix_mark%/*}"
-    atomic_put "$fix_mark" "$(date +%s)"
-  fi
   job_result "\"written\":[$(new_strings <written)],\"was\":[$(new_strings <was)],\"left\":[$fix_left],\"relabel\":$fix_relabel,\"notes\":[$(new_strings <notes)]"
+}
+
+# Noted before each change: what must be newer than all of them is the initramfs (new-initramfs, new-verify).
+fix_mark() {
+  mkdir -p "$RESURGO_VAR/runs/$arg_run/made"
+  atomic_put "$RESURGO_VAR/runs/$arg_run/made/fixed" "$(date +%s)"
 }
 
 # fix_one PATH SHA256_BEFORE: writes ./after there.
@@ -49,6 +49,7 @@ fix_one() {
     return
   fi
   [ "$fix_have" = "$2" ] || { fix_leave "$1" 'it holds something else than when its layout was taken: look what it says, and change it by hand'; return; }
+  fix_mark
   fix_new=$new_place.resurgo-new
   if [ "$fix_have" = - ]; then
     # Folders and files of its configuration are everybody's to read.
@@ -79,6 +80,7 @@ fix_selinux() {
 # fix_lvm: a list of the disks that LVM may look at names the old ones: with it no volume would be found on these.
 fix_lvm() {
   new_find /etc/lvm/devices/system.devices && [ -f "$new_place" ] || return 0
+  fix_mark
   mv -f "$new_place" "$new_place.before-recovery"
   printf '%s\n' "LVM's list of devices named the old disks: it is kept as /etc/lvm/devices/system.devices.before-recovery, and LVM looks at all disks. To limit it again: vgimportdevices -a" >>notes
 }

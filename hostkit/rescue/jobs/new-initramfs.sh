@@ -1,14 +1,18 @@
-# Makes the initramfs of every kernel of the new system anew, by its own tool, with the drivers that its root needs on this machine.
-# keys: tree:tree tool:word(auto|update-initramfs|dracut|mkinitrd)=auto
+# Makes the initramfs of every kernel of the new system anew, by its own tool, with the drivers that its root needs on this machine. With
+# `keep` those of Debian's tool are left as they were restored, where nothing of the configuration was changed (new-fix) and each has the
+# drivers that are needed: a new one would hold the same. What dracut makes may hold the old machine's devices, and is made anew.
+# keys: tree:tree tool:word(auto|update-initramfs|dracut|mkinitrd)=auto keep:bool=0
 # tools: blkid findmnt dmsetup?
 
 # Set or read elsewhere:
-: "${arg_tool-}" "${chain_needs-}" "${new-}" "${new_initramfs-}"
+: "${arg_keep-}" "${arg_run-}" "${arg_tool-}" "${chain_needs-}" "${new-}" "${new_initramfs-}" "${verify_why-}"
 
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/new.sh"
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/chain.sh"
+# shellcheck source=/dev/null
+. "$RESURGO_LIB/lib/verify.sh"
 
 job_main() {
   new_enter
@@ -20,6 +24,10 @@ job_main() {
   new_kernels >kernels
   [ -s kernels ] || job_fail not-found "the new system has no kernel with its modules in $new/boot and /lib/modules: is /boot in the backup, and mounted?"
   new_bind
+  if [ "$arg_keep" = 1 ] && [ "$initramfs_tool" = update-initramfs ] && initramfs_fits; then
+    job_result "\"tool\":\"$initramfs_tool\",\"kernels\":[$(new_strings <kernels)],\"kept\":true,\"warnings\":[]"
+    return
+  fi
   chain_needs / /usr /boot
   : >tool.out
   initramfs_started=$(date +%s)
@@ -47,6 +55,16 @@ job_main() {
   sync
   grep -E '^(W|E|warning|WARNING|ERROR|dracut[^ ]*): ' tool.out | grep -iE 'warn|error|fail|^W:|missing' | sort -u | head -n 10 >warnings || :
   job_result "\"tool\":\"$initramfs_tool\",\"kernels\":[$(new_strings <kernels)],\"warnings\":[$(new_strings <warnings)]"
+}
+
+# Whether what was restored is what would be made.
+initramfs_fits() {
+  [ ! -e "$RESURGO_VAR/runs/$arg_run/made/fixed" ] || return 1
+  verify_chain
+  while IFS= read -r initramfs_kernel <&5; do
+    verify_initramfs "$initramfs_kernel" 0
+    [ -z "$verify_why" ] || return 1
+  done 5<kernels
 }
 
 initramfs_run() {

@@ -217,6 +217,16 @@ chroot . systemctl -q enable systemd-networkd ssh`,
     await twice(jobs, 'lvm-lv', {
       ...{ ...volume, name: 'thin', type: 'thin', extents: 0, pool: 'pool', virtualBytes: 200 * MIB },
     });
+    const lvmId = (letter: string): string => pv1.replaceAll('a', letter);
+    const former = {
+      ...volume,
+      uuid: lvmId('G'),
+      volumes: `root ${lvmId('R')}\nraid ${lvmId('S')}\npool ${lvmId('P')}\nthin ${lvmId('T')}`,
+    };
+    await twice(jobs, 'lvm-uuids', former);
+    expect(await on('vgck vg0; dmsetup info -c --noheadings -o uuid vg0-thin')).toBe(
+      `LVM-${`${lvmId('G')}${lvmId('T')}`.replaceAll('-', '')}`,
+    );
     const words = (command: string) => on(`${command} 2>/dev/null | awk '{ $1 = $1; print }'`);
     expect(await words('lvs --noheadings -o lv_name,segtype vg0')).toBe(
       ['pool thin-pool', 'raid raid1', 'root linear', 'root linear', 'thin thin'].join('\n'),
