@@ -18,7 +18,7 @@ export const JOB_TOOLS: Readonly<Record<string, readonly string[]>> = {
   'luks-check': ['cryptsetup'],
   'luks-format': ['wipefs', 'cryptsetup', 'dmsetup', 'blockdev'],
   'luks-restore': ['wipefs', 'cryptsetup', 'dmsetup', 'blockdev'],
-  'lvm-lv': ['lvs', 'pvs', 'lvcreate'],
+  'lvm-lv': ['lvs', 'pvs', 'lvcreate', 'lvchange'],
   'lvm-pv': ['wipefs', 'pvs', 'pvcreate'],
   'lvm-read-only': ['lvs', 'lvchange'],
   'lvm-uuids': ['vgs', 'lvs', 'vgchange', 'vgcfgbackup', 'vgcfgrestore'],

@@ -20,7 +20,7 @@ job_main() {
   device_find "$arg_on"
   luks_volume=$device luks_mark=$RESURGO_VAR/runs/$arg_run/made/luks.$arg_uuid
   # Made and opened by an attempt whose answer was lost.
-  if read_line "$luks_mark" && [ "$line" = "$arg_on" ] && [ -b "/dev/mapper/$arg_name" ]; then
+  if read_line "$luks_mark" && [ "$line" = "$arg_on" ] && [ -b "/dev/mapper/$arg_name" ] && [ -e "$luks_mark.empty" ]; then
     restore_end ',"was":true'
     return
   fi
@@ -29,6 +29,7 @@ job_main() {
     luks_header
     luks_fits "$device_bytes" "$(blockdev --getss "$luks_volume")"
     ! device_busy "$luks_volume" || job_fail busy "$device_why: no header was put back"
+    rm -f "$luks_mark.empty"
     luks_opens
     wipefs --all --force --quiet "$luks_volume" || job_fail failed "old signatures on $luks_volume can not be wiped"
     cryptsetup luksHeaderRestore --batch-mode --header-backup-file "$luks_header" "$luks_volume" >luks.out 2>&1 ||
@@ -46,6 +47,11 @@ job_main() {
       2) job_fail needs-passphrase "the passphrase that was given does not open $luks_volume (encrypted volume $arg_uuid)" ;;
       *) job_fail failed "$luks_volume can not be opened: $(tail -n 3 luks.out | tr '\n' ' ')" ;;
     esac
+  fi
+  # Under the old key the old volume's content shows again.
+  if [ ! -e "$luks_mark.empty" ]; then
+    wipefs --all --force --quiet "/dev/mapper/$arg_name" || job_fail failed "old signatures in $arg_name can not be wiped"
+    : >"$luks_mark.empty"
   fi
   restore_end ''
 }

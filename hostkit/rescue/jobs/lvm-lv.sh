@@ -1,7 +1,7 @@
 # Makes a logical volume where its data lay. `areas`: one a line, in the order of the data, `PV_UUID START_EXTENT EXTENTS`.
 # keys: disks:lines lv_group:text name:text extents:int tags:text? type:text=linear stripes:int=1 stripe_bytes:int=0 mirrors:int=0
 # keys: region_bytes:int=0 areas:lines? pool:text? virtual_bytes:int=0 chunk_bytes:int=0 metadata_bytes:int=0 discards:text? zero:bool=1
-# tools: lvs pvs lvcreate thin_check?
+# tools: lvs pvs lvcreate lvchange thin_check?
 
 # Set or read elsewhere:
 : "${arg_areas-}" "${arg_chunk_bytes-}" "${arg_discards-}" "${arg_disks-}" "${arg_extents-}" "${arg_lv_group-}" "${arg_metadata_bytes-}" "${arg_mirrors-}" \
@@ -17,7 +17,9 @@ job_main() {
   lvm_name_check "$arg_name"
   case $arg_type in linear | striped | raid* | mirror | thin-pool | thin) ;; *) job_fail bad-request "volumes of type $arg_type are not made" ;; esac
   case $arg_type in *[!a-z0-9_-]*) job_fail bad-request 'a type is a word' ;; esac
+  # By an attempt whose answer was lost, or which was killed before the volume was active: the group is this run's own (lvm-pv).
   if lvs --noheadings --options lv_name "$arg_lv_group/$arg_name" >/dev/null 2>&1; then
+    lvchange --quiet --activate y "$arg_lv_group/$arg_name" >lv.out 2>&1 || job_fail failed "volume $arg_lv_group/$arg_name does not start: $(tail -n 3 lv.out | tr '\n' ' ')"
     job_result "\"device\":\"/dev/$arg_lv_group/$arg_name\",\"was\":true"
     return
   fi

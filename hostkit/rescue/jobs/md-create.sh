@@ -6,7 +6,7 @@
 
 # Set or read elsewhere:
 : "${arg_bitmap-}" "${arg_chunk_kib-}" "${arg_component_kib-}" "${arg_device-}" "${arg_disks-}" "${arg_homehost-}" "${arg_layout-}" "${arg_level-}" \
-  "${arg_members-}" "${arg_metadata-}" "${arg_name-}" "${arg_spares-}" "${arg_uuid-}" "${device-}" "${device_why-}" "${LF-}"
+  "${arg_members-}" "${arg_metadata-}" "${arg_name-}" "${arg_run-}" "${arg_spares-}" "${arg_uuid-}" "${device-}" "${device_why-}" "${LF-}"
 
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/device.sh"
@@ -17,7 +17,12 @@ job_main() {
   disks_check "$arg_disks"
   case $arg_uuid in *[!0-9a-f:]*) job_fail bad-request 'the UUID of an array is hex digits and colons' ;; esac
   case $arg_metadata in 0.90 | 1.0 | 1.1 | 1.2) ;; *) job_fail bad-request "metadata $arg_metadata is none of md's" ;; esac
-  if md_runs; then job_result "\"device\":\"$device\",\"was\":true" && return; fi
+  md_mark=$RESURGO_VAR/runs/$arg_run/made/md.$arg_uuid
+  if md_runs; then
+    if [ -e "$md_mark" ]; then job_result "\"device\":\"$device\",\"was\":true" && return; fi
+    # Of an attempt that was killed, or the old one of these disks: it is made anew, so that it holds nothing.
+    mdadm --stop "$device" >md.out 2>&1 || job_fail busy "array $arg_uuid runs as $device and can not be stopped: $(tail -n 3 md.out | tr '\n' ' ')"
+  fi
   md_devices='' md_count=0 md_spares=0
   md_each "$arg_members" member
   md_each "$arg_spares" spare
@@ -32,6 +37,10 @@ job_main() {
   # shellcheck disable=SC2086 # Nodes of our own finding.
   mdadm "$@" $md_devices >md.out 2>&1 </dev/null || job_fail failed "mdadm can not make array $arg_device: $(tail -n 3 md.out | tr '\n' ' ')"
   md_runs || job_fail failed "array $arg_uuid was made and does not run"
+  # Its data lie where the old one's did: what was on it shows again.
+  wipefs --all --force --quiet "$device" || job_fail failed "old signatures on $device can not be wiped"
+  mkdir -p "${md_mark%/*}"
+  atomic_put "$md_mark" made
   job_result "\"device\":\"$device\""
 }
 

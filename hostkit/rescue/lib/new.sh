@@ -56,6 +56,16 @@ new_bind() {
     new_link by-partuuid ID_PART_ENTRY_UUID "$_nb_name"
     new_link by-partlabel ID_PART_ENTRY_NAME "$_nb_name"
   done
+  # What udev's rules of device mapper and md name, as Ubuntu's installer writes it in fstab.
+  for _nb_path in /sys/class/block/dm-* /sys/class/block/md*; do
+    : >names
+    ! read_line "$_nb_path/dm/name" || printf 'NAME=dm-name-%s\n' "$line" >>names
+    ! read_line "$_nb_path/dm/uuid" || printf 'UUID=dm-uuid-%s\n' "$line" >>names
+    # The kernel writes it as 8-4-4-4-12 digits, mdadm as four times eight.
+    ! read_line "$_nb_path/md/uuid" || printf '%s\n' "$line" | tr -d - | sed 's/\(.\{8\}\)\(.\{8\}\)\(.\{8\}\)/UUID=md-uuid-\1:\2:\3:/' >>names
+    new_link by-id NAME "${_nb_path##*/}"
+    new_link by-id UUID "${_nb_path##*/}"
+  done
   rm -f names
 }
 

@@ -63,6 +63,7 @@ describeAsRoot('an encrypted volume comes back by its header', () => {
       rmSync(headerFile(), { force: true });
       tool('cryptsetup', 'luksHeaderBackup', volume, '--header-backup-file', headerFile());
       tool('wipefs', '--all', '--quiet', loop);
+      rmSync(at('inside'), { force: true });
       rmSync(at('run'), { recursive: true, force: true });
       rmSync(at('var'), { recursive: true, force: true });
       put(`run/secrets/${UUID}`, 'second');
@@ -91,6 +92,7 @@ describeAsRoot('an encrypted volume comes back by its header', () => {
           `disks_check() { :; }; device_find() { device=${loop} device_bytes=$(blockdev --getsize64 ${loop}); }; device_luks() { :; }`,
           // Without device-mapper a volume is not opened; whether its key fits is seen all the same.
           'cryptsetup() { case $1:$2 in open:--test*) command cryptsetup "$@" ;; open:*) command cryptsetup open --test-passphrase "$2" "$3" "$4" ;; *) command cryptsetup "$@" ;; esac; }',
+          'wipefs() { for last; do :; done; case $last in /dev/mapper/*) echo "$last" >>inside ;; *) command wipefs "$@" ;; esac; }',
           'atomic_put() { printf "%s\\n" "$2" >"$1"; }; job_result() { printf "ok {%s}\\n" "$1"; }',
           more,
           'job_main',
@@ -122,6 +124,8 @@ describeAsRoot('an encrypted volume comes back by its header', () => {
       tool('cryptsetup', 'luksKillSlot', '-q', '--key-file', at('first'), loop, '1');
       expect(job('luks-restore', args)).toMatch(/^ok/);
       expect(['first', 'second'].map(opens)).toEqual([true, false]);
+      // Under the old key what was in the old volume shows again: it is wiped, and what was made in the new one since is not.
+      expect(readFileSync(at('inside'), 'utf8')).toBe('/dev/mapper/x-open\n');
     });
 
     test('S24 a wrong passphrase, or none, is said before anything is written', () => {
