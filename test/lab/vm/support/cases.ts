@@ -19,7 +19,7 @@ export interface RecoveryCase extends Omit<ServerCase, 'name'> {
   name: string;
   title: string;
   /** What the replacement has, where it is another machine than the lost one. */
-  replacement?: { disks?: ServerCase['layout']['disks']; mac?: string };
+  replacement?: { disks?: ServerCase['layout']['disks'] | 'own'; mac?: string };
   /** Passphrases by the mapping's name. */
   passphrases?: Record<string, string>;
   /** Those of the differences told that the replacement's own disks and card make. */
@@ -55,6 +55,14 @@ export const biosCases: readonly RecoveryCase[] = [
     then: async (recovery) => {
       for (const serial of ['D1', 'D2']) await recovery.bootsWith([serial]);
     },
+  },
+  {
+    name: 'again',
+    title: 'LVM on md RAID1, onto its own disks with all that is on them',
+    layout: biosMirror,
+    number: 138,
+    untried: true,
+    replacement: { disks: 'own' },
   },
   { name: 'thin', title: 'LVM thin', layout: biosThin, number: 133 },
   { name: 'btrfs', title: 'btrfs with subvolumes over two disks', layout: biosBtrfs, number: 134 },

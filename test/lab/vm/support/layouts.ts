@@ -121,7 +121,11 @@ export const biosThin: Layout = {
   fstab / ext4 ${ROOT_OPTIONS} 1
   fstab /boot ext4 defaults 2
 }
-settle() { in_new update-initramfs -u 2>&1; }`,
+settle() {
+  # As Ubuntu's installer names volumes.
+  sed -i "s|^[^ ]* / |/dev/disk/by-id/dm-uuid-$(dmsetup info -c --noheadings -o uuid vg0-root) / |" /mnt/etc/fstab
+  in_new update-initramfs -u 2>&1
+}`,
 };
 
 /** BIOS, btrfs over two disks with subvolumes for root and home. */

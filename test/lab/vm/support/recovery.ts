@@ -158,7 +158,8 @@ export class Recovery {
   async replace(
     options: {
       medium: string;
-      disks: readonly (Omit<VirtualDisk, 'image'> & { sizeMb: number })[];
+      /** Blank ones; or the server's own, with all that is on them. */
+      disks: readonly (Omit<VirtualDisk, 'image'> & { sizeMb: number })[] | 'own';
       /** What is done to the disks before it is powered on. */
       prepare?: (disks: readonly VirtualDisk[]) => Promise<void>;
     } & Pick<MachineSpec, 'mac'>,
@@ -166,10 +167,11 @@ export class Recovery {
     await this.machine.kill();
     const { fleet } = this.product;
     const { number, layout } = this.spec;
-    const disks = options.disks.map(({ sizeMb, ...disk }) => ({
+    const blank = ({ sizeMb, ...disk }: Exclude<typeof options.disks, 'own'>[number]): VirtualDisk => ({
       ...disk,
       image: blankDisk({ fleet, name: `new-${disk.serial}`, sizeMb }),
-    }));
+    });
+    const disks = options.disks === 'own' ? this.machine.spec.disks : options.disks.map(blank);
     const shared = {
       fleet,
       number,
