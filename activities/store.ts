@@ -21,7 +21,12 @@ export interface StoreState {
   /** Newest whole backup, or null when there is none. */
   last: { id: string; manifest: Manifest } | null;
   /** Newest backup of any state, with the sum of each tree's listing; null for a tree that may differ from it (read in use). */
-  newest: { id: string; listings: Record<string, string | null> } | null;
+  newest: {
+    id: string;
+    listings: Record<string, string | null>;
+    /** Of each tree, the bytes of its files. Runs that began before this was told lack it. */
+    bytes?: Record<string, number>;
+  } | null;
   ids: string[];
   /** The run that the store is open for, or was when it died; null for none. */
   incomplete: string | null;
@@ -167,8 +172,10 @@ async function packed(bytes: Buffer): Promise<string> {
 
 function newestOf(entry: StoreEntry | undefined): StoreState['newest'] {
   if (entry?.manifest === undefined || entry.problem !== undefined) return null;
-  const trees = entry.manifest.sources.flatMap((each) =>
-    each.state === 'ok' ? [[each.tree, each.label === 'none' ? null : each.listingSha256] as const] : [],
-  );
-  return { id: entry.id, listings: Object.fromEntries(trees) };
+  const trees = entry.manifest.sources.flatMap((each) => (each.state === 'ok' ? [each] : []));
+  return {
+    id: entry.id,
+    listings: Object.fromEntries(trees.map((each) => [each.tree, each.label === 'none' ? null : each.listingSha256])),
+    bytes: Object.fromEntries(trees.map((each) => [each.tree, each.bytes])),
+  };
 }

@@ -21,6 +21,8 @@ export function readFileSystems({ reading, devices, mounted }: FileSystemsOf): F
   for (const device of devices.all) {
     const type = device.probed.get('ID_FS_TYPE') ?? '';
     if (device.probed.get('ID_FS_USAGE') !== 'filesystem' || device.kind === 'loop') continue;
+    // libblkid counts a pool's member among the file systems.
+    if (type === 'zfs_member') continue;
     // Of one over several devices the first stands for all.
     if (type === 'btrfs' && systems.some((each) => each.make.type === 'btrfs' && each.uuid === uuidOf(device)))
       continue;

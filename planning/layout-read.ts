@@ -15,6 +15,7 @@ import { LAYOUT_VERSION, type Layout } from './layout-schema';
 import { readSystem } from './layout-system';
 import { onlyValid } from './layout-valid';
 import { readPools } from './layout-zfs';
+import { graphProblem } from './recover-graph';
 import { sha256Hex } from './sha256';
 
 export interface LayoutSource {
@@ -58,6 +59,9 @@ export function readLayout({ facts, host, capturedAt }: LayoutSource): Layout {
   const layout = onlyValid({ layout: told, reading });
   for (const each of bootProblems({ layout, firmware: layout.boot.firmware }))
     reading.limit({ ...each, weight: 'fatal' });
+  // No plan can be made of it: said now, not at the recovery.
+  const contradiction = graphProblem(layout);
+  if (contradiction !== undefined) reading.limit({ what: 'storage', why: contradiction, weight: 'fatal' });
   if (!isBootKnown(layout)) reading.limit({ ...BOOT_UNKNOWN, weight: 'part' });
   const onDevices = mounted.flatMap(({ path, device }) => (device === undefined ? [] : [{ path, device }]));
   return {

@@ -74,6 +74,18 @@ export function storageGraph(storage: Storage): Graph {
   };
 }
 
+/** What the layout contradicts itself in; undefined where it doesn't. What it does not describe is left out of plans, and is none. */
+export function graphProblem(storage: Storage): string | undefined {
+  if (undescribed(storage).length > 0) return undefined;
+  try {
+    storageGraph(storage);
+    return undefined;
+  } catch (error) {
+    if (error instanceof PlanningError) return error.message.replace(`. ${error.next}`, '');
+    throw error;
+  }
+}
+
 /** Devices that something lies on and that the layout says no more of: such as its capture could not understand. */
 export function undescribed(storage: Storage): string[] {
   const known = new Set([

@@ -6,7 +6,7 @@ import type { CopyInput } from '../activities/transfer';
 import type { Source } from '../runbooks/types';
 
 export interface CopyFacts {
-  /** Bytes in use, where the host knows. */
+  /** Of its files in the newest backup; before the first, what is in use on the file system that it lies on. */
   bytesOf: (source: Source) => number | undefined;
   /** What of the source lies at the target, where that is certain. */
   baseOf: (source: Source) => CopyInput['base'];
@@ -22,7 +22,8 @@ export function copyFacts(known: {
 }): CopyFacts {
   const { checks, store, opened, frozen } = known;
   return {
-    bytesOf: (source) => usedBytes({ checks, host: source.host, name: source.name }),
+    bytesOf: (source) =>
+      store.newest?.bytes?.[source.tree] ?? usedBytes({ checks, host: source.host, name: source.name }),
     baseOf: ({ tree }) => baseOf({ store, opened, tree }),
     isLive: (source) => isLive({ source, frozen }),
   };
