@@ -49,7 +49,8 @@ fix_one() {
     return
   fi
   [ "$fix_have" = "$2" ] || { fix_leave "$1" 'it holds something else than when its layout was taken: look what it says, and change it by hand'; return; }
-  fix_mark
+  # What ties a card to its name is for the new system's own udev, which renames a card again that the initramfs' has named by its connector.
+  case $1 in /etc/systemd/network/10-resurgo-*.link) ;; *) fix_mark ;; esac
   fix_new=$new_place.resurgo-new
   if [ "$fix_have" = - ]; then
     # Folders and files of its configuration are everybody's to read.
