@@ -49,8 +49,7 @@ fix_one() {
     return
   fi
   [ "$fix_have" = "$2" ] || { fix_leave "$1" 'it holds something else than when its layout was taken: look what it says, and change it by hand'; return; }
-  # What ties a card to its name is for the new system's own udev, which renames a card again that the initramfs' has named by its connector.
-  case $1 in /etc/systemd/network/10-resurgo-*.link) ;; *) fix_mark ;; esac
+  case $1 in /etc/systemd/network/10-resurgo-*.link) fix_renames || fix_mark ;; *) fix_mark ;; esac
   fix_new=$new_place.resurgo-new
   if [ "$fix_have" = - ]; then
     # Folders and files of its configuration are everybody's to read.
@@ -62,6 +61,17 @@ fix_one() {
   cat after >"$fix_new" || job_fail no-space "$fix_new can not be written: is its file system full?"
   if ! sync "$fix_new" || ! mv -f "$fix_new" "$new_place"; then job_fail failed "$new_place can not be written"; fi
   printf '%s\n' "$1" >>written
+}
+
+# fix_renames: does the new system's udev rename a card again that the initramfs' has named by its connector? Since systemd 240 (its issue
+# 9006); what ties a card to its name need not be in the initramfs then.
+fix_renames() {
+  for fix_lib in "$new/usr/lib/systemd/libsystemd-shared-"*.so "$new/lib/systemd/libsystemd-shared-"*.so "$new/usr/lib/"*/systemd/libsystemd-shared-*.so; do
+    fix_version=${fix_lib##*-shared-}
+    fix_version=${fix_version%%[!0-9]*}
+    [ -z "$fix_version" ] || [ ! -f "$fix_lib" ] || [ "$fix_version" -lt 240 ] || return 0
+  done
+  return 1
 }
 
 fix_leave() {
