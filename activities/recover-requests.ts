@@ -1,4 +1,5 @@
 /** What a step of a recovery asks of the rescue system's hostkit: one job kind a step, its keys as docs/hostkit.md has them. */
+import { isSpread } from '../planning/recover-md';
 import type { RecoveryStep, StepSegment, StepVdev } from '../planning/recover-plan';
 import { tableScript } from '../planning/recover-script';
 import { datasetAnyTime, datasetOnce, poolMaking } from '../planning/zfs-properties';
@@ -297,7 +298,10 @@ export function headerArgs({ step, tree }: { step: Step<'luks-restore'>; tree: s
   return { tree, uuid: luks.uuid, header: header.sha256, bytes: header.bytes, offset: luks.dataOffsetBytes };
 }
 
-function arrayRequest({ array, members, spares, componentBytes }: Step<'md-create'>, disks: string): StepRequest {
+function arrayRequest(
+  { array, members, spares, componentBytes, dataOffsetBytes }: Step<'md-create'>,
+  disks: string,
+): StepRequest {
   const [homehost, name] = array.name?.includes(':') === true ? array.name.split(':', 2) : [undefined, array.name];
   return {
     kind: 'md-create',
@@ -311,7 +315,8 @@ function arrayRequest({ array, members, spares, componentBytes }: Step<'md-creat
       metadata: array.metadata,
       layout: array.layout ?? undefined,
       chunkKib: (array.chunkBytes ?? 0) / 1024,
-      componentKib: Math.floor(componentBytes / 1024),
+      componentKib: isSpread(array) ? 0 : Math.floor(componentBytes / 1024),
+      dataOffsetKib: Math.floor((dataOffsetBytes ?? 0) / 1024),
       bitmap: array.bitmap,
       members: members.map((member) => (member === null ? 'missing' : deviceWords(member))).join('\n'),
       spares: optional(spares.map(deviceWords).join('\n')),

@@ -45,6 +45,10 @@ function arrayOf({ reading, devices, device }: { reading: Reading; devices: Devi
   const slots = slotsOf({ pairs, devices });
   if (slots.active.includes(null)) note(WHY.degraded);
   if (/reshap/i.test(titled.get('State') ?? '') || titled.has('Reshape Status')) note(WHY.reshaping);
+  // The others keep their metadata behind the data.
+  const isBefore = metadata === '1.1' || metadata === '1.2';
+  const members = isBefore ? [...slots.active, ...slots.spares] : [];
+  const dataOffsetBytes = dataOffsetOf({ reading, devices, members });
   const bitmap = titled.get('Intent Bitmap') ?? '';
   if (bitmap !== '' && !/^Internal/i.test(bitmap)) note(WHY.externalBitmap);
   if (/ppl|journal/i.test(titled.get('Consistency Policy') ?? '')) note(WHY.arrayJournal);
@@ -57,6 +61,7 @@ function arrayOf({ reading, devices, device }: { reading: Reading; devices: Devi
       metadata,
       uuid,
       bytes: device.row.size ?? 0,
+      ...(dataOffsetBytes === undefined ? {} : { dataOffsetBytes }),
       chunkBytes: chunkOf(titled.get('Chunk Size')),
       layout: orNull(titled.get('Layout')),
       slots: slots.active,
@@ -85,6 +90,27 @@ function slotsOf({ pairs, devices }: { pairs: Map<string, string>; devices: Devi
     else if (role === 'spare') spares.push(member);
   }
   return { active, spares: spares.sort() };
+}
+
+/**
+ * `Data Offset : 264192 sectors`. Members that were added later may have one of their own: the least of them is one that all have room for.
+ */
+function dataOffsetOf({
+  reading,
+  devices,
+  members,
+}: {
+  reading: Reading;
+  devices: Devices;
+  members: readonly (string | null)[];
+}): number | undefined {
+  const offsets = members.flatMap((id) => {
+    const name = devices.all.find((each) => each.id === id)?.row.kname ?? '';
+    const said = titledOf(reading.text(`mdadm-examine:/dev/${name}`)).get('Data Offset');
+    const sectors = countOf(/^(\d+) sectors$/.exec(said ?? '')?.[1]);
+    return sectors === undefined ? [] : [sectors * 512];
+  });
+  return offsets.length === 0 ? undefined : Math.min(...offsets);
 }
 
 /** `512K`. */

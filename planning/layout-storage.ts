@@ -73,6 +73,9 @@ export const array = z
     metadata: z.enum(['0.90', '1.0', '1.1', '1.2']),
     uuid: z.string().regex(/^[0-9a-f]{8}(?::[0-9a-f]{8}){3}$/),
     bytes,
+    dataOffsetBytes: bytes
+      .optional()
+      .describe('Where the data begins on each member. Not with metadata 0.90 and 1.0, which lie behind it.'),
     chunkBytes: bytes.nullable(),
     layout: word.nullable().describe('`left-symmetric`, `near=2` …'),
     slots: z.array(deviceId.nullable()).describe('The active members in their order; null where one is missing.'),

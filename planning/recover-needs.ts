@@ -4,6 +4,7 @@ import { leastFileSystem, wholeBytes } from './recover-fs';
 import type { Graph, Use } from './recover-graph';
 import { lvId } from './recover-graph';
 import { extentsOf, leastExtents } from './recover-lvm';
+import { arrayShape } from './recover-md';
 import { leastTableBytes, roundUp } from './recover-table';
 import { printable, size } from './recover-words';
 
@@ -152,33 +153,6 @@ function leastMember({
   const share = Math.min(1, content.least / Math.max(1, array.bytes));
   const least = overhead + roundUp(component * share, array.chunkBytes ?? 64 * 1024);
   return { least: content.least >= array.bytes ? bytes : atMost(bytes, roundUp(least, MIB)), grows: content.grows };
-}
-
-/** What each member gives to an array, and what the array keeps for itself on it. */
-export function arrayShape(array: MdArray, graph: Pick<Graph, 'bytesOf'>): { overhead: number; component: number } {
-  const sizes = array.slots.flatMap((slot) => (slot === null ? [] : [graph.bytesOf(slot)]));
-  const smallest = Math.min(...sizes);
-  const component = Math.min(smallest, Math.ceil(array.bytes / dataMembers(array)));
-  return { overhead: smallest - component, component };
-}
-
-/** How many members' worth of data an array holds. */
-export function dataMembers({ level, slots, layout }: MdArray): number {
-  const count = slots.length;
-  switch (level) {
-    case 'linear':
-    case 'raid0':
-      return count;
-    case 'raid1':
-      return 1;
-    case 'raid4':
-    case 'raid5':
-      return Math.max(1, count - 1);
-    case 'raid6':
-      return Math.max(1, count - 2);
-    case 'raid10':
-      return count / Number(/=(\d+)/.exec(layout ?? '')?.[1] ?? 2);
-  }
 }
 
 /** Sector size of a device on the old disks. */

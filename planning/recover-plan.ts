@@ -79,8 +79,8 @@ export type RecoveryStep = Base &
          * What the array takes of each member, so that it becomes as large as planned whatever mdadm's defaults are now. Not for `linear`
          * and `raid0`, which take all of each. */
         componentBytes: number;
-        /** The most that may lie before the data on each member. */
-        overheadBytes: number;
+        /** Where the data begins on each member; null where mdadm alone says it. */
+        dataOffsetBytes: number | null;
       }
     /** The header comes back from its backup, with its keys, and the mapping is opened. */
     | { kind: 'luks-restore'; on: Device; luks: OfLuks; name: string; header: NonNullable<Luks['header']> }

@@ -5,12 +5,13 @@ import { zvolId } from './recover-graph';
 import { placedLuks } from './recover-luks';
 import { diskFacts } from './recover-machine';
 import type { FoundDisk } from './recover-machine';
-import { arrayShape, dataMembers, needsOf, sectorBytesWere } from './recover-needs';
+import { sizedArray } from './recover-md';
+import { needsOf, sectorBytesWere } from './recover-needs';
 import type { SizeContext, SizeInput } from './recover-size-context';
 import { figures, where } from './recover-size-context';
 import { sizedFileSystem, sizedPool, sizedSwap } from './recover-size-files';
 import { sizedGroup } from './recover-size-lvm';
-import { checkPartitions, floorTo, placePartitions } from './recover-table';
+import { checkPartitions, placePartitions } from './recover-table';
 import { size } from './recover-words';
 
 export interface Sized {
@@ -157,20 +158,8 @@ function placeLuks({ context, luks, bytes }: { context: SizeContext; luks: Luks;
 }
 
 function placeArray({ context, array }: { context: SizeContext; array: MdArray }): void {
-  const { graph } = context;
-  const members = array.slots.flatMap((slot) => (slot === null ? [] : [slot]));
-  const now = (id: string): number => context.bytes.get(id) ?? 0;
-  const { overhead, component } = arrayShape(array, graph);
-  const changed = members.some((id) => now(id) !== graph.bytesOf(id));
-  const room = floorTo(Math.min(...members.map(now)) - overhead, array.chunkBytes ?? 64 * 1024);
-  // A bigger disk beside an old one: the array stays as large as its smallest member lets it.
-  const unchanged = !changed || floorTo(component, array.chunkBytes ?? 64 * 1024) === room;
-  const spread = array.level === 'linear' || array.level === 'raid0';
-  const grown = members.reduce((sum, id) => sum + now(id) - graph.bytesOf(id), 0);
-  const bytes = spread
-    ? array.bytes + floorTo(grown, array.chunkBytes ?? 64 * 1024)
-    : Math.floor(room * dataMembers(array));
-  const sized = { ...array, bytes: unchanged ? array.bytes : bytes };
+  const { graph, bytes } = context;
+  const sized = sizedArray({ array, was: graph.bytesOf, now: (id) => bytes.get(id) ?? 0 });
   context.arrays.set(array.id, sized);
   place(context, array.id, sized.bytes);
 }

@@ -1,6 +1,6 @@
 /** Steps for disks, partition tables, arrays and encrypted volumes. */
 import { counted } from './counted';
-import { arrayShape } from './recover-needs';
+import { arrayShape } from './recover-md';
 import type { RecoveryStep } from './recover-plan';
 import { mappingName } from './recover-devices';
 import type { StepContext } from './recover-devices';
@@ -55,7 +55,7 @@ function arrays({ graph, device, disks, maker }: StepContext): RecoveryStep[] {
   return graph.storage.arrays.map((array): RecoveryStep => {
     const { device: node, name, uuid, level, metadata, layout, chunkBytes, bitmap, bytes, spares } = array;
     const members = array.slots.flatMap((slot) => (slot === null ? [] : [slot]));
-    const { overhead, component } = arrayShape(array, graph);
+    const { component } = arrayShape(array, graph);
     const missing = array.slots.length - members.length;
     return {
       kind: 'md-create',
@@ -69,7 +69,7 @@ function arrays({ graph, device, disks, maker }: StepContext): RecoveryStep[] {
       members: array.slots.map((slot) => (slot === null ? null : device(slot))),
       spares: spares.map(device),
       componentBytes: component,
-      overheadBytes: overhead,
+      dataOffsetBytes: array.dataOffsetBytes ?? null,
     };
   });
 }

@@ -25,6 +25,9 @@ interface Shape {
     | 'logicals';
   dataGib: number;
   raid: 'raid0' | 'raid1' | 'raid5' | 'raid6' | 'raid10';
+  metadata: '0.90' | '1.0' | '1.1' | '1.2';
+  /** Arrays that mdadm before 3.3 made have their data early; null as of today. */
+  dataOffsetKib: 136 | 1024 | null;
   volumes: number[];
   boot: boolean;
 }
@@ -52,6 +55,8 @@ const shape: fc.Arbitrary<Shape> = fc.record({
   ),
   dataGib: fc.integer({ min: 12, max: 200 }),
   raid: fc.constantFrom('raid0', 'raid1', 'raid5', 'raid6', 'raid10'),
+  metadata: fc.constantFrom('0.90', '1.0', '1.1', '1.2', '1.2'),
+  dataOffsetKib: fc.constantFrom(136, 1024, null),
   volumes: fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 5 }),
   boot: fc.boolean(),
 });
@@ -104,7 +109,8 @@ function build(shape: Shape): Layout {
   return kit.build();
 }
 
-function addData(kit: LayoutKit, { data, dataGib, raid, volumes }: Shape, usedGib: (gib: number) => number): void {
+function addData(kit: LayoutKit, shape: Shape, usedGib: (gib: number) => number): void {
+  const { data, dataGib, raid, volumes, metadata, dataOffsetKib } = shape;
   const second = (): string => {
     kit.disk('sdb', dataGib).gpt('disk:sdb', ['* linux']);
     return 'part:sdb1';
@@ -122,11 +128,13 @@ function addData(kit: LayoutKit, { data, dataGib, raid, volumes }: Shape, usedGi
     case 'raid': {
       const names = ['sdb', 'sdc', 'sdd', 'sde'];
       for (const name of names) kit.disk(name, dataGib).gpt(`disk:${name}`, ['* raid']);
+      const isBefore = metadata === '1.1' || metadata === '1.2';
       kit
         .md(
           'md0',
           raid,
           names.map((name) => `part:${name}1`),
+          { metadata, ...(isBefore && dataOffsetKib !== null ? { dataOffsetBytes: dataOffsetKib * 1024 } : {}) },
         )
         .ext4('md:md0', '/srv', { usedGib: usedGib(dataGib) });
       return;

@@ -50,6 +50,28 @@ function uuidOf(seed: string): string {
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join('-');
 }
 
+/** Where mdadm (3.3 and later) lets the data begin, with metadata 1.1 and 1.2: more, the larger the device is. */
+export function mdadmOffset({ bytes, chunkBytes }: { bytes: number; chunkBytes: number | null }): number {
+  let headroom = 128 * MIB;
+  while (headroom * 1024 > bytes && (chunkBytes === null || headroom / 2 >= 2 * chunkBytes)) headroom /= 2;
+  return Math.ceil((12 * 1024 + bitmapRoom(bytes) + headroom) / MIB) * MIB;
+}
+
+/** What mdadm finds free on a member: more is refused, "is smaller than given size". */
+export function mdadmRoom({
+  metadata,
+  bytes,
+  dataOffsetBytes,
+}: Pick<MdArray, 'metadata' | 'bytes'> & { dataOffsetBytes: number }): number {
+  if (metadata === '0.90') return Math.floor(bytes / 65536) * 65536 - 65536;
+  if (metadata === '1.0') return Math.floor(bytes / 4096) * 4096 - 12 * 1024 - bitmapRoom(bytes);
+  return bytes - dataOffsetBytes;
+}
+
+function bitmapRoom(bytes: number): number {
+  return (bytes - 65536 >= 200 * GIB ? 128 : bytes - 4096 > 8 * GIB ? 64 : 4) * 1024;
+}
+
 type Ext = Extract<FileSystem['make'], { type: 'ext2' | 'ext3' | 'ext4' }>;
 
 interface Labelled {
@@ -155,7 +177,13 @@ export class LayoutKit {
 
   md(device: string, level: MdArray['level'], slots: readonly (string | null)[], change: Partial<MdArray> = {}): this {
     const members = slots.filter((slot) => slot !== null);
-    const each = Math.floor((Math.min(...members.map((id) => this.bytes(id))) - MIB) / (512 * 1024)) * 512 * 1024;
+    const { metadata = '1.2' } = change;
+    const smallest = Math.min(...members.map((id) => this.bytes(id)));
+    const chunkBytes = level === 'raid1' ? null : 512 * 1024;
+    const isBefore = metadata === '1.1' || metadata === '1.2';
+    const dataOffsetBytes = change.dataOffsetBytes ?? mdadmOffset({ bytes: smallest, chunkBytes });
+    const free = mdadmRoom({ metadata, bytes: smallest, dataOffsetBytes });
+    const each = Math.floor(free / (512 * 1024)) * 512 * 1024;
     const count = {
       linear: slots.length,
       raid0: slots.length,
@@ -170,10 +198,11 @@ export class LayoutKit {
       device,
       name: `web-1:${device}`,
       level,
-      metadata: '1.2',
+      metadata,
       uuid: [hex.slice(0, 8), hex.slice(8, 16), hex.slice(16, 24), hex.slice(24, 32)].join(':'),
       bytes: each * data,
-      chunkBytes: level === 'raid1' ? null : 512 * 1024,
+      ...(isBefore ? { dataOffsetBytes } : {}),
+      chunkBytes,
       layout: level === 'raid5' || level === 'raid6' ? 'left-symmetric' : level === 'raid10' ? 'near=2' : null,
       slots: [...slots],
       spares: [],

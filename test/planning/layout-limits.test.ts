@@ -109,6 +109,22 @@ describe('md', () => {
     expect(layout.limits).toEqual([expect.objectContaining({ what: 'md126', why: matching(/degraded/) })]);
   });
 
+  it('the place of the data is told by its members: where they have several, the one that all have room for', () => {
+    const examined = (sectors: number) => `/dev/sda3:\n        Version : 1.2\n    Data Offset : ${sectors} sectors\n`;
+    const changes = {
+      'mdadm-examine:/dev/sda3': examined(264192),
+      'mdadm-examine:/dev/sdb3': examined(262144),
+    };
+    const offset = (more = {}) =>
+      layoutOf(altered(machine('lvm-raid1'), { ...changes, ...more })).arrays.find(({ device }) => device === 'md126')
+        ?.dataOffsetBytes;
+    expect(offset()).toBe(128 * 2 ** 20);
+    // Behind the data it says 0 there.
+    expect(offset({ [`mdadm-export:${at}`]: text('export').replace('MD_METADATA=1.2', 'MD_METADATA=1.0') })).toBe(
+      undefined,
+    );
+  });
+
   it('a spare is none of the slots', () => {
     const spare = text('export').replace('sdb3_ROLE=1', 'sdb3_ROLE=spare');
     const array = layoutOf(altered(machine('lvm-raid1'), { [`mdadm-export:${at}`]: spare })).arrays;

@@ -2,12 +2,13 @@
  * A machine that carries out a plan on paper: it refuses what a real one would refuse or destroy, and tells what it then consists of.
  * It knows devices by what the steps say of them only, never by the planner's own reckoning.
  */
+import { stepRequest } from '../../activities/recover-requests';
 import { diskFacts } from '../../planning/recover-machine';
 import type { Layout } from '../../planning/layout-schema';
 import type { Vdev } from '../../planning/layout-storage';
 import type { Device, DiskIdentity, RecoveryPlan, RecoveryStep, StepVdev } from '../../planning/recover';
 import type { Storage } from '../../planning/recover-graph';
-import { partitionName } from './layout-builder';
+import { mdadmOffset, mdadmRoom, partitionName } from './layout-builder';
 
 /** What LVM names a thing by until it is told otherwise. */
 const MADE_UP = 'made up';
@@ -88,11 +89,15 @@ function act(machine: Machine, step: RecoveryStep): void {
       const members = step.members.map((each) => (each === null ? null : claim(machine, step, each)));
       const spares = step.spares.map((each) => claim(machine, step, each));
       const all = [...members.filter((each) => each !== null), ...spares];
+      const room: number[] = [];
       for (const id of all) {
-        must(
-          step.overheadBytes + step.componentBytes <= made(machine, id).bytes,
-          `${step.key} takes more than ${id} has`,
-        );
+        const { bytes } = made(machine, id);
+        const { metadata, chunkBytes } = step.array;
+        const dataOffsetBytes = step.dataOffsetBytes ?? mdadmOffset({ bytes, chunkBytes });
+        const free = mdadmRoom({ metadata, bytes, dataOffsetBytes });
+        const asked = stepRequest({ step, tree: '' }).args['componentKib'];
+        must(Number(asked) * 1024 <= free, `${step.key} takes more than mdadm finds free on ${id}`);
+        room.push(Math.floor(free / (chunkBytes ?? 1)) * (chunkBytes ?? 1));
       }
       must(
         members.some((each) => each !== null),
@@ -100,7 +105,13 @@ function act(machine: Machine, step: RecoveryStep): void {
       );
       const id = `md:${step.array.device}`;
       add(machine, id, all, step.array.bytes);
-      storage.arrays.push({ id, ...step.array, slots: members, spares });
+      const isSpread = step.array.level === 'raid0' || step.array.level === 'linear';
+      must(
+        !isSpread || step.array.bytes <= room.reduce((sum, each) => sum + each, 0),
+        `${step.key}: its members hold less`,
+      );
+      const offset = step.dataOffsetBytes === null ? {} : { dataOffsetBytes: step.dataOffsetBytes };
+      storage.arrays.push({ id, ...step.array, ...offset, slots: members, spares });
       return;
     }
     case 'luks-restore':

@@ -2,14 +2,16 @@
 import fc from 'fast-check';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { stepRequest } from '../../activities/recover-requests';
 import type { Layout } from '../../planning/layout-schema';
-import type { FileSystem, Partition } from '../../planning/layout-storage';
+import type { FileSystem, MdArray, Partition } from '../../planning/layout-storage';
 import type { FoundDisk, RecoveryPlan, RecoveryPolicy, RecoveryStep } from '../../planning/recover';
 import { DEFAULT_RECOVERY_POLICY, planRecovery } from '../../planning/recover';
 import { leastFileSystem, remake } from '../../planning/recover-fs';
 import { leastTableBytes, placePartitions, share } from '../../planning/recover-table';
 import { LAYOUTS } from './layout-cases';
-import { foundDisk, foundMachine, GIB, LayoutKit, MIB, sameDisks } from './layout-builder';
+import { foundDisk, foundMachine, GIB, LayoutKit, mdadmOffset, MIB, sameDisks } from './layout-builder';
+import { simulate } from './recover-simulator';
 
 function plan(layout: Layout, disks: readonly FoundDisk[], policy: Partial<RecoveryPolicy> = {}): RecoveryPlan {
   return planRecovery({
@@ -291,6 +293,106 @@ describe('volumes', () => {
       each.segments.flatMap((segment) => ('areas' in segment ? segment.areas.map((area) => area.startExtent) : [])),
     );
     expect(starts).toEqual(were);
+  });
+});
+
+describe('an array', () => {
+  const on = (gib: number, change: Partial<MdArray> = {}, more = 0): Layout => {
+    const { level = 'raid1' } = change;
+    return new LayoutKit()
+      .disk('sda', 20)
+      .disk('sdb', gib)
+      .disk('sdc', gib + more)
+      .gpt('disk:sda', ['512M esp', '* linux'])
+      .gpt('disk:sdb', ['* raid'])
+      .gpt('disk:sdc', ['* raid'])
+      .vfat('part:sda1', '/boot/efi')
+      .ext4('part:sda2', '/')
+      .md('md0', level, ['part:sdb1', 'part:sdc1'], change)
+      .ext4('md:md0', '/srv', { usedGib: 1 })
+      .build();
+  };
+  const disks = (gib: number): FoundDisk[] =>
+    ['sda', 'sdb', 'sdc'].map((name) =>
+      foundDisk(name, name === 'sda' ? 20 : gib, { serial: `S-${name.toUpperCase()}` }),
+    );
+  const array = (layout: Layout, found: readonly FoundDisk[]) => {
+    const made = plan(layout, found);
+    expect(made.blockers).toEqual([]);
+    simulate(made, layout.luks);
+    const [step] = only(made, 'md-create');
+    return {
+      step: step!,
+      free: Math.min(...partitionsOf(made).flatMap(({ on: at, bytes }) => (at === 'disk:sda' ? [] : [bytes]))),
+    };
+  };
+
+  it.each([40, 80, 160])(
+    'has its data where it was on members of %d GiB, where mdadm itself would keep more',
+    (gib) => {
+      const { step, free } = array(on(20), disks(gib));
+      expect(step.dataOffsetBytes).toBe(17 * MIB);
+      expect(step.componentBytes).toBe(Math.floor((free - 17 * MIB) / 65536) * 65536);
+      expect(mdadmOffset({ bytes: free, chunkBytes: null })).toBeGreaterThan(17 * MIB);
+    },
+  );
+
+  it('that an mdadm before 3.3 made comes back on the same disks as it was, with its data at 1 MiB', () => {
+    const layout = on(160, { dataOffsetBytes: MIB });
+    expect(array(layout, sameDisks(layout)).step).toMatchObject({
+      dataOffsetBytes: MIB,
+      array: { bytes: layout.arrays[0]!.bytes },
+    });
+  });
+
+  it('with hardly any room before its data has 1 MiB there, once it grows', () => {
+    const layout = on(20, { dataOffsetBytes: 136 * 1024 });
+    expect(array(layout, sameDisks(layout)).step.dataOffsetBytes).toBe(136 * 1024);
+    expect(array(layout, disks(160)).step.dataOffsetBytes).toBe(MIB);
+  });
+
+  it('of a layout that does not tell where its data was takes no more than what it left over', () => {
+    for (const [was, now] of [
+      [MIB, MIB],
+      [17 * MIB, 17 * MIB],
+      [136 * 1024, 136 * 1024],
+    ] as const) {
+      const layout = on(20, { dataOffsetBytes: was });
+      const [told] = layout.arrays;
+      delete told!.dataOffsetBytes;
+      const { step } = array(layout, sameDisks(layout));
+      expect(step.dataOffsetBytes).toBeLessThanOrEqual(layout.partitions[3]!.bytes - told!.bytes);
+      expect(step.dataOffsetBytes).toBeGreaterThanOrEqual(now);
+      expect(step.array.bytes).toBe(told!.bytes);
+      array(layout, disks(160));
+    }
+  });
+
+  it.each(['0.90', '1.0'] as const)(
+    'with its metadata behind the data (%s) leaves mdadm the room that it wants',
+    (metadata) => {
+      for (const gib of [9, 40, 160, 400])
+        expect(array(on(8, { metadata }), disks(gib)).step.dataOffsetBytes).toBeNull();
+    },
+  );
+
+  it('that left mdadm less than it wants today is made a little smaller', () => {
+    const layout = on(40, { metadata: '1.0' });
+    const [was] = layout.arrays;
+    was!.bytes = layout.partitions[3]!.bytes - 16 * 1024;
+    layout.fileSystems.find(({ on: at }) => at === 'md:md0')!.bytes = was!.bytes;
+    const { step, free } = array(layout, sameDisks(layout));
+    expect(step.array.bytes).toBe(free - 128 * 1024);
+  });
+
+  it('of level raid0 takes all of each member, also of members that are not alike', () => {
+    const layout = on(20, { level: 'raid0' }, 10);
+    const [was] = layout.arrays;
+    was!.bytes += 10 * GIB;
+    layout.fileSystems.find(({ on: at }) => at === 'md:md0')!.bytes = was!.bytes;
+    const { step } = array(layout, sameDisks(layout));
+    expect(stepRequest({ step, tree: '' }).args).toMatchObject({ componentKib: 0, dataOffsetKib: 17 * 1024 });
+    array(layout, disks(160));
   });
 });
 

@@ -1,11 +1,11 @@
 # Makes a software RAID as it was: level, metadata, UUID, layout, chunk, size and place of the data on each member. A member that is `missing`
 # stays so. The members' copies are brought in step by the kernel in the background.
 # keys: disks:lines device:name name:text? homehost:text? uuid:text level:word(linear|raid0|raid1|raid4|raid5|raid6|raid10) metadata:text
-# keys: layout:text? chunk_kib:int=0 component_kib:int=0 bitmap:word(internal|none)=none members:lines spares:lines?
+# keys: layout:text? chunk_kib:int=0 component_kib:int=0 data_offset_kib:int=0 bitmap:word(internal|none)=none members:lines spares:lines?
 # tools: wipefs mdadm
 
 # Set or read elsewhere:
-: "${arg_bitmap-}" "${arg_chunk_kib-}" "${arg_component_kib-}" "${arg_device-}" "${arg_disks-}" "${arg_homehost-}" "${arg_layout-}" "${arg_level-}" \
+: "${arg_bitmap-}" "${arg_chunk_kib-}" "${arg_component_kib-}" "${arg_data_offset_kib-}" "${arg_device-}" "${arg_disks-}" "${arg_homehost-}" "${arg_layout-}" "${arg_level-}" \
   "${arg_members-}" "${arg_metadata-}" "${arg_name-}" "${arg_run-}" "${arg_spares-}" "${arg_uuid-}" "${device-}" "${device_why-}" "${LF-}"
 
 # shellcheck source=/dev/null
@@ -33,6 +33,8 @@ job_main() {
   [ -z "$arg_layout" ] || set -- "$@" --layout="$arg_layout"
   [ "$arg_chunk_kib" = 0 ] || set -- "$@" --chunk="$arg_chunk_kib"
   [ "$arg_component_kib" = 0 ] || set -- "$@" --size="$arg_component_kib"
+  # What mdadm would choose itself grows with the device, and leaves too little for the size that the array had.
+  [ "$arg_data_offset_kib" = 0 ] || set -- "$@" --data-offset="${arg_data_offset_kib}K"
   case $arg_level in linear | raid0) ;; *) set -- "$@" --bitmap="$arg_bitmap" ;; esac
   # shellcheck disable=SC2086 # Nodes of our own finding.
   mdadm "$@" $md_devices >md.out 2>&1 </dev/null || job_fail failed "mdadm can not make array $arg_device: $(tail -n 3 md.out | tr '\n' ' ')"
