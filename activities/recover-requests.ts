@@ -181,7 +181,7 @@ export function stepRequest({ step, tree }: { step: JobStep; tree: string }): St
 
 type Step<K extends RecoveryStep['kind']> = Extract<RecoveryStep, { kind: K }>;
 
-function mkfsRequest({ on, uuid, label, make }: Step<'mkfs'>, disks: string): StepRequest {
+function mkfsRequest({ on, uuid, label, sectorBytes, make }: Step<'mkfs'>, disks: string): StepRequest {
   const shared = { on: on.map(deviceWords).join('\n'), disks, uuid, label: label ?? undefined };
   switch (make.type) {
     case 'ext2':
@@ -246,7 +246,7 @@ function mkfsRequest({ on, uuid, label, make }: Step<'mkfs'>, disks: string): St
           ...shared,
           bits: String(make.fatBits),
           cluster: make.clusterBytes,
-          sector: 512,
+          sector: sectorBytes,
         },
       };
   }

@@ -93,6 +93,18 @@ describe('what a step asks of the rescue system', () => {
     expect(stepRequest({ step, tree: TREE }).args).toMatchObject({ ...named, name: step.name, sector: 512 });
   });
 
+  test('a FAT counts its clusters in the sectors that its new disk has', () => {
+    const layout = LAYOUTS['uefi ext4']();
+    const disks = sameDisks(layout).map((disk) => ({ ...disk, sectorBytes: 4096 }));
+    const machine = foundMachine(layout, disks);
+    const plan = planRecovery({ layout, machine, policy: DEFAULT_RECOVERY_POLICY, backup: '20261121_013000' });
+    const step = plan.steps.find((each) => each.kind === 'mkfs' && each.make.type === 'vfat');
+    expect(stepRequest({ step: step as JobStep, tree: TREE })).toMatchObject({
+      kind: 'mkfs-vfat',
+      args: { cluster: 4096, sector: 4096 },
+    });
+  });
+
   test('a volume is made read-only by its name; what is mounted has its place below the tree', () => {
     const shared = { key: 'k', says: '', needs: [], destroys: [] };
     const readOnly = { kind: 'lvm-read-only', ...shared, group: 'vg 0', name: 'opt' } as const;

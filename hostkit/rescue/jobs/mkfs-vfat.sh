@@ -12,8 +12,10 @@
 
 job_main() {
   case $arg_uuid in [0-9A-Fa-f][0-9A-Fa-f][0-9A-Fa-f][0-9A-Fa-f]-[0-9A-Fa-f][0-9A-Fa-f][0-9A-Fa-f][0-9A-Fa-f]) ;; *) job_fail bad-request 'the UUID of a FAT is four hex digits, a dash, four more' ;; esac
+  [ "$((arg_sector > 0 ? arg_cluster % arg_sector : 1))" = 0 ] ||
+    job_fail bad-request "clusters of $arg_cluster bytes are not of whole sectors of $arg_sector"
   make_begin vfat
-  set -- -F "$arg_bits" -i "$(printf '%s' "$arg_uuid" | tr -d -)" -s "$((arg_cluster / arg_sector))"
+  set -- -F "$arg_bits" -i "$(printf '%s' "$arg_uuid" | tr -d -)" -S "$arg_sector" -s "$((arg_cluster / arg_sector))"
   [ -z "$arg_label" ] || set -- "$@" -n "$arg_label"
   make_run mkfs.vfat "$@" "$device"
   make_end
