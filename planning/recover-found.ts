@@ -81,7 +81,12 @@ function toolsOf(reading: Reading): FoundTools | null {
     const [name = '', at = '-'] = line.split(' ');
     return at === '-' ? [] : [name];
   });
-  return { programs: new Set(programs), modules: new Set(reading.lines('kernel-modules')) };
+  const xfs = reading.lines('xfs-words');
+  return {
+    programs: new Set(programs),
+    modules: new Set(reading.lines('kernel-modules')),
+    xfs: xfs.length === 0 ? null : new Set(xfs),
+  };
 }
 
 /** Why a device is not to be touched, by its id. */

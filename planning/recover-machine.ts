@@ -24,6 +24,8 @@ export interface FoundTools {
   programs: ReadonlySet<string>;
   /** Kernel modules that can be loaded or are built in, with `_` in their names. */
   modules: ReadonlySet<string>;
+  /** Features that its mkfs.xfs takes by name; null where it does not tell. */
+  xfs: ReadonlySet<string> | null;
 }
 
 export interface FoundMachine {

@@ -2,7 +2,7 @@
  * What a plan's steps need of the rescue system that is booted: tools and kernel modules. What is missing forbids the recovery before
  * anything is written, since it would be noticed only half-way. Pure.
  */
-import type { FoundMachine } from './recover-machine';
+import type { FoundMachine, FoundTools } from './recover-machine';
 import type { Device, RecoveryStep, StepVdev } from './recover-plan';
 import { list, printable } from './recover-words';
 
@@ -199,6 +199,9 @@ export function toolChecks({
     for (const each of programs) if (!tools.programs.has(each)) need(inWords(each), `“${step.says}”`);
     for (const each of modules) if (!tools.modules.has(each)) need(`kernel module ${each}`, `“${step.says}”`);
   }
+  for (const step of steps)
+    for (const each of unknownToXfs(step, tools))
+      need(`an mkfs.xfs that knows ${each} (Debian: xfsprogs)`, `“${step.says}”`);
   // A swap file on a btrfs is one that is not copied on writing.
   const isBtrfs = steps.some((step) => step.kind === 'mkfs' && step.make.type === 'btrfs');
   for (const { kind, says } of steps)
@@ -217,6 +220,21 @@ export function toolChecks({
       ),
     ],
   };
+}
+
+/** Features that came one after the other: all others every mkfs.xfs of today knows. */
+const NEWER_OF_XFS: ReadonlySet<string> = new Set([
+  'bigtime',
+  'inobtcount',
+  'nrext64',
+  'exchange',
+  'parent',
+  'metadir',
+]);
+
+function unknownToXfs(step: RecoveryStep, { xfs }: FoundTools): string[] {
+  if (step.kind !== 'mkfs' || step.make.type !== 'xfs' || xfs === null) return [];
+  return step.make.features.filter((each) => NEWER_OF_XFS.has(each) && !xfs.has(each));
 }
 
 /** Where volumes of device-mapper lie under the new system. */

@@ -641,6 +641,7 @@ export const ALL_TOOLS: FoundTools = {
     ...['ext4', 'xfs', 'btrfs', 'vfat', 'zfs', 'linear', 'raid0', 'raid1', 'raid10', 'raid456'],
     ...['dm_mod', 'dm_crypt', 'dm_thin_pool', 'dm_raid', 'dm_mirror'],
   ]),
+  xfs: new Set(['crc', 'finobt', 'sparse', 'rmapbt', 'reflink', 'bigtime', 'inobtcount', 'ftype', 'lazy-count']),
 };
 
 export function foundMachine(

@@ -75,10 +75,13 @@ describe('the machine that a rescue system finds', () => {
     const facts = rescue([{ kname: 'sda' }], {
       tools: 'mke2fs /usr/sbin/mke2fs\nmdadm -\n',
       'kernel-modules': 'ext4\ndm_mod\n',
+      'xfs-words': 'bigtime\nnrext64\n',
       'built-for': `${'a'.repeat(64)}\n`,
     });
     const { tools, builtFor } = foundMachine({ facts });
     expect([[...(tools?.programs ?? [])], [...(tools?.modules ?? [])]]).toEqual([['mke2fs'], ['ext4', 'dm_mod']]);
+    expect(tools?.xfs).toEqual(new Set(['bigtime', 'nrext64']));
+    expect(foundMachine({ facts: altered(facts, { 'xfs-words': undefined }) }).tools?.xfs).toBeNull();
     expect(builtFor).toBe('a'.repeat(64));
     const failed = altered(facts, { 'kernel-modules': { exit: 124, out: '' } });
     expect(foundMachine({ facts: failed }).tools).toBeNull();

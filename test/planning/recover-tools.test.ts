@@ -16,6 +16,7 @@ const plan = (layout: Layout, more: Partial<FoundMachine> = {}): RecoveryPlan =>
 const without = (...names: string[]): FoundTools => ({
   programs: new Set([...ALL_TOOLS.programs].filter((each) => !names.includes(each))),
   modules: new Set([...ALL_TOOLS.modules].filter((each) => !names.includes(each))),
+  xfs: ALL_TOOLS.xfs,
 });
 
 it.each([
@@ -67,6 +68,19 @@ it('all that is missing is told at once, and nothing that no step needs', () => 
   );
   const [blocker = ''] = plan(layout, { tools: without('mkfs.xfs', 'xfs', 'mkfs.vfat') }).blockers;
   expect(blocker).toMatch(/lacks mkfs\.vfat.*; mkfs\.xfs.*; kernel module xfs/);
+});
+
+it('a feature of an XFS that the mkfs.xfs there is too old for is refused before anything is written', () => {
+  const layout = LAYOUTS['xfs root']();
+  for (const { make } of layout.fileSystems) if (make.type === 'xfs') make.features.push('nrext64');
+  const { blockers, steps } = plan(layout);
+  expect(blockers).toEqual([
+    expect.stringMatching(/lacks an mkfs\.xfs that knows nrext64 \(Debian: xfsprogs\), needed by “Make xfs/),
+  ]);
+  expect(steps).toEqual([]);
+  const knows = (xfs: FoundTools['xfs']) => plan(layout, { tools: { ...ALL_TOOLS, xfs } }).blockers;
+  expect(knows(new Set([...(ALL_TOOLS.xfs ?? []), 'nrext64']))).toEqual([]);
+  expect(knows(null)).toEqual([]);
 });
 
 it('a rescue system that tells nothing of its tools is said to be none that is known', () => {

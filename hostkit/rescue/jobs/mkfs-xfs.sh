@@ -14,21 +14,40 @@
 # xfs_flag NAME: 1 where it is among the features, else 0.
 xfs_flag() { case ,$arg_features, in *,"$1",*) printf 1 ;; *) printf 0 ;; esac; }
 
+# xfs_words NAME…: sets $xfs_said to `,NAME=0|1` of each that this mkfs.xfs knows: what is off is told too, since a newer one may have it on by
+# itself. One that it does not know can't be made.
+xfs_words() {
+  xfs_said=''
+  for xfs_name in "$@"; do
+    case $xfs_help in
+      *"$xfs_name="*) xfs_said=$xfs_said,$xfs_name=$(xfs_flag "$xfs_name") ;;
+      *)
+        [ "$(xfs_flag "$xfs_name")" = 0 ] ||
+          job_fail failed "this mkfs.xfs does not know $xfs_name, which the file system had: nothing was made. Boot media with a newer one (Debian: xfsprogs), and recover again"
+        ;;
+    esac
+  done
+}
+
 job_main() {
   case $arg_features in *[!a-z0-9_,-]*) job_fail bad-request 'features are names with commas' ;; esac
-  make_begin xfs
+  xfs_help=$(mkfs.xfs 2>&1 </dev/null) || :
   xfs_meta=uuid=$arg_uuid,crc=$(xfs_flag crc) xfs_inode=size=$arg_inode,projid32bit=$(xfs_flag projid32bit)
+  xfs_naming=size=$arg_directory,ftype=$(xfs_flag ftype)
+  # Case-insensitive names.
+  [ "$(xfs_flag ascii-ci)" = 0 ] || xfs_naming=$xfs_naming,version=ci
   if [ "$(xfs_flag crc)" = 1 ]; then
-    xfs_meta=$xfs_meta,finobt=$(xfs_flag finobt),rmapbt=$(xfs_flag rmapbt),reflink=$(xfs_flag reflink)
-    xfs_help=$(mkfs.xfs 2>&1 </dev/null) || :
-    for xfs_name in bigtime inobtcount; do
-      case $xfs_help in *"$xfs_name"*) xfs_meta=$xfs_meta,$xfs_name=$(xfs_flag "$xfs_name") ;; *) [ "$(xfs_flag "$xfs_name")" = 0 ] || job_fail failed "this mkfs.xfs does not know $xfs_name, which the file system had" ;; esac
-    done
-    xfs_inode=$xfs_inode,sparse=$(xfs_flag sparse)
+    xfs_words bigtime inobtcount metadir
+    xfs_meta=$xfs_meta,finobt=$(xfs_flag finobt),rmapbt=$(xfs_flag rmapbt),reflink=$(xfs_flag reflink)$xfs_said
+    xfs_words nrext64 exchange
+    xfs_inode=$xfs_inode,sparse=$(xfs_flag sparse)$xfs_said
+    xfs_words parent
+    xfs_naming=$xfs_naming$xfs_said
   else
     xfs_inode=$xfs_inode,attr=2
   fi
-  set -- -q -f -m "$xfs_meta" -i "$xfs_inode" -b "size=$arg_block" -s "size=$arg_sector" -n "size=$arg_directory,ftype=$(xfs_flag ftype)"
+  make_begin xfs
+  set -- -q -f -m "$xfs_meta" -i "$xfs_inode" -b "size=$arg_block" -s "size=$arg_sector" -n "$xfs_naming"
   [ "$arg_log_blocks" = 0 ] || set -- "$@" -l "size=${arg_log_blocks}b,lazy-count=$(xfs_flag lazy-count)"
   [ "$arg_unit" = 0 ] || set -- "$@" -d "sunit=$((arg_unit * arg_block / 512)),swidth=$((arg_width * arg_block / 512))"
   [ -z "$arg_label" ] || set -- "$@" -L "$arg_label"

@@ -7,6 +7,7 @@
 layout_rescue() {
   fact_made tools tools_each
   fact_made kernel-modules tools_modules
+  fact_made xfs-words tools_xfs
   # The sum of the layout that its media were built for.
   fact_file built-for "$RESURGO_ETC/rescue.layout"
 }
@@ -24,6 +25,11 @@ tools_each() {
       fi
       printf '%s %s\n' "$tools_name" "$tool_at"
     done
+}
+
+# tools_xfs: features that mkfs.xfs takes by name, of what it says of itself: one from before a feature can't make it.
+tools_xfs() {
+  timeout 10 mkfs.xfs 2>&1 </dev/null | grep -o '[a-z0-9]*=0|1' | cut -d= -f1 | sort -u
 }
 
 # tools_modules: the names of all that this kernel can load, has built in or has loaded. What modules.dep names may not have been packed.

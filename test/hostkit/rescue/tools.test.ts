@@ -38,6 +38,16 @@ describe.each(SHELLS)('tools and modules of a rescue system, in %s', (name) => {
     expect(new Set(lines).size).toBe(lines.length);
   });
 
+  test('the features that mkfs.xfs takes by name, of its own help', () => {
+    const root = shell.files({
+      'mkfs.xfs':
+        "#!/bin/sh\nprintf '[-m crc=0|1,uuid=xxx,\\n bigtime=0|1] [-i attr=0|1|2,nrext64=0|1]\\n' >&2; exit 1\n",
+    });
+    const told = (path: string) =>
+      shell.run({ parts, script: `chmod +x '${root}/mkfs.xfs'; PATH='${path}'$PATH; tools_xfs` });
+    expect(told(`${root}:`)).toBe('attr\nbigtime\ncrc\nnrext64\n');
+  });
+
   test('a module is one whose file is there, or that is built in, loaded or a file system already', () => {
     const root = shell.files({
       '6.1/kernel/fs/xfs/xfs.ko.xz': '',
