@@ -12,7 +12,7 @@ import { list, printable } from './recover-words';
  */
 export const JOB_TOOLS: Readonly<Record<string, readonly string[]>> = {
   'btrfs-read-only': ['blkid', 'btrfs'],
-  'btrfs-subvolumes': ['btrfs'],
+  'btrfs-subvolumes': ['blkid', 'btrfs'],
   'disk-table': ['sfdisk', 'partx'],
   'disk-wipe': ['wipefs', 'partx'],
   'luks-check': ['cryptsetup'],

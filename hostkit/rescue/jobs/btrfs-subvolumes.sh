@@ -1,6 +1,6 @@
 # Makes the subvolumes of a btrfs, before it is mounted for good, those above before those below. `subvolumes`: one a line, `NODATACOW(0|1) PATH`.
 # keys: on:text uuid:text subvolumes:lines default:text?
-# tools: btrfs chattr?
+# tools: blkid btrfs chattr?
 
 # Set or read elsewhere:
 : "${arg_default-}" "${arg_on-}" "${arg_subvolumes-}" "${arg_uuid-}" "${device-}"
@@ -10,6 +10,7 @@
 
 job_main() {
   device_find "$arg_on"
+  [ "$(blkid -p -o value -s UUID "$device" 2>/dev/null)" = "$arg_uuid" ] || job_fail identity-changed "the file system on $device is not $arg_uuid"
   sub_top=$PWD/top
   mkdir -p "$sub_top"
   mount -t btrfs -o subvolid=5 "$device" "$sub_top" 2>sub.out || job_fail failed "$device can not be mounted: $(cat sub.out)"
