@@ -27,6 +27,11 @@ export function isKnownThisBoot({ serial }: Pick<Shown, 'serial'>): boolean {
   return serial?.startsWith('this-boot:') === true;
 }
 
+/** Whether it is a disk that goes from machine to machine: most USB disks don't call themselves removable. */
+export function isPortable({ removable, transport }: Pick<Disk, 'removable' | 'transport'>): boolean {
+  return removable || transport === 'usb';
+}
+
 /**
  * Whether two may be one over two paths, or can't be told apart. Parts of one device may share its serial, as boot areas of an eMMC and
  * namespaces of an NVMe do: those have sizes or WWNs of their own.

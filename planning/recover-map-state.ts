@@ -50,6 +50,11 @@ export function fits(state: State, disk: Disk, found: FoundDisk): boolean {
   return found.bytes >= state.input.least(disk.id, found.sectorBytes);
 }
 
+/** Whether it may take the place without being named: a USB disk takes that of one alone. */
+export function suits(state: State, disk: Disk, found: FoundDisk): boolean {
+  return fits(state, disk, found) && (found.transport !== 'usb' || disk.transport === 'usb');
+}
+
 export function take({
   state,
   disk,

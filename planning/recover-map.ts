@@ -4,9 +4,20 @@
  */
 import type { Disk } from './layout-storage';
 import type { FoundDisk } from './recover-machine';
-import { areTwins, isSameDisk, kindOf, pinned } from './recover-identity';
+import { areTwins, isPortable, isSameDisk, kindOf, pinned } from './recover-identity';
 import type { Mapping, MapInput, State } from './recover-map-state';
-import { ambiguous, block, fits, isBlank, leastInWords, noPlace, refuse, spareReason, take } from './recover-map-state';
+import {
+  ambiguous,
+  block,
+  fits,
+  isBlank,
+  leastInWords,
+  noPlace,
+  refuse,
+  spareReason,
+  suits,
+  take,
+} from './recover-map-state';
 import { diskInWords, list, printable, size } from './recover-words';
 
 export type { Choice, Mapping } from './recover-map-state';
@@ -27,8 +38,14 @@ export function mapDisks(input: MapInput): Mapping {
     const own = input.all.find((each) => isSameDisk(each, disk));
     if (own !== undefined) refuse(state, disk, `this host's own ${own.name}, taken for another only when it is pinned`);
   }
-  for (const disk of state.free.filter((each) => each.removable)) {
-    refuse(state, disk, 'removable, and such disks are taken only when they are pinned');
+  // A host that lived on a USB disk may get another one.
+  const isUsb = state.rest.some(({ transport }) => transport === 'usb');
+  for (const disk of state.free.filter((each) => each.removable || (isPortable(each) && !isUsb))) {
+    refuse(
+      state,
+      disk,
+      `${disk.removable ? 'removable' : 'a USB disk'}, and such disks are taken only when they are pinned`,
+    );
   }
   for (const bytes of new Set(state.rest.map((disk) => disk.bytes))) bySameSize(state, bytes);
   byFit(state);
@@ -102,6 +119,7 @@ function byIdentity(state: State): void {
     else if (state.passed.has(match))
       fail(`which is never written to: ${state.passed.get(match) ?? ''}. Free it, or pin another`);
     else if (match.removable) fail('which is removable. Pin it, if it is meant');
+    else if (isPortable(match) && disk.transport !== 'usb') fail('on USB now. Pin it, if it is meant');
     else if (!fits(state, disk, match))
       fail(`and says that it has ${size(match.bytes)} only; ${leastInWords(state, disk, match)}. Pin another`);
     else {
@@ -114,7 +132,7 @@ function byIdentity(state: State): void {
 /** Disks of exactly the same size tell more than others that are big enough too. */
 function bySameSize(state: State, bytes: number): void {
   const wanted = state.rest.filter((disk) => disk.bytes === bytes);
-  const same = state.free.filter((disk) => disk.bytes === bytes && wanted.every((each) => fits(state, each, disk)));
+  const same = state.free.filter((disk) => disk.bytes === bytes && wanted.every((each) => suits(state, each, disk)));
   if (wanted.length === 0 || same.length < wanted.length) return;
   assign({ state, wanted, candidates: same, what: 'the same size' });
 }
@@ -122,7 +140,10 @@ function bySameSize(state: State, bytes: number): void {
 /** What is left goes where there is only one place that it fits, or where all places are alike. */
 function byFit(state: State): void {
   while (state.rest.length > 0) {
-    const options = state.rest.map((disk) => ({ disk, fitting: state.free.filter((each) => fits(state, disk, each)) }));
+    const options = state.rest.map((disk) => ({
+      disk,
+      fitting: state.free.filter((each) => suits(state, disk, each)),
+    }));
     const none = options.find(({ fitting }) => fitting.length === 0);
     const only = options.find(({ fitting }) => fitting.length === 1);
     const [first] = options;
@@ -162,7 +183,7 @@ function assign({
   const ofKind = candidates.filter((disk) => kinds.has(kindOf(disk)));
   const narrowed = candidates.length > wanted.length && ofKind.length === wanted.length ? ofKind : candidates;
   const others = state.free.filter(
-    (disk) => !narrowed.includes(disk) && wanted.some((each) => fits(state, each, disk)),
+    (disk) => !narrowed.includes(disk) && wanted.some((each) => suits(state, each, disk)),
   );
   const spares = state.free.length > state.rest.length && others.some(isBlank) && !narrowed.every(isBlank);
   const how = narrowed === candidates ? what : `${what} and the same kind`;

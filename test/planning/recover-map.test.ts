@@ -73,6 +73,32 @@ describe('a disk is never taken', () => {
     expect(taken(plan(one, [stick], { pins: { sda: 'N-SDA' } }))).toEqual({ sda: 'N-SDA' });
   });
 
+  it('when it is on USB, whatever it says of being removable; a host that lived on one may get another', () => {
+    const usb = foundDisk('sda', 40, { transport: 'usb' });
+    const made = plan(one, [usb]);
+    expect(taken(made)).toEqual({});
+    expect(approvesUnattended(made)).toBe(false);
+    expect(made.blockers.join()).toMatch(/a USB disk, and such disks are taken only when they are pinned/);
+    expect(taken(plan(one, [usb], { pins: { sda: 'N-SDA' } }))).toEqual({ sda: 'N-SDA' });
+    const docked = plan(one, [{ ...usb, serial: 'S-SDA' }]);
+    expect(taken(docked)).toEqual({});
+    expect(docked.blockers.join()).toMatch(/is sda \(serial S-SDA\) here, on USB now\. Pin it/);
+    const portable = new LayoutKit()
+      .disk('sda', 40, { transport: 'usb' })
+      .disk('sdb', 60)
+      .gpt('disk:sda', ['512M esp', '* linux'])
+      .gpt('disk:sdb', ['* linux'])
+      .ext4('part:sda2', '/')
+      .ext4('part:sdb1', '/srv')
+      .build();
+    expect(taken(plan(portable, [{ ...usb, serial: 'S-SDA' }, foundDisk('sdb', 60)]))).toEqual({
+      sda: 'S-SDA',
+      sdb: 'N-SDB',
+    });
+    // The bigger one on USB does not take the place of the one inside.
+    expect(taken(plan(portable, [usb, foundDisk('sdb', 80, { transport: 'usb' })]))).toEqual({ sda: 'N-SDA' });
+  });
+
   it('when it is the host’s own disk of another place: it may hold all that is left', () => {
     const [sda, sdb] = sameDisks(mirror);
     expect(taken(plan(mirror, [sdb!], { leaveOut: ['sdb'] }))).toEqual({});
