@@ -58,6 +58,7 @@ export function foundMachine({ facts }: { facts: Facts }): FoundMachine {
       return {
         ...diskFacts({ ...disk, ...said, bytes: disk.bytes }),
         contents: contents.map(({ words }) => words),
+        uuids: [...new Set(own.flatMap(({ probed }) => probed.get('ID_FS_UUID') ?? []))],
         ...(contents.some(({ isUnknown }) => isUnknown) ? { isUnknown: true } : {}),
         inUse: [...new Set(own.flatMap((device) => usesOfOne({ device, uses, isDisk: device.id === disk.id })))],
       };

@@ -7,6 +7,8 @@ export interface FoundDisk extends Omit<Disk, 'id'> {
    * What lies on it, in words: `GPT with 3 partitions`, `ext4 "root"`. Empty only where all of it was looked at and
    * nothing was found, a blank disk; what could not be read says so here. */
   contents: string[];
+  /** Of all file systems, arrays and volumes on it, as blkid writes them. */
+  uuids?: string[];
   /** Of some of `contents` nobody could tell what is in it: it may be a store of backups, also on the host's own disk. */
   isUnknown?: boolean;
   /** Why it can't be written to now: mounted, swap, held by md or LVM, holds the rescue system, holds a backup. Never chosen then. */

@@ -13,6 +13,7 @@ import type { Held } from './recover-held';
 import { lossInWords } from './recover-held';
 import { isKnownThisBoot, isSameDisk } from './recover-identity';
 import { keptStorage, layoutDisk } from './recover-keep';
+import { leftChecks } from './recover-left';
 import { withNewKeys } from './recover-luks';
 import type { FoundDisk, FoundMachine, RecoveryPolicy } from './recover-machine';
 import type { Mapping } from './recover-map';
@@ -87,6 +88,13 @@ export function planRecovery({ layout, machine, policy, backup, held }: Recovery
     blockers.push('the layout has no file system on / that could be made again. Take the layout of another backup');
   }
   const disks = plannedDisks({ layout, found: machine.disks, mapping });
+  const taken = [...chosen.values()];
+  const own = layout.disks.filter(
+    ({ id, name }) => !kept.unneeded.has(id) || policy.leaveOut.some((each) => each === id || each === name),
+  );
+  // Of a plan that can't be carried out yet it is not known which disks stay as they are.
+  const left = mapping.blockers.length > 0 ? undefined : leftChecks({ storage, own, found: machine.disks, taken });
+  blockers.push(...(left?.blockers ?? []));
   const { firmware } = machine;
   const isBootless = () => firmware === 'bios' && bootTarget({ layout, plan: { firmware, disks } }).disks.length === 0;
   if (blockers.length === 0 && isBootless())
@@ -119,6 +127,7 @@ export function planRecovery({ layout, machine, policy, backup, held }: Recovery
     ...kept.losses.map(lossInWords),
     ...losses,
     ...unsure,
+    ...(left?.warnings ?? []),
     ...unneeded,
     ...(sized?.warnings ?? []),
     ...checks.warnings,
@@ -186,11 +195,13 @@ function plannedDisks({
   found: readonly FoundDisk[];
   mapping: Mapping;
 }): PlannedDisk[] {
-  return found.map((disk) => {
-    const [id, chosen] = [...mapping.chosen].find(([, each]) => each.disk === disk) ?? [];
-    const was = layout.disks.find((each) => each.id === id);
+  return found.map((each) => {
+    const disk = { ...each };
+    delete disk.uuids;
+    const [id, chosen] = [...mapping.chosen].find(([, { disk: taken }]) => taken === each) ?? [];
+    const was = layout.disks.find((own) => own.id === id);
     if (was === undefined || chosen === undefined) {
-      const why = mapping.passed.get(disk) ?? '';
+      const why = mapping.passed.get(each) ?? '';
       return { ...disk, takesPlaceOf: null, how: null, why, isSame: false, fate: 'untouched' as const };
     }
     const isSame = isSameDisk(was, disk) && was.bytes === disk.bytes;

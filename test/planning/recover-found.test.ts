@@ -70,6 +70,15 @@ describe('the machine that a rescue system finds', () => {
     expect(diskOf(rescue([{ kname: 'sda' }]))).toMatchObject({ serial: 'S-sda', contents: [], inUse: [] });
   });
 
+  it('a disk tells the UUIDs of all that lies on it', () => {
+    const facts = rescue([{ kname: 'sda', children: [{ kname: 'sda1' }, { kname: 'sda2' }] }], {
+      'blkid:/dev/sda1': `${ofFormat('ext4')}ID_FS_UUID=1234-a\n`,
+      'blkid:/dev/sda2': `${ofFormat('LVM2_member')}ID_FS_UUID=pv-B\n`,
+    });
+    expect(diskOf(facts).uuids).toEqual(['1234-a', 'pv-B']);
+    expect(diskOf(rescue([{ kname: 'sda' }])).uuids).toEqual([]);
+  });
+
   it('tells what it brings along, where it tells it', () => {
     expect(foundMachine({ facts: rescue([{ kname: 'sda' }]) })).toMatchObject({ tools: null, builtFor: null });
     const facts = rescue([{ kname: 'sda' }], {

@@ -116,6 +116,52 @@ describe('a disk is never taken', () => {
   });
 });
 
+describe('a disk that stays as it is', () => {
+  const root = one.fileSystems.find(({ on }) => on === 'part:sda2')!;
+  const disks = (change: Partial<FoundDisk>): FoundDisk[] => [
+    foundDisk('sda', 40),
+    foundDisk('sdb', 30, { contents: ['ext4 on sdb2'], ...change }),
+  ];
+  const pins = { sda: 'N-SDA' };
+
+  it('forbids the plan where it holds, under the same UUID, what is made again: the old system might pass for the new one', () => {
+    const made = plan(one, disks({ uuids: ['other', root.uuid.toUpperCase()] }), { pins });
+    expect(made.blockers).toEqual([
+      expect.stringMatching(
+        /^sdb \(serial N-SDB\) is left as it is, .* made again elsewhere: the ext4 of \/\. .*Detach it, wipe it/,
+      ),
+    ]);
+    expect(made.steps).toEqual([]);
+    expect(JSON.stringify(made.disks)).not.toContain('uuids');
+    expect(plan(one, disks({ uuids: ['other'] }), { pins })).toMatchObject({ blockers: [], warnings: [] });
+    // Overwritten, it is none of them.
+    const old = foundDisk('sda', 40, { serial: 'S-SDA', contents: ['ext4'], uuids: [root.uuid] });
+    expect(plan(one, [old]).blockers).toEqual([]);
+  });
+
+  it('forbids it with a member of an array that is made again too, in blkid’s spelling', () => {
+    const [array] = mirror.arrays;
+    const uuid = array!.uuid.replaceAll(':', '').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+    const old = foundDisk('sdb', 40, { serial: 'S-SDB', contents: ['a part of an md array on sdb2'], uuids: [uuid] });
+    const made = plan(mirror, [foundDisk('sda', 40), old], { leaveOut: ['sdb'], pins });
+    expect(made.blockers).toEqual([expect.stringMatching(/elsewhere: array web-1:md0\./)]);
+  });
+
+  it('is told of where it is the host’s own and what it holds is not known to be made again, or is swap alone', () => {
+    const made = plan(one, disks({ serial: 'S-SDA' }), { pins });
+    expect(made.blockers).toEqual([]);
+    expect(made.warnings).toEqual([
+      expect.stringMatching(/^sdb \(serial S-SDA\) is this host's own.*firmware may boot/),
+    ]);
+    expect(plan(one, disks({ serial: 'S-SDA', contents: [] }), { pins }).warnings).toEqual([]);
+    const swapped = LAYOUTS['bios gpt ext4 with swap at the end']();
+    const uuids = swapped.swaps.flatMap(({ uuid }) => uuid ?? []);
+    const beside = plan(swapped, disks({ uuids }), { pins });
+    expect(beside.blockers).toEqual([]);
+    expect(beside.warnings).toEqual([expect.stringMatching(/under the same UUID: swap\. Detach it/)]);
+  });
+});
+
 describe('parts of one device that share its serial are no twins', () => {
   const emmc = { serial: '0x1234', transport: 'mmc' };
   const layout = new LayoutKit()
