@@ -316,7 +316,7 @@ function arrayRequest(
       layout: array.layout ?? undefined,
       chunkKib: (array.chunkBytes ?? 0) / 1024,
       componentKib: isSpread(array) ? 0 : Math.floor(componentBytes / 1024),
-      dataOffsetKib: Math.floor((dataOffsetBytes ?? 0) / 1024),
+      dataOffsetKib: dataOffsetBytes ? Math.floor(dataOffsetBytes / 1024) : undefined,
       bitmap: array.bitmap,
       members: members.map((member) => (member === null ? 'missing' : deviceWords(member))).join('\n'),
       spares: optional(spares.map(deviceWords).join('\n')),

@@ -11,8 +11,8 @@ const KIB = 1024;
 const MIB = 2 ** 20;
 const GIB = 2 ** 30;
 
-/** Before this there is no room for the superblock and a bitmap. */
-const LEAST_OFFSET = 12 * KIB;
+/** Before this mdadm puts the bitmap and the list of bad blocks into one place. */
+const LEAST_OFFSET = 16 * KIB;
 /** Here every bitmap and the list of bad blocks have room, and partitions stay aligned. */
 const GOOD_OFFSET = MIB;
 /** More than this mdadm keeps of no device by itself: what lies between is slack, and none of md's. */
@@ -73,7 +73,9 @@ export function sizedArray({
   const placed = { ...array, ...(offset === undefined ? {} : { dataOffsetBytes: offset }) };
   if (isSpread(array)) {
     const room = (bytes: number): number => floorTo(Math.min(bytes - shape.overhead, memberRoom(placed, bytes)), step);
-    return { ...placed, bytes: array.bytes + members.reduce((sum, each) => sum + room(each.now) - room(each.was), 0) };
+    const grown = members.reduce((sum, each) => sum + room(each.now) - room(each.was), array.bytes);
+    const most = members.reduce((sum, each) => sum + floorTo(memberRoom(placed, each.now), array.chunkBytes ?? 1), 0);
+    return { ...placed, bytes: Math.min(grown, most) };
   }
   const room = memberRoom(placed, smallest.now);
   const whole = floorTo(Math.min(smallest.now - shape.overhead, room), step);
@@ -108,7 +110,7 @@ function dataOffset({
   if (metadata === '0.90' || metadata === '1.0') return undefined;
   // Layouts of before tell none: no more than what the array left over.
   const told = dataOffsetBytes ?? Math.min(floorTo(overhead, overhead < MIB ? 4 * KIB : MIB), MOST_OFFSET);
-  if (told < LEAST_OFFSET) return undefined;
+  if (told < LEAST_OFFSET) return GOOD_OFFSET;
   // Arrays of old have less, and may have no room for the bitmap of a bigger device.
   return told < GOOD_OFFSET && smallest.now - GOOD_OFFSET >= component ? GOOD_OFFSET : told;
 }

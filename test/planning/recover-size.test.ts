@@ -351,6 +351,17 @@ describe('an array', () => {
     expect(array(layout, disks(160)).step.dataOffsetBytes).toBe(MIB);
   });
 
+  it.each(['raid1', 'raid0'] as const)(
+    '(%s) of old, with no room for a bitmap before its data, gets 1 MiB there and is smaller by that',
+    (level) => {
+      const layout = on(20, { level, dataOffsetBytes: 12 * 1024 });
+      const { step } = array(layout, sameDisks(layout));
+      expect(step.dataOffsetBytes).toBe(MIB);
+      expect(step.array.bytes).toBeLessThan(layout.arrays[0]!.bytes);
+      expect(layout.arrays[0]!.bytes - step.array.bytes).toBeLessThanOrEqual(4 * MIB);
+    },
+  );
+
   it('of a layout that does not tell where its data was takes no more than what it left over', () => {
     for (const [was, now] of [
       [MIB, MIB],
