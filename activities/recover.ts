@@ -1,12 +1,9 @@
-/** What a recovery does at the rescue system: the plan's steps, then what makes the new system boot, and the look at how it does. */
+/** What a recovery does at the rescue system: the plan's steps, then what makes the new system boot. */
 import { z } from 'zod';
 import type { RescueJob } from '../hosts/args';
-import { HostError, isAway } from '../hosts/errors';
-import { runJob } from '../hosts/jobs';
+import { HostError } from '../hosts/errors';
 import { encodeValue } from '../hosts/request';
-import { pause } from '../hosts/slots';
-import { layoutFacts, probe } from '../hosts/verbs/reading';
-import { jobName } from '../planning/ids';
+import { layoutFacts } from '../hosts/verbs/reading';
 import { foundCards } from '../planning/recover-cards';
 import { planFixes } from '../planning/recover-fix';
 import type { ConfigEdit } from '../planning/recover-fix';
@@ -14,9 +11,10 @@ import type { DiskIdentity } from '../planning/recover-plan';
 import type { FleetHost } from '../planning/run-input';
 import { sha256Hex } from '../planning/sha256';
 import type { ActivityDeps, RunFence } from './context';
-import { asActivity, fenceFor, heartbeating, jobSignal } from './context';
+import { asActivity, heartbeating, jobSignal } from './context';
 import { recoverLookActivities, verifiedLayout } from './recover-look';
 import type { LayoutRef } from './recover-look';
+import { recoverBootActivities } from './recover-boot';
 import { recoverHeaderActivities } from './recover-headers';
 import { diskLines, stepRequest } from './recover-requests';
 import type { JobStep } from './recover-requests';
@@ -56,14 +54,6 @@ export interface FixedConfig {
   warnings: string[];
 }
 
-export interface AwaitInput {
-  host: FleetHost;
-  rescue: RescueRef;
-  /** When it was rebooted, ms since 1970 by the director's clock. */
-  sinceMs: number;
-  forMs: number;
-}
-
 /** What came of a job on the new system. */
 export interface NewSystem {
   /** Of the look whether it can boot: the kernel that it would. */
@@ -88,11 +78,6 @@ const fixed = z.looseObject({
 });
 
 const letIn = z.looseObject({ hostKeys: z.array(z.string()).default([]) });
-
-/** Between two looks at a machine that boots, in ms. */
-const LOOK_EVERY_MS = 3_000;
-/** How much longer than since its reboot a machine may say that it is up, in ms. */
-const SLACK_MS = 60_000;
 
 /** Makes the activities of the workflow `recover`. */
 export function recoverActivities(deps: ActivityDeps) {
@@ -176,73 +161,6 @@ export function recoverActivities(deps: ActivityDeps) {
     ];
   }
 
-  /** Asks for the reboot. An answer that was lost may have been a good one: whoever waits for the machine sees what came of it. */
-  async function rebootRescue(
-    { fence, rescue }: { fence: RunFence; rescue: RescueRef },
-    signal: AbortSignal,
-  ): Promise<void> {
-    const step = 'reboot';
-    try {
-      await runJob({
-        ...{ hosts, host: rescue.host, step, signal, args: {} },
-        job: jobName({ run: fence.run, step: 'recover', key: `new-reboot ${fence.round}` }),
-        kind: 'new-reboot',
-        fence: fenceFor({ fence, step }),
-        // What is gone is not waited for here.
-        unreachableMs: 0,
-      });
-    } catch (error) {
-      const gone = error instanceof HostError && ['host-key-changed', 'job-died'].includes(error.code);
-      if (!isAway(error) && !gone) throw error;
-    }
-  }
-
-  /** Waits until the machine answers at its own address with its own host key. @throws HostError with what was seen there instead */
-  async function awaitMachine(
-    { host, rescue, sinceMs, forMs }: AwaitInput,
-    signal: AbortSignal,
-  ): Promise<{ bootId: string; kernel: string }> {
-    const step = 'first boot';
-    const at = { host: host.name, verb: 'probe', step };
-    const deadline = Date.now() + forMs;
-    for (;;) {
-      let seen: string;
-      try {
-        const { bootId, kernel, uptimeMs } = await probe({ hosts, host, step, timeoutMs: 30_000, signal });
-        if (uptimeMs <= Date.now() - sinceMs + SLACK_MS) return { bootId, kernel };
-        const up = Math.round(uptimeMs / 1000);
-        const message = `a machine with its host key answers that has been up for ${up} s, longer than the one that was just rebooted: the old machine has come back`;
-        throw new HostError({ ...at, code: 'still-there', message });
-      } catch (error) {
-        if (!(error instanceof HostError) || error.code === 'still-there' || error.code === 'host-key-unknown')
-          throw error;
-        seen = error.reason;
-      }
-      if (Date.now() > deadline) {
-        const waited = Math.round((Date.now() - sinceMs) / 1000);
-        throw new HostError({
-          ...at,
-          code: 'unreachable',
-          message: `${waited} s after its reboot it does not answer with its own host key at ${host.address}:${host.port}: ${seen}${await stillRescue(rescue)}`,
-          retryable: false,
-          next: 'look at its console; once it boots, retry. To begin anew, abort and boot the rescue system again',
-        });
-      }
-      await pause({ ms: LOOK_EVERY_MS, signal });
-    }
-  }
-
-  /** Whether the machine has only booted its rescue media again. */
-  async function stillRescue({ host }: RescueRef): Promise<string> {
-    try {
-      await probe({ hosts, host, step: 'first boot', timeoutMs: 30_000 });
-      return `. At ${host.address}:${host.port} the rescue system answers: take its medium out, or set the boot order, and restart it`;
-    } catch (error) {
-      if (!(error instanceof HostError)) throw error;
-      return '';
-    }
-  }
-
   const withSignal =
     <I, R>(body: (input: I, signal: AbortSignal) => Promise<R>) =>
     (input: I) => {
@@ -253,11 +171,10 @@ export function recoverActivities(deps: ActivityDeps) {
   return {
     ...recoverLookActivities(deps),
     ...recoverHeaderActivities(deps),
+    ...recoverBootActivities(deps),
     recoverStep: withSignal(recoverStep),
     newSystem: withSignal(newSystem),
     recoverFix: withSignal(recoverFix),
-    rebootRescue: withSignal(rebootRescue),
-    awaitMachine: withSignal(awaitMachine),
   };
 }
 

@@ -49,6 +49,7 @@ export type TransportCode =
   | 'still-there'
   | 'cannot-ask'
   | 'rebooted'
+  | 'not-rebooted'
   | 'not-recoverable';
 export type HostErrorCode = HostkitCode | TransportCode;
 
@@ -146,6 +147,10 @@ const ADVICE: Record<HostErrorCode, Advice> = {
   },
   rebooted: {
     next: 'a recovery begins anew then: run `resurgo recover` again',
+    retryable: false,
+  },
+  'not-rebooted': {
+    next: 'retry asks for the reboot again; or restart the machine by hand, without its rescue medium, and retry',
     retryable: false,
   },
   'not-recoverable': {

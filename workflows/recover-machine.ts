@@ -22,6 +22,12 @@ import type { Timeline } from './timeline';
 /** Until a machine that boots is asked about, in ms: firmware of large machines alone takes minutes. */
 const BOOT_MS = 20 * 60_000;
 
+/** How long after its reboot was asked for the rescue system may still answer in the same boot, in ms: then the request was lost. */
+const STAY_MS = 60_000;
+
+/** How often the reboot is asked for before a person is. */
+const REBOOTS = 3;
+
 /** What headers take beside their own bytes: one that is sent again lies there twice for a moment. */
 const HEADERS_MORE = 32 * 2 ** 20;
 
@@ -47,6 +53,8 @@ interface Options {
 export class RecoveredMachine {
   state: MachineState = 'untouched';
   private overwritten: string[] = [];
+  private rebootMs = 0;
+  private lostReboots = 0;
   private place: { rescue: RescueRef; tree: string } | undefined;
 
   constructor(private readonly options: Options) {}
@@ -93,19 +101,35 @@ export class RecoveredMachine {
 
   /** Reboots it and waits until it answers as itself. */
   async boot({ rescue }: { rescue: RescueRef }): Promise<{ kernel: string }> {
-    const sinceMs = Date.now();
-    this.state = 'rebooted';
-    await this.phase('reboot', (fence) =>
-      recovering.rebootRescue.executeWithOptions({ summary: 'reboot the machine' }, [{ fence, rescue }]),
-    );
-    const { host } = this.options;
-    const up = await this.phase('first boot', () =>
-      recovering.awaitMachine.executeWithOptions({ summary: `wait for ${host.name} itself` }, [
-        { host, rescue, sinceMs, forMs: BOOT_MS },
-      ]),
-    );
+    await this.phase('reboot', (fence) => this.reboot({ fence, rescue }));
+    const up = await this.phase('first boot', (fence) => this.firstBoot({ fence, rescue }));
     this.state = 'running';
     return up;
+  }
+
+  private reboot({ fence, rescue }: { fence: RunFence; rescue: RescueRef }): Promise<void> {
+    this.state = 'rebooted';
+    this.rebootMs = Date.now();
+    const again = this.lostReboots === 0 ? {} : { again: this.lostReboots };
+    return recovering.rebootRescue.executeWithOptions({ summary: 'reboot the machine' }, [{ fence, rescue, ...again }]);
+  }
+
+  /** A request for the reboot that came to nothing is made again, without a person a few times, and then at each retry. */
+  private async firstBoot({ fence, rescue }: { fence: RunFence; rescue: RescueRef }): Promise<{ kernel: string }> {
+    const { host } = this.options;
+    for (let waits = 1; ; waits += 1) {
+      if (this.state === 'whole, not booted') await this.reboot({ fence, rescue });
+      try {
+        return await recovering.awaitMachine.executeWithOptions({ summary: `wait for ${host.name} itself` }, [
+          { host, rescue, sinceMs: this.rebootMs, forMs: BOOT_MS, stayMs: STAY_MS },
+        ]);
+      } catch (error) {
+        if (describeFailure(error).code !== 'not-rebooted') throw error;
+        this.state = 'whole, not booted';
+        this.lostReboots += 1;
+        if (waits === REBOOTS) throw error;
+      }
+    }
   }
 
   /**

@@ -18,7 +18,7 @@ import type { Recovery } from './support/recovery';
 
 jest.setTimeout(120_000);
 
-const engine = useEngine();
+const engine = useEngine({ shortStay: true });
 
 type Handle = WorkflowHandle<typeof recover>;
 
@@ -557,6 +557,83 @@ test('a machine that does not come up stops at the gate, and is waited for again
     return handle.result();
   });
   expect(report.state).toBe('Completed');
+});
+
+describe('a request for the reboot that gets lost', () => {
+  /** The first so many requests do not arrive. */
+  function losing(requests: number): Recovery & { jobs: string[] } {
+    const jobs: string[] = [];
+    const made = recovery({
+      more: ({ host, verb, args }) => {
+        if (host !== RESCUE || verb !== 'job.start' || args['kind'] !== 'new-reboot') return undefined;
+        jobs.push(`${String(args['step'])}: ${String(args['job'])}`);
+        if (jobs.length > requests) return undefined;
+        throw new HostError({ host, verb, code: 'timeout', message: 'no answer' });
+      },
+    });
+    return Object.assign(made, { jobs });
+  }
+
+  test('is made again, as another job', async () => {
+    const made = losing(1);
+    const report = await playing(made, async (handle) => {
+      await approve(handle);
+      return handle.result();
+    });
+    expect(report.state).toBe('Completed');
+    expect(new Set(made.jobs).size).toBe(2);
+    expect(made.jobs.map((each) => each.split(':')[0])).toEqual(['reboot', 'reboot again']);
+  });
+
+  test('three times in vain: a person is asked, and a retry makes it again', async () => {
+    const made = losing(4);
+    const report = await playing(made, async (handle) => {
+      await approve(handle);
+      const { failure: said } = await asked(handle, 'first boot');
+      expect(said).toMatchObject({ code: 'not-rebooted' });
+      expect(said.message).toMatch(/the rescue system at 10\.0\.0\.77:22 answers, and has not rebooted/);
+      expect(said.message).not.toMatch(/medium out/);
+      expect(made.jobs).toHaveLength(3);
+      await answer(handle, { decision: 'retry' });
+      return handle.result();
+    });
+    expect(report.state).toBe('Completed');
+    expect(new Set(made.jobs).size).toBe(5);
+  });
+
+  test('and whoever aborts then learns that it was not booted', async () => {
+    const made = losing(Infinity);
+    const message = await playing(made, async (handle) => {
+      await approve(handle);
+      await asked(handle, 'first boot');
+      await answer(handle, { decision: 'abort' });
+      return failure(handle);
+    });
+    expect(message).toMatch(/whole and verified on .*, and was not booted: restart the machine without the rescue/);
+  });
+
+  test('a rescue system that has booted its medium again is told to reboot by nobody', async () => {
+    let looks = 0;
+    const made = recovery({
+      more: ({ host, verb, args }) => {
+        if (host === RESCUE && verb === 'job.start' && args['kind'] === 'new-reboot') {
+          made.now.rescueBoot = 'rescue-2';
+          return {};
+        }
+        if (host !== 'app-1' || verb !== 'probe' || made.now.rescueBoot === 'rescue-1') return undefined;
+        looks += 1;
+        // At the first the rescue system may still be going down; it is looked back to at the second.
+        if (looks < 3) throw new HostError({ host, verb, code: 'unreachable', message: 'no' });
+        return { bootId: 'its own', uptimeMs: 5 };
+      },
+    });
+    const report = await playing(made, async (handle) => {
+      await approve(handle);
+      return handle.result();
+    });
+    expect(report.state).toBe('Completed');
+    expect(made.asked.filter((each) => each === 'new-reboot')).toHaveLength(1);
+  });
 });
 
 describe('an encrypted volume whose header is in the backup', () => {

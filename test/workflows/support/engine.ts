@@ -24,8 +24,15 @@ export interface Engine {
   bundle: { code: string };
 }
 
-/** Starts a server of its own and bundles the workflows once; with `shortWaits` their long timers fire within a moment. */
-export async function startEngine({ shortWaits = false } = {}): Promise<Engine> {
+interface EngineOptions {
+  /** The workflows' long timers fire within a moment. */
+  shortWaits?: boolean;
+  /** A machine that was told to reboot and has not is noticed within moments. */
+  shortStay?: boolean;
+}
+
+/** Starts a server of its own and bundles the workflows once. */
+export async function startEngine({ shortWaits = false, shortStay = false }: EngineOptions = {}): Promise<Engine> {
   const cli = await findTemporalCli();
   const env = await TestWorkflowEnvironment.createLocal({
     server: {
@@ -38,14 +45,17 @@ export async function startEngine({ shortWaits = false } = {}): Promise<Engine> 
   });
   const bundle = await bundleWorkflowCode({
     workflowsPath: path.resolve(__dirname, '../../../workflows/index.ts'),
-    workflowInterceptorModules: shortWaits ? [path.resolve(__dirname, 'short-waits.ts')] : [],
+    workflowInterceptorModules: [
+      ...(shortWaits ? [path.resolve(__dirname, 'short-waits.ts')] : []),
+      ...(shortStay ? [path.resolve(__dirname, 'short-stay.ts')] : []),
+    ],
     logger: new DefaultLogger('ERROR'),
   });
   return { env, bundle };
 }
 
 /** An engine of this test file: there from its first test to its last. Call it at the top of the file, after the time limit is set. */
-export function useEngine(options: { shortWaits?: boolean } = {}): Engine {
+export function useEngine(options: EngineOptions = {}): Engine {
   let started: Engine | undefined;
   const there = (): Engine => {
     if (started === undefined) throw new Error('the engine is there within tests alone');
