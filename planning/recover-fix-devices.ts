@@ -35,7 +35,7 @@ export function translateDevice({ name, layout }: { name: string; layout: Layout
 }
 
 /** The device that a path below `/dev` meant on the old machine. */
-function deviceOf({ name, layout }: { name: string; layout: Layout }): string | undefined {
+export function deviceOf({ name, layout }: { name: string; layout: Layout }): string | undefined {
   const short = name.slice('/dev/'.length);
   const volume = layout.volumes.find(
     ({ group, name: each }) => short === `${group}/${each}` || short === `mapper/${mapped(group)}-${mapped(each)}`,

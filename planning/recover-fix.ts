@@ -1,8 +1,10 @@
 /** What must be changed in the files of a restored system before it can boot where it is now. Pure: texts in, texts out. */
 import type { Layout } from './layout-schema';
 import { translateDevice } from './recover-fix-devices';
+import { mdadmConf } from './recover-fix-md';
 import { networkEdits, pairCards } from './recover-fix-network';
 import type { CardPair, FoundCard } from './recover-fix-network';
+import { list } from './recover-words';
 
 /** One file of the restored system. `before` is null for a file that is new; a file that holds something else by now is not written. */
 export interface ConfigEdit {
@@ -38,8 +40,20 @@ export function planFixes({ layout, cards }: { layout: Layout; cards: readonly F
   return {
     edits: [...edits, ...networkEdits({ layout, pairs: network.pairs })],
     cards: network.pairs,
-    warnings: [...warnings, ...network.warnings],
+    warnings: [...warnings, ...offsetWarnings(layout), ...network.warnings],
   };
+}
+
+/** A swap file lies elsewhere after a recovery, and where is known only once it is made. */
+function offsetWarnings({ configs }: Layout): string[] {
+  const at = configs.flatMap(({ path, text }) => {
+    const offset = /^[^#\n]*?\b(resume_offset=\d+)/m.exec(text)?.[1];
+    return offset === undefined ? [] : [`${path} (${offset})`];
+  });
+  if (at.length === 0) return [];
+  return [
+    `the kernel's command line says where the swap file for hibernation lay on the old disk, and it lies elsewhere now: in ${list(at)} write the first physical offset that \`filefrag -v FILE\` shows (on btrfs what \`btrfs inspect-internal map-swapfile -r FILE\` says), then make the boot loader's configuration and the initramfs anew. Until then do not hibernate: what was in memory would be lost`,
+  ];
 }
 
 interface Editing {
@@ -48,11 +62,12 @@ interface Editing {
   note: (what: string) => void;
   warn: (why: string) => void;
 }
-type Kind = 'fstab' | 'crypttab' | 'command-line' | 'resume';
+type Kind = 'fstab' | 'crypttab' | 'mdadm' | 'command-line' | 'resume';
 
 const EDITORS: Record<Kind, (editing: Editing) => string> = {
   fstab: (editing) => byField({ ...editing, field: 0 }),
   crypttab: (editing) => byField({ ...editing, field: 1 }),
+  mdadm: mdadmConf,
   'command-line': commandLine,
   resume: (editing) => assignment({ ...editing, key: 'RESUME' }),
 };
@@ -60,6 +75,7 @@ const EDITORS: Record<Kind, (editing: Editing) => string> = {
 function kindOf(path: string): Kind | undefined {
   if (path === '/etc/fstab') return 'fstab';
   if (path === '/etc/crypttab') return 'crypttab';
+  if (path === '/etc/mdadm/mdadm.conf' || path === '/etc/mdadm.conf') return 'mdadm';
   if (path === '/etc/initramfs-tools/conf.d/resume') return 'resume';
   // Debian's and SUSE's GRUB; kernel-install; entries of the boot loader specification.
   if (/^\/etc\/default\/grub(?:\.d\/.*\.cfg)?$/.test(path) || path === '/etc/kernel/cmdline') return 'command-line';

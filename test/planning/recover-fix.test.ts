@@ -78,6 +78,82 @@ describe('device names in a restored system', () => {
     ]);
   });
 
+  describe('mdadm.conf', () => {
+    const UUID = '0d1e2f30:11223344:55667788:99aabbcc';
+    function mirror(text: string): { after: string | undefined; warnings: string[]; why: string | undefined } {
+      const layout = new LayoutKit({ firmware: 'bios' })
+        .disk('sda', 20, { byId: ['ata-OLD_1'] })
+        .disk('sdb', 20)
+        .gpt('disk:sda', ['1M bios', '* raid'])
+        .gpt('disk:sdb', ['1M bios', '* raid'])
+        .md('md0', 'raid1', ['part:sda2', 'part:sdb2'], { name: 'web-1:0', uuid: UUID })
+        .ext4('md:md0', '/')
+        .build();
+      const path = '/etc/mdadm/mdadm.conf';
+      const { edits, warnings } = planFixes({
+        layout: { ...layout, configs: [{ path, text, sha256: sha256Hex(text) }] },
+        cards: cardsOf(layout),
+      });
+      const edit = edits.find((each) => each.path === path);
+      return { after: edit?.after, warnings, why: edit?.why };
+    }
+
+    test('members by the names of their disks go; comments, other lines and blanks stay', () => {
+      const { after, warnings, why } = mirror(
+        `# DEVICE /dev/sda2
+DEVICE /dev/sda2 /dev/nbd0 # mine
+  /dev/disk/by-id/ata-OLD_1-part2
+dev /dev/sd*[0-9]
+HOMEHOST <system>
+MAILADDR root
+ARRAY /dev/md/0  metadata=1.2 devices=/dev/sda2,/dev/sdb2 UUID=${UUID}
+ARRAY /dev/md0
+   devices=/dev/sda2,/dev/sdb2 # old
+`,
+      );
+      expect(after).toBe(
+        `# DEVICE /dev/sda2
+DEVICE partitions containers /dev/nbd0 # mine
+dev partitions containers
+HOMEHOST <system>
+MAILADDR root
+ARRAY /dev/md/0  metadata=1.2 UUID=${UUID}
+ARRAY /dev/md0
+   UUID=${UUID} # old
+`,
+      );
+      expect(warnings).toEqual([]);
+      expect(why).toContain('/dev/sda2, /dev/disk/by-id/ata-OLD_1-part2 is written as partitions containers');
+    });
+
+    test('what says nothing of disks stays as it is', () => {
+      const text = `DEVICE partitions containers /dev/md/0\nARRAY /dev/md0 UUID=${UUID}\nARRAY <ignore> devices=/dev/nbd0\n`;
+      expect(mirror(text)).toMatchObject({ after: undefined, warnings: [] });
+    });
+
+    test('an array that is not of the layout is warned of', () => {
+      const { after, warnings } = mirror('ARRAY /dev/md9 devices=/dev/sd*\n');
+      expect(after).toBeUndefined();
+      expect(warnings).toEqual([expect.stringMatching(/mdadm\.conf: devices=\/dev\/sd\* names disks.*mdadm --detail/)]);
+    });
+  });
+
+  test('where a swap file lay is no word for where it lies now', () => {
+    const layout = host({
+      '/etc/default/grub': 'GRUB_CMDLINE_LINUX="resume=UUID=x resume_offset=38912"\n',
+      '/etc/kernel/cmdline': 'quiet resume_offset=38912\n',
+      '/etc/default/grub.d/a.cfg': '# resume_offset=1\n',
+    });
+    const { warnings } = planFixes({ layout, cards: cardsOf(layout) });
+    expect(warnings).toEqual([
+      expect.stringMatching(
+        /in \/etc\/default\/grub \(resume_offset=38912\) and \/etc\/kernel\/cmdline \(.*filefrag -v.*do not hibernate/,
+      ),
+    ]);
+    const none = host({ '/etc/default/grub': 'GRUB_CMDLINE_LINUX="resume=UUID=x"\n' });
+    expect(planFixes({ layout: none, cards: cardsOf(none) }).warnings).toEqual([]);
+  });
+
   test('the same machine again: nothing is changed', () => {
     const layout = host({ '/etc/fstab': 'UUID=x / ext4 defaults 0 1\n' });
     expect(planFixes({ layout, cards: cardsOf(layout) }).edits.filter(({ path }) => !path.endsWith('.link'))).toEqual(
