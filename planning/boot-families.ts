@@ -24,6 +24,8 @@ export const KERNEL_PLACES = [
 ] as const;
 /** Where the EFI system partition is looked for, in this order. */
 export const ESP_PLACES = ['/boot/efi', '/efi', '/boot'] as const;
+/** Types of its partition, of GPT and MBR. */
+export const ESP_TYPES: ReadonlySet<string> = new Set(['C12A7328-F81F-11D2-BA4B-00A0C93EC93B', 'ef']);
 /** Files that a firmware can start, in a loader's own folder; `ARCH` is x64, aa64 or ia32. */
 export const EFI_LOADERS = ['shimARCH.efi', 'shim.efi', 'grubARCH.efi', 'grub.efi', 'systemd-bootARCH.efi'] as const;
 /** Of these distributions (ID or ID_LIKE) the loader's files of their packages stay, instead of an installation. */

@@ -1,5 +1,5 @@
 /** How the machine boots: firmware, loader and its place, kernels. */
-import { ESP_PLACES, kernelVersion } from './boot-families';
+import { ESP_PLACES, ESP_TYPES, kernelVersion } from './boot-families';
 import type { Devices } from './layout-devices';
 import { bytesOf, type Reading } from './layout-facts';
 import { WHY } from './layout-limits';
@@ -7,7 +7,6 @@ import type { Mounted } from './layout-mounts';
 import type { LayoutBoot } from './layout-schema';
 import type { Partition } from './layout-storage';
 
-const ESP_TYPES = new Set(['C12A7328-F81F-11D2-BA4B-00A0C93EC93B', 'ef']);
 const GRUB = [0x47, 0x52, 0x55, 0x42];
 
 interface BootOf {

@@ -1,5 +1,5 @@
 /** What else keeps a recovered machine from coming up, said before anything is written. */
-import { ESP_PLACES, keepsLoader } from './boot-families';
+import { ESP_PLACES, ESP_TYPES, keepsLoader } from './boot-families';
 import { BOOT_UNKNOWN, bootProblems, isBootKnown } from './layout-bootable';
 import { layoutSum } from './layout-diff';
 import type { Layout } from './layout-schema';
@@ -80,6 +80,27 @@ export function mediaNotes({ layout, machine: { builtFor } }: Omit<CheckInput, '
   ];
 }
 
+/** The loader and its entry come to one EFI system partition, or to all members of its array (hostkit/rescue/lib/efi.sh). */
+function espWarnings({ machine, storage }: Omit<CheckInput, 'layout'>): string[] {
+  if (machine.firmware !== 'uefi') return [];
+  const isFat = (id: string) => storage.fileSystems.some((each) => each.id === id && each.make.type === 'vfat');
+  const own = ESP_PLACES.flatMap((path) =>
+    storage.mounts.filter((each) => each.path === path && isFat(each.fileSystem)),
+  )[0];
+  if (own === undefined) return [];
+  const on = storage.fileSystems.find(({ id }) => id === own.fileSystem)?.on;
+  const members = storage.arrays.flatMap(({ slots, spares }) => [...slots, ...spares]);
+  const others = storage.partitions.filter(({ id, type }) => ESP_TYPES.has(type) && id !== on && !members.includes(id));
+  if (others.length === 0) return [];
+  const names = list(others.map(({ id }) => id.slice(id.indexOf(':') + 1)));
+  const [it, gets] = others.length === 1 ? ['an EFI system partition', 'gets'] : ['EFI system partitions', 'get'];
+  return [
+    printable(
+      `${names} of the layout: ${it} beside the one at ${own.path}, which alone is made to boot. ${others.length === 1 ? 'It' : 'They'} ${gets} neither loader nor boot entry: without the disk of ${own.path} the machine does not start until you see to that (docs/bare-metal.md)`,
+    ),
+  ];
+}
+
 /** What will be different on the new machine, or has to be given by hand. */
 export function otherWarnings({ layout, machine, storage, newKeys = [] }: CheckInput): string[] {
   const warnings: string[] = [];
@@ -95,6 +116,7 @@ export function otherWarnings({ layout, machine, storage, newKeys = [] }: CheckI
     );
   }
   warnings.push(...luksWarnings({ layout, storage, newKeys }));
+  warnings.push(...espWarnings({ machine, storage }));
   for (const { make } of storage.fileSystems) {
     const snapshots =
       make.type === 'btrfs' ? make.subvolumes.filter((each) => each.snapshot).map((each) => each.path) : [];

@@ -1,8 +1,43 @@
 /** What the boot loader of a recovered system is told. */
 import { bootTarget } from '../../planning/recover-boot';
 import { DEFAULT_RECOVERY_POLICY, planRecovery } from '../../planning/recover';
-import { foundMachine, sameDisks } from './layout-builder';
+import { foundMachine, LayoutKit, sameDisks } from './layout-builder';
 import { LAYOUTS } from './layout-cases';
+
+describe('EFI system partitions', () => {
+  const warnings = (kit: LayoutKit, firmware: 'bios' | 'uefi' = 'uefi'): string[] => {
+    const layout = kit.build();
+    const machine = { ...foundMachine(layout, sameDisks(layout)), firmware };
+    return planRecovery({
+      ...{ layout, machine, policy: DEFAULT_RECOVERY_POLICY, backup: '20261121_013000' },
+    }).warnings.filter((each) => /EFI system partition/.test(each));
+  };
+  const two = (): LayoutKit =>
+    new LayoutKit()
+      .disk('sda', 40)
+      .disk('sdb', 40)
+      .gpt('disk:sda', ['512M esp', '1M bios', '* linux'])
+      .gpt('disk:sdb', ['512M esp', '* linux'])
+      .ext4('part:sda3', '/')
+      .ext4('part:sdb2', '/srv');
+
+  it('of which one alone gets a loader are warned of', () => {
+    expect(warnings(two().vfat('part:sda1', '/boot/efi').vfat('part:sdb1', '/boot/efi2'))).toEqual([
+      expect.stringMatching(
+        /^sdb1 of the layout: an EFI system partition beside the one at \/boot\/efi, .*It gets neither/,
+      ),
+    ]);
+    // Nor does it get one where it is mounted nowhere.
+    expect(warnings(two().vfat('part:sdb1', '/boot/efi'))).toEqual([expect.stringMatching(/^sda1 of the layout/)]);
+  });
+
+  it('that are members of one array, or on a machine that starts by BIOS, are not', () => {
+    const array = two().md('md0', 'raid1', ['part:sda1', 'part:sdb1'], { metadata: '1.0' });
+    expect(warnings(array.vfat('md:md0', '/boot/efi'))).toEqual([]);
+    expect(warnings(two().vfat('part:sda1', '/boot/efi'), 'bios')).toEqual([]);
+    expect(warnings(two().vfat('part:sda1', '/boot/efi'))).toHaveLength(1);
+  });
+});
 
 describe('the EFI folder', () => {
   const layout = LAYOUTS['uefi ext4']();
