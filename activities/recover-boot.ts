@@ -24,6 +24,16 @@ export interface AwaitInput {
   forMs: number;
   /** How long the rescue system may still answer in the boot that was told to end, in ms. Left out by runs of an earlier version: for ever. */
   stayMs?: number;
+  /** The run, where the new system holds its mark. */
+  mark?: string;
+}
+
+/** The machine that has come up. */
+export interface FirstBoot {
+  bootId: string;
+  kernel: string;
+  /** Its hostkit is of before such marks: whether it is what was recovered is not known. */
+  unmarked?: true;
 }
 
 /** Between two looks at a machine that boots, and at the rescue system that it should have left, in ms. */
@@ -33,6 +43,9 @@ const LOOK_BACK_EVERY_MS = 30_000;
 const LOOK_BACK_MS = 10_000;
 /** How much longer than since its reboot a machine may say that it is up, in ms. */
 const SLACK_MS = 60_000;
+
+/** What no further look changes. */
+const FINAL = ['still-there', 'not-recovered', 'host-key-unknown'];
 
 /** Makes the activities `rebootRescue` and `awaitMachine`. */
 export function recoverBootActivities({ hosts }: ActivityDeps) {
@@ -58,9 +71,9 @@ export function recoverBootActivities({ hosts }: ActivityDeps) {
 
   /** Waits until the machine answers at its own address with its own host key. @throws HostError with what was seen there instead */
   async function awaitMachine(
-    { host, rescue, sinceMs, forMs, stayMs = Infinity }: AwaitInput,
+    { host, rescue, sinceMs, forMs, stayMs = Infinity, mark }: AwaitInput,
     signal: AbortSignal,
-  ): Promise<{ bootId: string; kernel: string }> {
+  ): Promise<FirstBoot> {
     const step = 'first boot';
     const at = { host: host.name, verb: 'probe', step };
     const beganMs = Date.now();
@@ -69,14 +82,22 @@ export function recoverBootActivities({ hosts }: ActivityDeps) {
     for (;;) {
       let seen: string;
       try {
-        const { bootId, kernel, uptimeMs } = await probe({ hosts, host, step, timeoutMs: 30_000, signal });
-        if (uptimeMs <= Date.now() - sinceMs + SLACK_MS) return { bootId, kernel };
+        const { bootId, kernel, uptimeMs, recovered } = await probe({ hosts, host, step, timeoutMs: 30_000, signal });
+        if (uptimeMs <= Date.now() - sinceMs + SLACK_MS) {
+          if (mark === undefined || mark === recovered) return { bootId, kernel };
+          if (recovered === undefined) return { bootId, kernel, unmarked: true };
+          throw new HostError({
+            ...at,
+            code: 'not-recovered',
+            message: `a machine with its host key answers that has booted, but not from what was recovered: ${recovered === null ? 'no recovery' : `run ${recovered}`} has made that system`,
+            next: 'an old system on another of its disks, or another machine with its key, has started: take that disk out, or set the boot order to the recovered ones, and restart it; then retry',
+          });
+        }
         const up = Math.round(uptimeMs / 1000);
         const message = `a machine with its host key answers that has been up for ${up} s, longer than the one that was just rebooted: the old machine has come back`;
         throw new HostError({ ...at, code: 'still-there', message });
       } catch (error) {
-        if (!(error instanceof HostError) || error.code === 'still-there' || error.code === 'host-key-unknown')
-          throw error;
+        if (!(error instanceof HostError) || FINAL.includes(error.code)) throw error;
         seen = error.reason;
       }
       const over = Date.now() > deadline;

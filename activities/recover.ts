@@ -52,6 +52,8 @@ export interface FixInput {
 export interface FixedConfig {
   edits: { path: string; why: string }[];
   warnings: string[];
+  /** It holds the run's mark. */
+  marked?: true;
 }
 
 /** What came of a job on the new system. */
@@ -75,6 +77,8 @@ const fixed = z.looseObject({
   notes: z.array(z.string()).default([]),
   /** SELinux labels all files at the first boot. */
   relabel: z.boolean().default(false),
+  /** Older rescue media leave no mark. */
+  marked: z.literal(true).optional(),
 });
 
 const letIn = z.looseObject({ hostKeys: z.array(z.string()).default([]) });
@@ -136,7 +140,7 @@ export function recoverActivities(deps: ActivityDeps) {
       key: `new-fix ${fence.round}`,
       signal,
     });
-    const { left, notes, relabel } = fixed.parse(result);
+    const { left, notes, relabel, marked } = fixed.parse(result);
     const made = edits.filter(({ path }) => !left.some((each) => each.path === path));
     return {
       edits: made.map(({ path, why }) => ({ path, why })),
@@ -147,6 +151,7 @@ export function recoverActivities(deps: ActivityDeps) {
         ...(await letDirectorIn(input, signal)),
         ...(relabel ? ['its first boot takes longer: SELinux labels all files'] : []),
       ],
+      ...(marked === undefined ? {} : { marked }),
     };
   }
 

@@ -50,6 +50,7 @@ export type TransportCode =
   | 'cannot-ask'
   | 'rebooted'
   | 'not-rebooted'
+  | 'not-recovered'
   | 'not-recoverable';
 export type HostErrorCode = HostkitCode | TransportCode;
 
@@ -151,6 +152,10 @@ const ADVICE: Record<HostErrorCode, Advice> = {
   },
   'not-rebooted': {
     next: 'retry asks for the reboot again; or restart the machine by hand, without its rescue medium, and retry',
+    retryable: false,
+  },
+  'not-recovered': {
+    next: 'start the machine from the disks that were recovered, then retry',
     retryable: false,
   },
   'not-recoverable': {

@@ -4,6 +4,7 @@
  */
 import { ApplicationFailure } from '@temporalio/workflow';
 import type { FixedConfig, NewSystem, RescueRef } from '../activities/recover';
+import type { FirstBoot } from '../activities/recover-boot';
 import type { PlannedMachine } from '../activities/recover-look';
 import type { RestoredItem } from '../activities/restore';
 import type { RunFence } from '../activities/context';
@@ -32,7 +33,8 @@ const REBOOTS = 3;
 const HEADERS_MORE = 32 * 2 ** 20;
 
 /** What has become of the machine so far. */
-export type MachineState = 'untouched' | 'half recovered' | 'whole, not booted' | 'rebooted' | 'running';
+export type MachineState =
+  'untouched' | 'half recovered' | 'whole, not booted' | 'rebooted' | 'another booted' | 'running';
 
 export interface Recovered {
   data: RestoredItem;
@@ -55,6 +57,7 @@ export class RecoveredMachine {
   private overwritten: string[] = [];
   private rebootMs = 0;
   private lostReboots = 0;
+  private marked = false;
   private place: { rescue: RescueRef; tree: string } | undefined;
 
   constructor(private readonly options: Options) {}
@@ -80,6 +83,7 @@ export class RecoveredMachine {
         { fence, rescue, layout: source.layout, tree: source.tree, host: this.options.host },
       ]),
     );
+    this.marked = fixed.marked === true;
     const { tree } = source;
     const { firmware } = planned.plan;
     const { disks, efiId } = planned.boot;
@@ -100,7 +104,7 @@ export class RecoveredMachine {
   }
 
   /** Reboots it and waits until it answers as itself. */
-  async boot({ rescue }: { rescue: RescueRef }): Promise<{ kernel: string }> {
+  async boot({ rescue }: { rescue: RescueRef }): Promise<FirstBoot> {
     await this.phase('reboot', (fence) => this.reboot({ fence, rescue }));
     const up = await this.phase('first boot', (fence) => this.firstBoot({ fence, rescue }));
     this.state = 'running';
@@ -115,16 +119,20 @@ export class RecoveredMachine {
   }
 
   /** A request for the reboot that came to nothing is made again, without a person a few times, and then at each retry. */
-  private async firstBoot({ fence, rescue }: { fence: RunFence; rescue: RescueRef }): Promise<{ kernel: string }> {
+  private async firstBoot({ fence, rescue }: { fence: RunFence; rescue: RescueRef }): Promise<FirstBoot> {
     const { host } = this.options;
+    const mark = this.marked ? { mark: fence.run } : {};
     for (let waits = 1; ; waits += 1) {
       if (this.state === 'whole, not booted') await this.reboot({ fence, rescue });
+      this.state = 'rebooted';
       try {
         return await recovering.awaitMachine.executeWithOptions({ summary: `wait for ${host.name} itself` }, [
-          { host, rescue, sinceMs: this.rebootMs, forMs: BOOT_MS, stayMs: STAY_MS },
+          { host, rescue, sinceMs: this.rebootMs, forMs: BOOT_MS, stayMs: STAY_MS, ...mark },
         ]);
       } catch (error) {
-        if (describeFailure(error).code !== 'not-rebooted') throw error;
+        const { code } = describeFailure(error);
+        if (code === 'not-recovered') this.state = 'another booted';
+        if (code !== 'not-rebooted') throw error;
         this.state = 'whole, not booted';
         this.lostReboots += 1;
         if (waits === REBOOTS) throw error;
@@ -173,6 +181,8 @@ export class RecoveredMachine {
         return `The new system of ${name} is whole and verified on ${disks}, and was not booted: restart the machine without the rescue medium`;
       case 'rebooted':
         return `The new system of ${name} is whole and verified on ${disks}, and was rebooted, but was not seen to answer: look at its console`;
+      case 'another booted':
+        return `The new system of ${name} is whole and verified on ${disks}, and the machine has booted another: take the other's disk out, or set the boot order`;
       case 'running':
         return `${name} is recovered and runs`;
     }

@@ -133,7 +133,9 @@ class RecoverRun extends RunParts {
     const { host, setup } = input;
     const { lease, gate } = this;
     const health = await this.timeline.phase('health', () => healthOf({ group: setup.group, host, lease, gate }));
+    const unmarked = `the hostkit of ${host.name} came back older than this director’s, and can't tell whether it has booted from what was recovered, or from another disk that it had: look there (lsblk), then \`resurgo enroll ${host.name} --update\``;
     this.warnings.push(...made.fixed.warnings, ...made.notes, ...health.warnings);
+    if (up.unmarked === true) this.warnings.push(unmarked);
     const report = completed({
       ...about,
       ...made,
@@ -292,7 +294,7 @@ class RecoverRun extends RunParts {
   /** What a reboot has ended is not tried for minutes: a rescue system keeps nothing. */
   private visited(): FleetHost[] {
     const { setup, rescue } = this.input;
-    const gone = this.machine.state === 'rebooted' || this.machine.state === 'running';
+    const gone = ['rebooted', 'another booted', 'running'].includes(this.machine.state);
     return gone ? [setup.storeHost] : [rescue, setup.storeHost];
   }
 }

@@ -43,12 +43,20 @@ verb_main() {
   probe_text kernel "$probe_kernel"
   probe_text bootId "$boot"
   probe_body="$probe_body,\"timeMs\":$time,\"uptimeMs\":$uptime,\"systemd\":$probe_systemd,\"cgroup\":\"$probe_cgroup\""
-  reply "$probe_body,\"tools\":{$probe_found},\"stores\":[$probe_stores],\"groups\":[$probe_group_json],\"deadmen\":[$deadmen]$probe_known"
+  probe_mark
+  reply "$probe_body,\"recovered\":$json,\"tools\":{$probe_found},\"stores\":[$probe_stores],\"groups\":[$probe_group_json],\"deadmen\":[$deadmen]$probe_known"
 }
 
 probe_text() {
   json_quote "$2"
   probe_body="$probe_body${probe_body:+,}\"$1\":$json"
+}
+
+# probe_mark: sets $json to the run that has made this system again last; null where none has.
+probe_mark() {
+  json=null
+  read_line "$RESURGO_ETC/recovered" && check_type run "$line" || return 0
+  json_quote "$line"
 }
 
 # VERSION is `VERSION HASH`, written when the hostkit was installed. The hash is told only of a hostkit that still has it (`damaged` if

@@ -31,6 +31,8 @@ export const probe = z.object({
     .optional(),
   /** Host → fingerprint of the identity that this one knows it by. */
   peers: z.record(z.string(), z.string()).optional(),
+  /** The run that has made this system again last, null where none has; older hostkits don't tell. */
+  recovered: z.string().nullable().optional(),
 });
 
 export const checkedSource = z.object({

@@ -48,6 +48,15 @@ describeAsRoot('S28 whom a host knows', () => {
       expect(ownKey()).toBeUndefined();
     });
 
+    it('the run that has made this system again, and none where there is no such mark', () => {
+      const mark = () => probe.parse(box.ask('probe')).recovered;
+      expect(mark()).toBeNull();
+      etc('recovered', 'recover-20261129-1\n');
+      expect(mark()).toBe('recover-20261129-1');
+      etc('recovered', 'no run\n');
+      expect(mark()).toBeNull();
+    });
+
     it('nobody, and what is no key is left out', () => {
       expect(told()).toEqual({ identity: undefined, peers: undefined });
       etc('peers', '# no peers\n');

@@ -559,6 +559,66 @@ test('a machine that does not come up stops at the gate, and is waited for again
   expect(report.state).toBe('Completed');
 });
 
+describe('a machine that has booted', () => {
+  test.each([
+    [null, 'no recovery'],
+    ['recover-earlier-1', 'run recover-earlier-1'],
+  ])('an old system on another of its disks (made by %p) is not what was recovered', async (mark, by) => {
+    const made = recovery();
+    made.now.mark = mark;
+    const report = await playing(made, async (handle) => {
+      await approve(handle);
+      const { failure: said } = await asked(handle, 'first boot');
+      expect(said.code).toBe('not-recovered');
+      expect(said.message).toContain(`has booted, but not from what was recovered: ${by} has made that system`);
+      made.now.mark = made.input.run;
+      await answer(handle, { decision: 'retry' });
+      return handle.result();
+    });
+    expect(report.state).toBe('Completed');
+    // A running system of anybody's is not rebooted.
+    expect(made.asked.filter((each) => each === 'new-reboot')).toHaveLength(1);
+  });
+
+  test('and whoever aborts then is told what the machine is', async () => {
+    const made = recovery();
+    made.now.mark = null;
+    const message = await playing(made, async (handle) => {
+      await approve(handle);
+      await asked(handle, 'first boot');
+      await answer(handle, { decision: 'abort' });
+      return failure(handle);
+    });
+    expect(message).toMatch(/whole and verified on .*, and the machine has booted another: take the other's disk out/);
+  });
+
+  test('a hostkit that knows of no mark lets it pass, and that is told', async () => {
+    const made = recovery();
+    delete made.now.mark;
+    const report = await playing(made, async (handle) => {
+      await approve(handle);
+      return handle.result();
+    });
+    expect(report.state).toBe('Completed');
+    expect(report.warnings).toContainEqual(expect.stringMatching(/older than this director’s.*enroll app-1 --update/));
+  });
+
+  test('rescue media that leave no mark: none is asked for', async () => {
+    const made = recovery({
+      more: ({ verb, args }) =>
+        verb === 'job.poll' && /new-fix/.test(String(args['job']))
+          ? { state: 'exited', exit: 0, result: {} }
+          : undefined,
+    });
+    made.now.mark = null;
+    const report = await playing(made, async (handle) => {
+      await approve(handle);
+      return handle.result();
+    });
+    expect(report.state).toBe('Completed');
+  });
+});
+
 describe('a request for the reboot that gets lost', () => {
   /** The first so many requests do not arrive. */
   function losing(requests: number): Recovery & { jobs: string[] } {
@@ -624,7 +684,7 @@ describe('a request for the reboot that gets lost', () => {
         looks += 1;
         // At the first the rescue system may still be going down; it is looked back to at the second.
         if (looks < 3) throw new HostError({ host, verb, code: 'unreachable', message: 'no' });
-        return { bootId: 'its own', uptimeMs: 5 };
+        return { bootId: 'its own', uptimeMs: 5, recovered: made.input.run };
       },
     });
     const report = await playing(made, async (handle) => {

@@ -1,5 +1,6 @@
 # Changes in the restored files what must be another where the system is now. `edits`: one a line, `PATH SHA256_BEFORE AFTER`: the path
 # percent-encoded, the sum of what has to be there (`-`: nothing), the new text in base64. A file that holds something else is left, and told.
+# And it leaves the run's mark, by which the system that boots is told from an old one on another disk of the machine.
 # keys: tree:tree edits:b64?
 
 # Set or read elsewhere:
@@ -23,7 +24,8 @@ job_main() {
   fix_selinux
   : >notes
   fix_lvm
-  job_result "\"written\":[$(new_strings <written)],\"was\":[$(new_strings <was)],\"left\":[$fix_left],\"relabel\":$fix_relabel,\"notes\":[$(new_strings <notes)]"
+  fix_run
+  job_result "\"written\":[$(new_strings <written)],\"was\":[$(new_strings <was)],\"left\":[$fix_left],\"relabel\":$fix_relabel,\"notes\":[$(new_strings <notes)]$fix_marked"
 }
 
 # Noted before each change: what must be newer than all of them is the initramfs (new-initramfs, new-verify).
@@ -86,6 +88,16 @@ fix_selinux() {
   grep -qsE '^SELINUX=(enforcing|permissive)' "$new/etc/selinux/config" || return 0
   : >"$new/.autorelabel"
   fix_relabel=true
+}
+
+# fix_run: beside the hostkit's configuration: that lies on the root itself, whatever else is a file system of its own, and a system without it
+# is asked for nothing. It is no configuration: the initramfs stays as it is.
+fix_run() {
+  fix_marked=''
+  if ! new_find /etc/resurgo/recovered || [ ! -d "${new_place%/*}" ]; then return 0; fi
+  [ ! -e "$new_place" ] || [ -f "$new_place" ] || return 0
+  atomic_put "$new_place" "$arg_run" || job_fail no-space "$new_place can not be written: is its file system full?"
+  fix_marked=',"marked":true'
 }
 
 # fix_lvm: a list of the disks that LVM may look at names the old ones: with it no volume would be found on these.

@@ -78,6 +78,8 @@ export interface Recovery {
     /** What a mere look at its address and port finds, where that is not as it answers. */
     seen?: Partial<Look>;
     rebooted: boolean;
+    /** The run that the system which boots then says to be made by; undefined: its hostkit knows of none. */
+    mark?: string | null;
   };
 }
 
@@ -107,7 +109,7 @@ export function recovery(
   const rescue = rescueAt({ host, at: '10.0.0.77' });
   const now: Recovery['now'] = {
     disks: [{ name: 'vda', bytes: disk.bytes, serial: 'NEW-1' }],
-    ...{ rescueBoot: 'rescue-1', oldMachine: 'unreachable', rebooted: false },
+    ...{ rescueBoot: 'rescue-1', oldMachine: 'unreachable', rebooted: false, mark: run },
   };
   const asked: string[] = [];
   const away = (call: FakeCall, code: HostErrorCode): never => {
@@ -126,7 +128,7 @@ export function recovery(
     if (call.host === RESCUE && verb === 'probe') return { host: 'app-1', bootId: now.rescueBoot };
     if (call.host === RESCUE && verb === 'job.start' && args['kind'] === 'new-reboot') now.rebooted = true;
     if (call.host !== 'app-1') return undefined;
-    if (now.rebooted) return verb === 'probe' ? { bootId: 'its own', uptimeMs: 5 } : undefined;
+    if (now.rebooted) return verb === 'probe' ? { bootId: 'its own', uptimeMs: 5, recovered: now.mark } : undefined;
     if (verb === 'look' && now.seen !== undefined) return now.seen;
     return now.oldMachine === 'itself' ? undefined : away(call, now.oldMachine);
   };
