@@ -93,7 +93,9 @@ export class RecoveredMachine {
     const initramfs = await this.newSystem(ramfs);
     const args = { tree, firmware, id: efiId ?? undefined };
     const loader = await this.newSystem({ phase: 'boot loader', kind: 'new-bootloader', args, disks, rescue });
-    const seen = await this.newSystem({ phase: 'verify', kind: 'new-verify', args: { tree, firmware }, rescue });
+    // Of a machine that starts by UEFI none is looked at, and older media know no such key.
+    const look = { phase: 'verify', kind: 'new-verify', args: { tree, firmware }, rescue } as const;
+    const seen = await this.newSystem(firmware === 'bios' ? { ...look, disks } : look);
     for (const each of byPhase(steps.filter(isLast)))
       await this.options.timeline.phase(each.phase, async () => {
         for (const step of each.steps) if (step.kind !== 'restore') await this.carryOut({ step, source, rescue });

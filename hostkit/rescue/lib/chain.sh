@@ -3,10 +3,9 @@
 # Set or read elsewhere:
 : "${line-}" "${new-}"
 
-# chain_needs PATH…: sets $chain_needs to the modules that what is mounted at those paths of the new system needs here, and $chain_disks to
-# the disks that it lies on. A path that is no mount adds nothing: it lies on another.
+# chain_needs PATH…: sets $chain_needs to the modules that what is mounted at those paths of the new system needs here. A path that is no mount adds nothing: it lies on another.
 chain_needs() {
-  chain_needs='' chain_disks='' chain_seen=' '
+  chain_needs='' chain_seen=' '
   for _cn_path in "$@"; do
     _cn_point=$new${_cn_path%/}
     _cn_type=$(findmnt -nro FSTYPE --mountpoint "$_cn_point" 2>/dev/null | tail -n 1) || continue
@@ -76,7 +75,6 @@ chain_level() {
 
 # chain_disk NAME: a disk, and the drivers of all that it hangs on. What is built into this kernel has no module, and is not asked for.
 chain_disk() {
-  chain_disks="$chain_disks${chain_disks:+ }$1"
   _ck_path=$(readlink -f "/sys/class/block/$1/device")
   while [ "${_ck_path#/sys/devices/}" != "$_ck_path" ]; do
     if [ -e "$_ck_path/driver/module" ]; then

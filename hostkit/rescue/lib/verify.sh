@@ -2,7 +2,7 @@
 # $new/dev/disk, where new_bind has made them.
 
 # Set or read elsewhere:
-: "${arg_run-}" "${chain_disks-}" "${chain_needs-}" "${json-}" "${line-}" "${new-}" "${new_esp-}" "${new_image-}" "${new_initramfs-}" "${new_modules-}" "${new_place-}"
+: "${arg_disks-}" "${arg_run-}" "${device-}" "${LF-}" "${chain_needs-}" "${json-}" "${line-}" "${new-}" "${new_esp-}" "${new_image-}" "${new_initramfs-}" "${new_modules-}" "${new_place-}"
 
 # verify_all FIRMWARE FIXED_SECONDS
 verify_all() {
@@ -15,14 +15,9 @@ verify_all() {
   if [ "$1" = bios ]; then verify_bios; else verify_uefi; fi
 }
 
-# verify_chain: sets $chain_needs to what the root needs, and $chain_disks to the disks that a BIOS may start it from: /boot may lie on one of
-# its own, whose drivers are the loader's affair and not the initramfs's.
-verify_chain() {
-  chain_needs / /usr /boot
-  _vh_disks=$chain_disks
-  chain_needs / /usr
-  chain_disks=$_vh_disks
-}
+# verify_chain: sets $chain_needs to what the root needs: /boot may lie on a disk of its own, whose drivers are the loader's affair and not the
+# initramfs's.
+verify_chain() { chain_needs / /usr; }
 
 verify_problem() { printf '%s\n' "$1" >>problems; }
 
@@ -136,33 +131,56 @@ verify_names() {
   return 1
 }
 
-# verify_config: GRUB's configuration, or entries of the boot loader specification, lead to kernels and a root that are here.
+# verify_config: GRUB's configuration, or entries of the boot loader specification, lead to kernels and a root that are here. Of a configuration
+# of GRUB's the first kernel counts: the one that it takes by itself. One may lie there that nothing reads any more, so one that fits is enough.
 verify_config() {
   : >lines
-  for _vg_file in "$new/boot/grub/grub.cfg" "$new/boot/grub2/grub.cfg" "$new/boot/loader/entries/"*.conf "$new/efi/loader/entries/"*.conf "$new/boot/efi/loader/entries/"*.conf "$new/boot/efi/EFI/"*/grub.cfg; do
-    [ -f "$_vg_file" ] || continue
-    # `linux /boot/vmlinuz-… root=…`, in BLS `linux` and `options` by themselves.
-    sed -n 's/^[[:space:]]*\(linux\|linux16\|linuxefi\|options\)[[:space:]]\{1,\}/\1 /p' "$_vg_file" >>lines
+  _vg_found=no _vg_missing=''
+  for _vg_file in "$new/boot/grub/grub.cfg" "$new/boot/grub2/grub.cfg" "$new/boot/efi/EFI/"*/grub.cfg; do
+    [ ! -f "$_vg_file" ] || verify_named "$_vg_file" >named
+    verify_first
+  done
+  for _vg_dir in "$new/boot/loader/entries" "$new/efi/loader/entries" "$new/boot/efi/loader/entries"; do
+    # The newest first, as loaders have them.
+    for _vg_file in "$_vg_dir"/*.conf; do printf '%s\n' "$_vg_file"; done | sort -rV | while IFS= read -r _vg_file; do
+      [ ! -f "$_vg_file" ] || verify_named "$_vg_file"
+    done >named
+    verify_first
   done
   if [ ! -s lines ]; then
     verify_problem 'no configuration of a boot loader names a kernel (grub.cfg, loader/entries): write it (step new-bootloader)'
     rm -f lines
     return
   fi
-  _vg_found=no
-  while read -r _vg_word _vg_kernel _; do
-    [ "$_vg_word" != options ] || continue
-    # From the file system's own top: /boot/vmlinuz, /vmlinuz of a /boot of its own, /@/boot/vmlinuz of a btrfs.
-    new_first "$new/boot/${_vg_kernel##*/}" "$new$_vg_kernel" "$new/boot$_vg_kernel" "$new/boot/efi$_vg_kernel" "$new/efi$_vg_kernel" || continue
-    _vg_found=yes
-  done <lines
-  [ "$_vg_found" = yes ] || verify_problem 'the configuration of the boot loader names kernels that are not there: write it anew (step new-bootloader)'
+  [ "$_vg_found" = yes ] || verify_problem "the configuration of the boot loader starts a kernel that is not there (${_vg_missing:-it names none}): write it anew (step new-bootloader)"
   awk '{ for (i = 1; i <= NF; i++) if (sub(/^root=/, "", $i)) print $i }' lines | sort -u >roots
   while IFS= read -r _vg_root; do
     case $_vg_root in \$* | '') continue ;; esac
     verify_device "$_vg_root" || verify_problem "the boot loader starts a kernel with root=$_vg_root, and no device here is that: correct /etc/default/grub and write the configuration anew (step new-bootloader)"
   done <roots
   rm -f lines roots
+}
+
+# verify_named FILE: prints what it names: `linux /boot/vmlinuz-… root=…`, in BLS `linux` and `options` by themselves.
+verify_named() { sed -n 's/^[[:space:]]*\(linux\|linux16\|linuxefi\|options\)[[:space:]]\{1,\}/\1 /p' "$1"; }
+
+# verify_first: adds ./named to ./lines. Sets $_vg_found to yes where the first kernel there is here, else adds its name to $_vg_missing.
+verify_first() {
+  [ -f named ] || return 0
+  cat named >>lines
+  while read -r _vi_word _vi_kernel _; do
+    # A name that GRUB makes up only then can't be looked up.
+    case $_vi_word$_vi_kernel in options* | *\$*) continue ;; esac
+    _vi_kernel=$(printf '%s' "${_vi_kernel#\(*\)}" | tr -d "\"'")
+    # From the file system's own top: /boot/vmlinuz, /vmlinuz of a /boot of its own, /@/boot/vmlinuz of a btrfs.
+    if new_first "$new/boot/${_vi_kernel##*/}" "$new$_vi_kernel" "$new/boot$_vi_kernel" "$new/boot/efi$_vi_kernel" "$new/efi$_vi_kernel"; then
+      _vg_found=yes
+    else
+      _vg_missing="$_vg_missing${_vg_missing:+, }$_vi_kernel"
+    fi
+    break
+  done <named
+  rm -f named
 }
 
 # verify_pools: each pool that this run has made is here and whole, and the new system has what imports it.
@@ -183,12 +201,18 @@ verify_pools() {
   done
 }
 
+# verify_bios: each disk that the plan has the machine start from: of a mirror's two one may be gone tomorrow, and one may hold boot code alone.
 verify_bios() {
-  verify_found=no
-  for _vb_disk in $chain_disks; do
-    ! dd if="/dev/$_vb_disk" bs=440 count=1 2>/dev/null | grep -aq GRUB || verify_found=yes
+  [ -n "$arg_disks" ] || fail bad-request 'no boot disk is named'
+  _vb_rest=$arg_disks
+  while [ -n "$_vb_rest" ]; do
+    _vb_line=${_vb_rest%%"$LF"*}
+    case $_vb_rest in *"$LF"*) _vb_rest=${_vb_rest#*"$LF"} ;; *) _vb_rest= ;; esac
+    # shellcheck disable=SC2086 # Words.
+    device_disk $_vb_line
+    dd if="$device" bs=440 count=1 2>/dev/null | grep -aq GRUB ||
+      verify_problem "$device has no boot code of GRUB in its first sector, and the machine shall start from it: install it (step new-bootloader)"
   done
-  [ "$verify_found" = yes ] || verify_problem "no disk of the new system's root or /boot (${chain_disks:-none}) has GRUB's boot code in its first sector: install it (step new-bootloader)"
 }
 
 verify_uefi() {
