@@ -1,13 +1,16 @@
 # Ends the putting together: everything below the new system's place is unmounted, and what lies under it let go (swap, volumes, encrypted
-# volumes, arrays, pools of ZFS), so that all is on the disks. Where something is in use it says who uses it, and nothing of it is forced.
+# volumes, arrays, pools of ZFS), so that all is on the disks. Where something is in use it says who uses it, and nothing of it is forced. What
+# the rescue system had before the first step is left alone.
 # keys: tree:tree
 # tools: blockdev zpool? vgchange? pvs? pvchange? dmsetup? cryptsetup? mdadm?
 
 # Set or read elsewhere:
-: "${arg_run-}" "${arg_tree-}" "${line-}" "${new_place-}" "${NEW_ROOT-}"
+: "${arg_run-}" "${arg_tree-}" "${held_line-}" "${held_name-}" "${line-}" "${new_place-}" "${NEW_ROOT-}"
 
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/new.sh"
+# shellcheck source=/dev/null
+. "$RESURGO_LIB/lib/held.sh"
 
 job_main() {
   DM_DISABLE_UDEV=1 MDADM_NO_UDEV=1
@@ -25,17 +28,21 @@ job_main() {
   done <points
   while read -r unmount_swap _ <&6; do
     case $unmount_swap in /*) ;; *) continue ;; esac
+    ! held_has "swap $unmount_swap" || continue
     swapoff "$unmount_swap" 2>umount.out || job_fail busy "swap on $unmount_swap can not be switched off: $(tail -n 1 umount.out)"
   done 6</proc/swaps
   unmount_close
   # From the top down; what lies on what is not known here, so it is gone through until nothing more goes.
   unmount_left=$(unmount_devices)
+  unmount_groups=$(held_groups)
   while :; do
     unmount_before=$unmount_left
-    ! command -v lvm >/dev/null || vgchange --quiet --activate n >>devices.out 2>&1 || :
-    for unmount_name in $(dmsetup ls --target crypt 2>/dev/null | awk '!/No devices/ { print $1 }'); do cryptsetup close "$unmount_name" 2>>devices.out || :; done
+    ! command -v lvm >/dev/null || vgchange --quiet --activate n ${unmount_groups:+--select "$unmount_groups"} >>devices.out 2>&1 || :
+    for unmount_name in $(dmsetup ls --target crypt 2>/dev/null | awk '!/No devices/ { print $1 }'); do
+      ! unmount_ours "$unmount_name" || cryptsetup close "$unmount_name" 2>>devices.out || :
+    done
     for unmount_path in /sys/block/md*; do
-      [ ! -e "$unmount_path/md/array_state" ] || mdadm --stop "/dev/${unmount_path##*/}" >>devices.out 2>&1 || :
+      ! unmount_ours "${unmount_path##*/}" || mdadm --stop "/dev/${unmount_path##*/}" >>devices.out 2>&1 || :
     done
     unmount_pools | while IFS= read -r unmount_name; do zpool export "$unmount_name" >>devices.out 2>&1 || :; done
     unmount_left=$(unmount_devices)
@@ -69,16 +76,16 @@ unmount_pools() {
   done
 }
 
-# unmount_devices: prints what device mapper, md and ZFS still hold.
+# unmount_devices: prints what device mapper, md and ZFS still hold and did not before.
 unmount_devices() {
   unmount_pools
   for _ud_path in /sys/block/dm-* /sys/block/md*; do
-    case ${_ud_path##*/} in
-      dm-*) ! read_line "$_ud_path/dm/name" || printf '%s\n' "$line" ;;
-      *) [ ! -e "$_ud_path/md/array_state" ] || ! read_line "$_ud_path/md/array_state" || [ "$line" = clear ] || printf '%s\n' "${_ud_path##*/}" ;;
-    esac
+    ! held_device "$_ud_path" || held_has "$held_line" || printf '%s\n' "$held_name"
   done
 }
+
+# unmount_ours NAME: is it one of $unmount_left?
+unmount_ours() { printf '%s\n' "$unmount_left" | grep -qxF -e "$1"; }
 
 # unmount_users POINT: prints who has something open there.
 unmount_users() {
