@@ -15,6 +15,7 @@ job_main() {
   device_find "$arg_on"
   # Once is enough: an attempt whose answer was lost has mounted it.
   if mount_is; then
+    mount_writable
     job_result "\"device\":\"$device\",\"was\":true"
     return
   fi
@@ -27,6 +28,8 @@ job_main() {
   mount_words
   new_outside mount -t "$arg_type" ${mount_options:+-o "$mount_options"} "$device" "$new_place" 2>mount.out ||
     job_fail failed "$device can not be mounted at $new_place: $(tail -n 3 mount.out | tr '\n' ' ')"
+  mount_is || job_fail failed "$device was mounted, and at $new_place is ${mount_source:-nothing}: look at what else mounts there (findmnt $new_place), and repeat this step"
+  mount_writable
   job_result "\"device\":\"$device\""
 }
 
@@ -46,10 +49,29 @@ mount_words() {
   [ -z "$arg_subvolume" ] || mount_options="$mount_options${mount_options:+,}subvol=$arg_subvolume"
 }
 
-# mount_is: is that device, and of a btrfs that subvolume, mounted there already?
+# mount_is: is that device, and of a btrfs that subvolume, mounted there already? Sets $mount_source.
 mount_is() {
+  mount_source=''
   new_outside mountpoint -q "$new_place" || return 1
   mount_source=$(new_outside findmnt -nro SOURCE --mountpoint "$new_place" 2>/dev/null | tail -n 1)
-  [ "$(stat -Lc %t:%T "${mount_source%%\[*}" 2>/dev/null)" = "$(stat -Lc %t:%T "$device")" ] || return 1
+  mount_same "${mount_source%%\[*}" || return 1
   [ -z "$arg_subvolume" ] || case $mount_source in *"[/${arg_subvolume#/}]") ;; *) return 1 ;; esac
+}
+
+# mount_same SOURCE: is that $device? Of a btrfs the kernel names any of its devices.
+mount_same() {
+  _ms_source=$(stat -Lc '%t %T' "$1" 2>/dev/null) || return 1
+  _ms_device=$(stat -Lc '%t %T' "$device" 2>/dev/null) || return 1
+  [ "$_ms_source" != "$_ms_device" ] || return 0
+  [ "$arg_type" = btrfs ] || return 1
+  for _ms_number in "$_ms_source" "$_ms_device"; do
+    _ms_real=$(readlink -f "/sys/dev/block/$((0x${_ms_number% *})):$((0x${_ms_number#* }))")
+    [ -n "$_ms_real" ] && [ -e "/sys/fs/btrfs/$(printf '%s' "$arg_uuid" | tr A-F a-f)/devices/${_ms_real##*/}" ] || return 1
+  done
+}
+
+# A device that takes no writes is mounted all the same, and one that has failed since is read-only now.
+mount_writable() {
+  mount_now=$(new_outside findmnt -nro OPTIONS --mountpoint "$new_place" 2>/dev/null | tail -n 1)
+  case ,$mount_now, in *,ro,*) job_fail failed "$device is mounted at $new_place, and takes no writes: look at what the kernel says of it (dmesg), unmount it (job new-unmount), and go on" ;; esac
 }

@@ -19,7 +19,10 @@ job_main() {
   : >warnings
   : >tool.out
   boot_disks='' boot_entry=''
-  if new_has grub2-install; then boot_install=grub2-install boot_folder=/boot/grub2; else boot_install=grub-install boot_folder=/boot/grub; fi
+  boot_folder=/boot/grub
+  if new_has grub2-install; then boot_install=grub2-install boot_folder=/boot/grub2; else boot_install=grub-install; fi
+  # Where its loaders are those of packages, grub2-install may be missing, and the configuration has its place all the same.
+  if new_has grub2-mkconfig && ! new_has grub-install; then boot_folder=/boot/grub2; fi
   if [ "$arg_firmware" = bios ]; then
     boot_bios
   else

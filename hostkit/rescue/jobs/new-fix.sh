@@ -86,7 +86,8 @@ fix_leave() {
 # fix_selinux: what is written here gets no label, as no policy is loaded: the new system labels its files at its first boot.
 fix_selinux() {
   grep -qsE '^SELINUX=(enforcing|permissive)' "$new/etc/selinux/config" || return 0
-  : >"$new/.autorelabel"
+  new_place /.autorelabel
+  : >"$new_place"
   fix_relabel=true
 }
 

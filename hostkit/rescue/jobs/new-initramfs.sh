@@ -57,10 +57,15 @@ job_main() {
   job_result "\"tool\":\"$initramfs_tool\",\"kernels\":[$(new_strings <kernels)],\"warnings\":[$(new_strings <warnings)]"
 }
 
-# Whether what was restored is what would be made.
+# Whether what was restored is what would be made. Not where another than Debian's own answers to that name, nor where its configuration asks
+# for the drivers of the machine alone: the root's are not all that this one may want, as those of a keyboard for a passphrase.
 initramfs_fits() {
   [ ! -e "$RESURGO_VAR/runs/$arg_run/made/fixed" ] || return 1
+  new_has mkinitramfs || return 1
+  ! grep -qsE "^[[:space:]]*(export[[:space:]]+)?MODULES=[\"']?dep" "$new/etc/initramfs-tools/initramfs.conf" "$new/etc/initramfs-tools/conf.d"/* "$new/usr/share/initramfs-tools/conf.d"/* || return 1
   verify_chain
+  # At least its file system wants a driver: nothing at all was found out then.
+  [ -n "$chain_needs" ] || return 1
   while IFS= read -r initramfs_kernel <&5; do
     verify_initramfs "$initramfs_kernel" 0
     [ -z "$verify_why" ] || return 1

@@ -50,8 +50,8 @@ efi_fallback() {
   # A FAT tells no upper from lower case.
   [ ! -s "$efi_boot/$efi_removable" ] || return 0
   mkdir -p "$efi_boot"
-  # What shim starts lies beside it.
-  for _ef_name in "grub$efi_suffix.efi" "mm$efi_suffix.efi"; do
+  # What shim starts lies beside it; SUSE's calls it otherwise.
+  for _ef_name in "grub$efi_suffix.efi" "mm$efi_suffix.efi" grub.efi MokManager.efi; do
     [ ! -f "$new_esp/EFI/$efi_id/$_ef_name" ] || cp "$new_esp/EFI/$efi_id/$_ef_name" "$efi_boot/$_ef_name" || fail no-space "$efi_boot/$_ef_name can not be written"
   done
   # GRUB as its distribution signed it looks for its configuration in its own folder; one that looks beside itself finds it too.
