@@ -54,6 +54,7 @@ function blocksOf(facts: SheetFacts): Block[] {
     ...whoOf(facts),
     ...whatOf(facts),
     ...knownBy(facts),
+    ...encrypted(facts),
     ...stepsOf(facts),
     ...withoutOf(facts),
   ];
@@ -144,6 +145,44 @@ function knownBy({ fingerprints, store, group, media, backup }: SheetFacts): Blo
     {
       kind: 'table',
       rows: [['key of', 'fingerprint'], ...fingerprints.map(({ of, fingerprint }) => [of, fingerprint])],
+    },
+  ];
+}
+
+/** What opens a volume is the one thing that no backup and no page has. */
+function encrypted({ host, layout, runbookFile }: SheetFacts): Block[] {
+  const volumes = layout?.luks ?? [];
+  const [first] = volumes;
+  if (first === undefined) return [];
+  const recover = `resurgo -r ${runbookFile} recover ${host.name} --at ADDRESS`;
+  // A name comes from the host, and goes into a command here.
+  const called = first.name !== null && /^[A-Za-z0-9_.+-]+$/.test(first.name) ? first.name : first.uuid;
+  return [
+    { kind: 'heading', text: 'Encrypted volumes' },
+    {
+      kind: 'text',
+      text: 'Each wants a passphrase before any disk is written to: one that opened it when the backup was made, also where a key file or a TPM opens it at home. It is typed when `recover` asks, unless the runbook names where it lies (`recover: passphrases`). It is not on this page: write here who has it.',
+    },
+    {
+      kind: 'table',
+      rows: [
+        ['volume', 'UUID', 'LUKS', 'who has its passphrase'],
+        ...volumes.map(({ name, uuid, version }) => [name ?? '', uuid, `${version}`, '']),
+      ],
+    },
+    {
+      kind: 'list',
+      items: [
+        {
+          text: 'By its header, which the backup has unless it warned of it, a volume comes back with all of its passphrases and key files.',
+        },
+        {
+          text: `From a file, a key file among them: \`${recover} --passphrase ${called}=FILE\``,
+        },
+        {
+          text: `Where nobody knows one, under a new key: \`${recover} --new-key ${called}\`. Add the key files again then (\`cryptsetup luksAddKey\`).`,
+        },
+      ],
     },
   ];
 }

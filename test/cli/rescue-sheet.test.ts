@@ -48,6 +48,28 @@ it('S29 nothing of a hostile host leaves its line, its block or its element', ()
   expect(sheetHtml(facts({ layout }))).not.toContain('<script>');
 });
 
+describe('encrypted volumes', () => {
+  const luks = golden('luks2-lvm');
+  const [volume] = luks.luks;
+
+  it('says which there are, what opens them, and how it is given', () => {
+    const page = sheetMarkdown(facts({ layout: luks }));
+    const name = volume?.name ?? '?';
+    expect(page).toContain('## Encrypted volumes');
+    expect(page).toContain(`| ${name} | ${volume?.uuid ?? '?'} | 2 |`);
+    expect(page).toContain(`recover prod-web-1 --at ADDRESS --passphrase ${name}=FILE`);
+    expect(page).toContain(`recover prod-web-1 --at ADDRESS --new-key ${name}`);
+    expect(sheetMarkdown(facts())).not.toContain('ncrypted');
+  });
+
+  it('S29 a name that a command can not hold is not put into one', () => {
+    const layout = { ...luks, luks: luks.luks.map((each) => ({ ...each, name: 'x; rm -rf `id`' })) };
+    const page = sheetMarkdown(facts({ layout }));
+    expect(page).toContain(`--new-key ${volume?.uuid ?? '?'}`);
+    expect(page).not.toMatch(/--(?:new-key|passphrase) x/);
+  });
+});
+
 describe('the command', () => {
   const fleet = useMemoryFleet();
 
