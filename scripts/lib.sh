@@ -3,7 +3,7 @@
 # The Debian packages that building and testing on this machine take, the simulated hosts' own packages apart.
 LAB_PACKAGES='debootstrap btrfs-progs xfsprogs e2fsprogs dosfstools fdisk iproute2 iptables util-linux openssh-client openssh-server rsync sudo attr acl
 libcap2-bin busybox-static shellcheck systemd-container procps docker.io docker-compose zfs-fuse
-cryptsetup-bin xorriso mtools grub-common grub-pc-bin grub-efi-amd64-bin'
+cryptsetup-bin jq xorriso mtools grub-common grub-pc-bin grub-efi-amd64-bin'
 
 # What virtual machines take besides.
 # shellcheck disable=SC2034 # Read by those who source this.
