@@ -430,6 +430,27 @@ describeAsRoot('a restored system of each family', () => {
         expect(system.job('new-initramfs', { keep: '1' })).not.toHaveProperty('kept');
       });
 
+      test.each<[string, Files, string, boolean]>([
+        ['Debian 12', DEBIAN, 'usr/lib/x86_64-linux-gnu/systemd/libsystemd-shared-252.so', false],
+        [
+          'Fedora 40',
+          changed(FEDORA, { 'etc/lvm/devices/system.devices': undefined }),
+          'usr/lib/systemd/libsystemd-shared-255.4-1.fc40.so',
+          false,
+        ],
+        ['one of before systemd 240', DEBIAN, 'lib/systemd/libsystemd-shared-239.so', true],
+        ['one without systemd', DEBIAN, 'etc/motd', true],
+      ])(
+        'what ties a card to its name asks for a new initramfs where its udev wants that: %s',
+        (_, tree, lib, expected) => {
+          const system = made(tree, { ...(lib.startsWith('lib/') ? { lib: undefined } : {}), [lib]: '' });
+          expect(fix(system, edit('/etc/systemd/network/10-resurgo-enp1s0.link', null, 'link\n'))).toMatchObject({
+            written: ['/etc/systemd/network/10-resurgo-enp1s0.link'],
+          });
+          expect(isMarked(system)).toBe(expected);
+        },
+      );
+
       test('SELinux labels all files at the first boot, also where it only watches, and not where it is off', () => {
         for (const tree of [FEDORA, RHEL]) {
           const system = made(tree);
