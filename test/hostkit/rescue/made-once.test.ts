@@ -78,7 +78,7 @@ describeAsRoot('made once, and by this run', () => {
 
     const MD = {
       ...{ device: 'md0', name: 'data', homehost: '', uuid: 'aa:bb', level: 'raid1', metadata: '1.2', layout: '' },
-      ...{ chunk_kib: '0', component_kib: '0', bitmap: 'none', members: 'vda2', spares: '' },
+      ...{ chunk_kib: '0', data_offset_kib: '0', component_kib: '0', bitmap: 'none', members: 'vda2', spares: '' },
     };
     test('an array: one that runs and is not of this run is stopped first; what its place shows is wiped', () => {
       expect(job('md-create', MD)).toBe('ok {"device":"/dev/md0"}\n');

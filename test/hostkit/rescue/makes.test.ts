@@ -30,7 +30,7 @@ describe.each(SHELLS)('what a job asks of the tool that makes it, in %s', (name)
     const create = (more: Record<string, string>) => {
       const uuid = '01234567:89abcdef:01234567:89abcdef';
       const args = {
-        ...{ spares: '', name: '', homehost: '', layout: '' },
+        ...{ spares: '', name: '', homehost: '', layout: '', run: 'run-1' },
         disks: 'd',
         device: 'md0',
         level: 'raid1',
