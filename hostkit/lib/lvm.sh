@@ -110,8 +110,10 @@ lvm_whole() {
     snap_problem="the snapshot $1 is gone: $line"
     return 1
   }
-  case $tool_output in
-    *'|snapshot invalid|'* | *'|failed' | *'|out_of_data' | *'|metadata_read_only' | *'|D|'*)
+  # The first field is LVM's row of letters: the fifth says of a classic snapshot that it is invalid, the ninth that its pool failed, is out of
+  # data, or can't write its metadata.
+  case ${tool_output#"${tool_output%%[! ]*}"} in
+    ????[IS]* | ????????[FDM]* | *'|snapshot invalid|'* | *'|failed' | *'|out_of_data' | *'|metadata_read_only')
       snap_problem="the snapshot $1 has overflowed: more was written to its origin than it could keep. Give it more room (snapshot_room of the source, or space in the volume group) and back up again"
       return 1
       ;;
