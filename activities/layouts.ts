@@ -8,6 +8,8 @@ import { layoutFacts } from '../hosts/verbs/reading';
 import { putLayout } from '../hosts/verbs/store';
 import { canonicalJson } from '../planning/canonical';
 import { readLayout } from '../planning/layout-read';
+import type { Layout } from '../planning/layout-schema';
+import { unsavedLimits } from '../planning/layout-unsaved';
 import { recoverability, unkept, type LayoutEntry } from '../planning/recoverable';
 import type { FleetHost } from '../planning/run-input';
 import type { ActivityDeps } from './context';
@@ -16,6 +18,8 @@ import type { StoreInput } from './store';
 
 export interface LayoutsInput extends StoreInput {
   hosts: FleetHost[];
+  /** Names of those that are backed up as whole systems. Missing in runs that began before they were told. */
+  systems?: string[];
 }
 
 export interface Layouts {
@@ -27,6 +31,8 @@ export interface Layouts {
 const AT_ONCE = 64;
 /** Of a layout in base64: what a line of a request takes besides its key. */
 const MOST_CHARS = MAX_LINE_BYTES - 1024;
+/** So many things of a host that are in no backup are told. */
+const MOST_TOLD = 10;
 
 /** Makes the activity `captureLayouts`. */
 export function layoutActivities({ hosts }: ActivityDeps) {
@@ -56,6 +62,7 @@ export function layoutActivities({ hosts }: ActivityDeps) {
         const facts = await asked(host);
         const layout = readLayout({ facts, host: host.short, capturedAt: new Date() });
         verdict = recoverability(layout);
+        if (input.systems?.includes(host.name) === true) warnings.push(...unsavedWarning({ host, layout }));
         bytes = Buffer.from(canonicalJson(layout));
       } catch (error) {
         // Whatever a host says or does not say costs its layout, never the backup.
@@ -94,4 +101,12 @@ export function layoutActivities({ hosts }: ActivityDeps) {
   return {
     captureLayouts: (input: LayoutsInput) => asActivity(() => heartbeating({ body: () => captureLayouts(input) })),
   };
+}
+
+/** What of a whole system is in no backup, in one line: it is told every time, as nobody may know of it. */
+function unsavedWarning({ host, layout }: { host: FleetHost; layout: Layout }): string[] {
+  const found = unsavedLimits(layout).map(({ what, why }) => `${what}: ${why}`);
+  const more = found.length - MOST_TOLD;
+  const told = [...found.slice(0, MOST_TOLD), ...(more > 0 ? [`and ${more} more`] : [])];
+  return found.length === 0 ? [] : [`${host.name}: ${told.join('; ')}`];
 }

@@ -3,7 +3,7 @@
  * boot to boot; what changes by itself (how full something is, addresses of DHCP, loaded modules, snapshots) is no change.
  */
 import { canonicalJson } from './canonical';
-import { WHY } from './layout-limits';
+import { UNSAVED, WHY } from './layout-limits';
 import type { Layout } from './layout-schema';
 import { sha256Hex } from './sha256';
 
@@ -190,6 +190,9 @@ interface OtherItems {
   names: ReadonlyMap<string, string>;
 }
 
+/** That something was not asked is none of the machine, and what is mounted, open and active at the moment stands among the mounts. */
+const PASSING_LIMITS = new Set<string>([WHY.bootUnknown, ...Object.values(UNSAVED)]);
+
 /** It changes at every boot. */
 const FLEETING_FILES = new Set(['/boot/grub2/grubenv']);
 
@@ -232,8 +235,7 @@ function otherItems({ layout, dynamic, names }: OtherItems): Item[] {
       .filter(({ path }) => !FLEETING_FILES.has(path) && !(path === '/etc/resolv.conf' && dynamic.size > 0))
       .map(({ path, sha256 }) => item('files', path, { content: sha256 })),
     ...limits
-      // That it was not asked is none of the machine.
-      .filter(({ why }) => why !== WHY.bootUnknown)
+      .filter(({ why }) => !PASSING_LIMITS.has(why))
       .map(({ what, why, weight }) => item('limits', `${what}: ${why}`, { weight })),
   ];
 }

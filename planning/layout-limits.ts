@@ -71,6 +71,16 @@ export const WHY = {
     'it is of a kind that Resurgo does not set up in the rescue system; its configuration comes back with the files',
 } as const;
 
+/** Of what is mounted nowhere at the moment (`layout-unsaved.ts`). */
+export const UNSAVED = {
+  unmounted: 'it is not mounted, so its data is in no backup',
+  closed: 'it is encrypted and closed, so its data is in no backup',
+  inactive: 'it is not active, so its data is in no backup',
+  guestDisk:
+    'it holds a partition table, as the disk of a virtual machine does, and nothing of it is mounted, so its data is in no backup',
+  dataset: 'it is a dataset that is not mounted, so its data is in no backup',
+} as const;
+
 /** Where the system's own files lie: what these mounts need decides whether the machine comes back at all. */
 const SYSTEM_PATHS = new Set(['/', '/boot', '/boot/efi', '/efi', '/usr', '/var', '/etc', '/lib', '/opt', '/root']);
 

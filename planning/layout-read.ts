@@ -13,6 +13,7 @@ import { readFstab, readMounted, readMounts, readSwaps } from './layout-mounts';
 import { readNetwork } from './layout-net';
 import { LAYOUT_VERSION, type Layout } from './layout-schema';
 import { readSystem } from './layout-system';
+import { noteUnsaved } from './layout-unsaved';
 import { onlyValid } from './layout-valid';
 import { readPools } from './layout-zfs';
 import { graphProblem } from './recover-graph';
@@ -57,6 +58,7 @@ export function readLayout({ facts, host, capturedAt }: LayoutSource): Layout {
   } satisfies Omit<Layout, 'limits'>;
   noteCut(reading);
   const layout = onlyValid({ layout: told, reading });
+  noteUnsaved({ reading, devices, mounted, fstab, layout });
   for (const each of bootProblems({ layout, firmware: layout.boot.firmware }))
     reading.limit({ ...each, weight: 'fatal' });
   // No plan can be made of it: said now, not at the recovery.

@@ -1,6 +1,7 @@
 /** Which part of a layout is made again: all but disks that are left out, what lies on them alone, and what can't be made. */
 import { counted } from './counted';
 import type { Limit } from './layout-schema';
+import { UNSAVED } from './layout-limits';
 import type { FileSystem, LogicalVolume, MdArray, Mount } from './layout-storage';
 import { PlanningError } from './errors';
 import { withoutEncrypted } from './recover-encrypted';
@@ -37,6 +38,8 @@ export function keptStorage({
 }): Kept {
   const warnings = limits
     .filter((each) => each.weight === 'part')
+    // Among the losses, with its disk.
+    .filter(({ why }) => why !== UNSAVED.unmounted || held === null || held === undefined)
     .map((each) => printable(`${each.what}: ${each.why}`));
   const blockers = limits.filter((each) => each.weight === 'fatal').map(limitInWords);
   const empty = lostMounts({ storage, held }).map(({ path }) => path);

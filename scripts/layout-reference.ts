@@ -1,6 +1,6 @@
 /** The layout's reference in Markdown (docs/layout.md), made from the descriptions in the schema. */
 import { z } from 'zod';
-import { WHY } from '../planning/layout-limits';
+import { UNSAVED, WHY } from '../planning/layout-limits';
 import { layoutSchema } from '../planning/layout-schema';
 import { children, section, type Node } from '../runbooks/reference-tables';
 
@@ -15,6 +15,7 @@ export function layoutReference(): string {
     'All that a recovery of a machine onto blank disks needs besides its data: disks up to mount points, how it boots, its network. `resurgo layout show HOST` asks a host and',
     'shows it as a tree, `--json` prints it as this page describes it. The host’s own tools say what there is (verb `layout` of [the hostkit](hostkit.md)); nothing on the host is changed.',
     'What was met and can’t be made again stands in `limits` with the reason: `fatal` where the system itself lies on it (exit 3), `part` where the machine comes back without.',
+    'So does what lies on the host’s own disks and is mounted nowhere at that moment (another system’s partition, a closed encrypted volume, the disk of a virtual machine): its data is in no backup, and each backup of a source of kind `system` warns of it. Swap, partitions of boot loaders and what lies on removable or USB disks are not named.',
     'Each backup holds the layouts of its hosts, as they were just before the freeze, in `resurgo/layouts/HOST.json`: `resurgo layout show HOST --backup ID`. `resurgo layout diff HOST` tells what has changed since, and',
     '`resurgo layout check` exits 1 when anything has.',
     'What may be a secret (keys of wireless networks, passwords of mounts) stays on the host.',
@@ -29,7 +30,7 @@ export function layoutReference(): string {
     '',
     'Named in `limits`, beside what a tool that is missing or fails leaves unknown:',
     '',
-    ...Object.values(WHY).map((why) => `- ${why}`),
+    ...[...Object.values(WHY), ...Object.values(UNSAVED)].map((why) => `- ${why}`),
     '- it holds a file system of another kind than ext2–4, xfs, btrfs, vfat',
     '- it is an LVM volume of another kind than linear, striped, mirror, RAID, thin pool and thin',
     '- it is a bcache, DRBD, Ceph or network block device, persistent memory, raw flash or a mainframe’s disk',

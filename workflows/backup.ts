@@ -186,6 +186,7 @@ class BackupRun extends RunParts {
   private async layouts(): Promise<LayoutEntry[]> {
     // Runs that began before layouts were kept go on without.
     if (!patched('layouts')) return [];
+    const systems = this.input.group.sources.filter(({ snapshot }) => snapshot === 'system').map(({ host }) => host);
     const read = await this.board.step('layouts', () =>
       this.gate.must('layouts', (round) =>
         quick.captureLayouts.executeWithOptions(
@@ -193,7 +194,7 @@ class BackupRun extends RunParts {
             summary: `layouts of ${counted(this.hosts.present().length, 'host')}`,
             startToCloseTimeout: LAYOUTS_TIMEOUT,
           },
-          [{ ...this.storeInput(round), hosts: this.hosts.present() }],
+          [{ ...this.storeInput(round), hosts: this.hosts.present(), systems }],
         ),
       ),
     );

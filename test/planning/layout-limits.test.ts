@@ -304,7 +304,7 @@ describe('mounts', () => {
   });
 
   it('the system on ZFS is fatal, data on ZFS is not', () => {
-    expect(layoutOf(machine('zfs-data')).limits.map(({ weight }) => weight)).toEqual(['part']);
+    expect(layoutOf(machine('zfs-data')).limits.map(({ weight }) => weight)).toEqual(['part', 'part']);
     const mounts = (machine('zfs-data')['mounts']?.out ?? '').replace(' /srv/data ', ' /var ');
     expect(said('zfs-data', { mounts })).toContainEqual(matching(/^fatal \/var: the system lies on ZFS/));
   });

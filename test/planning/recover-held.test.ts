@@ -1,4 +1,5 @@
 /** What the backup does not hold is never wiped without a word. */
+import { UNSAVED } from '../../planning/layout-limits';
 import type { Layout } from '../../planning/layout-schema';
 import type { FoundDisk, RecoveryPlan, RecoveryPolicy } from '../../planning/recover';
 import { approvesUnattended, DEFAULT_RECOVERY_POLICY, planRecovery } from '../../planning/recover';
@@ -93,6 +94,13 @@ it('a file system that was mounted nowhere is in no backup', () => {
   const made = plan({ layout: unmounted, held: SYSTEM });
   expect(made.lost).toEqual(['ext4 “old” on sdb1']);
   expect(approvesUnattended(made)).toBe(false);
+  // The layout says so too: once is enough, where the backup tells what it holds.
+  const told = {
+    ...unmounted,
+    limits: [{ what: 'sdb1 (ext4 “old”)', why: UNSAVED.unmounted, weight: 'part' as const }],
+  };
+  expect(plan({ layout: told, held: SYSTEM }).warnings).toEqual(made.warnings);
+  expect(plan({ layout: told, held: null }).warnings.join()).toContain(UNSAVED.unmounted);
 });
 
 describe('what shows a part once more', () => {

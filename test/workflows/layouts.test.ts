@@ -93,6 +93,18 @@ test('a whole system that could not be made again is said, and the backup is a w
   });
 });
 
+test('what of a whole system is mounted nowhere, and so in no backup, is a warning of each backup', async () => {
+  const unmounted = (call: FakeCall) => (call.verb === 'layout' ? { facts: machine('lvm-thin') } : undefined);
+  await withFleet({ engine, fake: { intercept: ofSystems(['app-1'], unmounted) } }, async (fleet) => {
+    const report = await (await start(inputOf(2, { systems: ['app-1'] }))).result();
+    const told = [
+      'app-1: vg0/mir (ext4): it is not mounted, so its data is in no backup; vg0/strip: it is not active, so its data is in no backup',
+    ];
+    expect(report).toMatchObject({ state: 'Completed', warnings: told });
+    expect(manifestOf(fleet).warnings).toEqual(told);
+  });
+});
+
 test('a layout that can not be read is a warning, and forbids the recovery of a whole system', async () => {
   const intercept = (call: FakeCall) =>
     call.verb === 'layout' && call.host !== 'app-1' ? refuse(call, 'hostkit-old') : well(call);
