@@ -194,6 +194,8 @@ function mkfsRequest({ on, uuid, label, sectorBytes, make }: Step<'mkfs'>, disks
           type: make.type,
           blocks: make.blocks,
           block: make.blockBytes,
+          // Unknown to the hostkit of older media: theirs is a request without it.
+          cluster: make.clusterBytes,
           inode: make.inodeBytes,
           inodes: make.inodes,
           reserved: make.reservedBlocks,

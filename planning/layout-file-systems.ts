@@ -25,6 +25,7 @@ const ext = z.strictObject({
   checkIntervalS: z.number().int().nonnegative(),
   errors: z.enum(['continue', 'remount-ro', 'panic']),
   journalBytes: bytes.nullable(),
+  clusterBytes: bytes.optional().describe('With the feature `bigalloc` alone: what space is given out in.'),
 });
 
 const xfs = z.strictObject({

@@ -124,7 +124,7 @@ const EXT_PASSING = new Set([
   '(none)',
 ]);
 
-function readExt({ type, text, note }: One & { text: string }): Made {
+function readExt({ reading, device, type, text, note }: One & { text: string }): Made {
   const titled = titledOf(text);
   const number = (title: string) => countOf(/^\d+/.exec(titled.get(title) ?? '')?.[0]);
   const words = (title: string) => (titled.get(title) ?? '').split(/\s+/).filter((word) => word !== '');
@@ -136,6 +136,10 @@ function readExt({ type, text, note }: One & { text: string }): Made {
   const features = words('Filesystem features').filter((word) => !EXT_PASSING.has(word));
   if (titled.has('Journal device') || /^(?!<none>)\S/.test(titled.get('Journal UUID') ?? '')) note(WHY.externalLog);
   if (features.includes('encrypt')) note(WHY.encryptedFolders);
+  const clusterBytes = features.includes('bigalloc') ? number('Cluster size') : undefined;
+  if (features.includes('bigalloc') && clusterBytes === undefined)
+    // It comes back all the same, wherever it lies.
+    reading.limit({ what: device.dm?.name ?? device.row.kname, why: WHY.clusterUnknown, weight: 'part' });
   const errors = { Continue: 'continue', 'Remount read-only': 'remount-ro', Panic: 'panic' } as const;
   const said = titled.get('Errors behavior');
   return {
@@ -158,6 +162,7 @@ function readExt({ type, text, note }: One & { text: string }): Made {
       checkIntervalS: number('Check interval') ?? 0,
       errors: said === 'Remount read-only' || said === 'Panic' ? errors[said] : errors.Continue,
       journalBytes: sizeOf(titled.get('Total journal size') ?? titled.get('Journal size')),
+      ...(clusterBytes === undefined ? {} : { clusterBytes }),
     },
   };
 }

@@ -31,6 +31,7 @@ export const WHY = {
   seed: 'it grows from a seed device',
   quotas: 'it has quota groups: they come back without their limits',
   encryptedFolders: 'it can hold encrypted folders: these come back only as far as their keys were loaded',
+  clusterUnknown: 'it gives out space in clusters (bigalloc) of a size that is not known: it comes back without them',
   journalOnly: 'it is the journal of another file system',
   inFile: 'it lies in a file that is mounted: it comes back with that file',
   rootOnZfs: 'the system lies on ZFS: Resurgo brings ZFS pools back for data only',

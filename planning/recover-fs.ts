@@ -1,4 +1,5 @@
 /** How small a file system may be made, and how it is made where its device has another size or other sectors than it had. */
+import { WHY } from './layout-limits';
 import type { FileSystem, FileSystemMake } from './layout-storage';
 
 const MIB = 2 ** 20;
@@ -102,13 +103,19 @@ export function remake({
     case 'ext3':
     case 'ext4': {
       const blockBytes = raised('blocks', make.blockBytes);
-      if (bytes === fileSystem.bytes && blockBytes === make.blockBytes) return { make, notes };
+      const { clusterBytes } = make;
+      const clusters = clusterBytes === undefined ? {} : { clusterBytes: Math.max(clusterBytes, blockBytes) };
+      const features = clusterBytes === undefined ? make.features.filter((each) => each !== 'bigalloc') : make.features;
+      // Made with clusters of another size it could have room for fewer files, or could not be made at all.
+      if (features.length < make.features.length) notes.push(WHY.clusterUnknown);
+      if (bytes === fileSystem.bytes && blockBytes === make.blockBytes)
+        return { make: { ...make, ...clusters, features }, notes };
       const blocks = Math.floor(bytes / blockBytes);
       const ratio = bytes / Math.max(1, fileSystem.bytes);
       const scaled = Math.max(16, Math.floor(make.inodes * ratio));
       const inodes = ratio < 1 ? Math.max(scaled, Math.min(make.inodes, Math.floor(bytes / BYTES_PER_INODE))) : scaled;
       const reservedBlocks = Math.floor((make.reservedBlocks / make.blocks) * blocks);
-      return { make: { ...make, blockBytes, blocks, inodes, reservedBlocks }, notes };
+      return { make: { ...make, ...clusters, features, blockBytes, blocks, inodes, reservedBlocks }, notes };
     }
     case 'xfs': {
       const sectors = raised('sectors', make.sectorBytes);

@@ -53,6 +53,14 @@ describe('what a step asks of the rescue system', () => {
     );
   });
 
+  test('clusters of an ext4 are asked for where it has them, and of the media of before they were known nothing new', () => {
+    const step = steps.find((each) => each.step.kind === 'mkfs' && each.step.make.type === 'ext4')?.step;
+    if (step?.kind !== 'mkfs' || step.make.type !== 'ext4') throw new Error('no ext4 among the layouts');
+    const asked = (make: typeof step.make) => stepRequest({ step: { ...step, make }, tree: TREE }).args;
+    expect(asked({ ...step.make, clusterBytes: 65_536 })).toMatchObject({ cluster: 65_536 });
+    expect(asked(step.make)['cluster']).toBeUndefined();
+  });
+
   test('it is what the job declares: no key too many, none missing, no empty text', () => {
     for (const { name, step } of steps) {
       if (LATER.has(step.kind)) continue;

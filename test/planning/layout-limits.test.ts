@@ -275,6 +275,18 @@ describe('file systems', () => {
     expect(said('uefi-ext4', { 'dumpe2fs:/dev/vda2': ext })).toContainEqual(matching(/^fatal vda2: its journal/));
   });
 
+  it('an ext4 that gives out space in clusters: their size is kept, or missed by name', () => {
+    const text = (machine('uefi-ext4')['dumpe2fs:/dev/vda2']?.out ?? '').replace('64bit', '64bit bigalloc');
+    const told = layoutOf(
+      altered(machine('uefi-ext4'), { 'dumpe2fs:/dev/vda2': `${text}Cluster size:             16384\n` }),
+    );
+    expect(told.fileSystems.find(({ on }) => on === 'part:vda2')?.make).toMatchObject({ clusterBytes: 16384 });
+    expect(told.limits).toEqual([]);
+    expect(limitsOf('uefi-ext4', { 'dumpe2fs:/dev/vda2': text })).toEqual([
+      { what: 'vda2', why: matching(/clusters \(bigalloc\) of a size that is not known/), weight: 'part' },
+    ]);
+  });
+
   it('a btrfs with a missing device, quotas, mixed profiles, or not mounted', () => {
     const of = (changes: Changes) => said('btrfs-two', changes).join('\n');
     expect(of({ 'btrfs-super:/dev/sdb1': undefined })).toMatch(/fatal sda2: a device of it was missing/);

@@ -253,6 +253,17 @@ describe('a file system', () => {
       blocks: Math.floor(root.bytes / 2 / 4096),
     });
   });
+
+  it('of ext4 with clusters keeps their size, and comes back without them where a layout does not tell it', () => {
+    if (root.make.type !== 'ext4') throw new Error('no ext4');
+    const big = { ...root.make, features: [...root.make.features, 'bigalloc'] };
+    const made = (make: FileSystem['make'], sectorBytes: number) =>
+      remake({ fileSystem: { ...root, make }, bytes: root.bytes, members: new Map(), sectorBytes });
+    const whole = { ...big, clusterBytes: 16384 };
+    expect(made(whole, 512)).toEqual({ make: whole, notes: [] });
+    expect(made({ ...whole, blockBytes: 1024, clusterBytes: 2048 }, 4096).make).toMatchObject({ clusterBytes: 4096 });
+    expect(made(big, 512)).toEqual({ make: root.make, notes: [expect.stringMatching(/comes back without them/)] });
+  });
 });
 
 describe('volumes', () => {

@@ -1,11 +1,11 @@
 # Makes an ext2, ext3 or ext4 as it was: features, sizes, reserved blocks, identity.
 # keys: on:text disks:lines type:word(ext2|ext3|ext4) uuid:text label:text? blocks:int block:int inode:int inodes:int reserved:int
 # keys: reserved_uid:int=0 reserved_gid:int=0 features:text options:text? hash:text? stride:int=0 stripe:int=0 journal:int=0
-# keys: errors:word(continue|remount-ro|panic) mounts:text=-1 interval:int=0
+# keys: errors:word(continue|remount-ro|panic) mounts:text=-1 interval:int=0 cluster:int=0
 # tools: blkid wipefs blockdev mke2fs tune2fs
 
 # Set or read elsewhere:
-: "${arg_block-}" "${arg_blocks-}" "${arg_errors-}" "${arg_features-}" "${arg_hash-}" "${arg_inode-}" "${arg_inodes-}" "${arg_interval-}" \
+: "${arg_block-}" "${arg_blocks-}" "${arg_cluster-}" "${arg_errors-}" "${arg_features-}" "${arg_hash-}" "${arg_inode-}" "${arg_inodes-}" "${arg_interval-}" \
   "${arg_journal-}" "${arg_label-}" "${arg_mounts-}" "${arg_options-}" "${arg_reserved-}" "${arg_reserved_gid-}" "${arg_reserved_uid-}" "${arg_stride-}" \
   "${arg_stripe-}" "${arg_type-}" "${arg_uuid-}" "${device-}"
 
@@ -22,6 +22,8 @@ job_main() {
   [ "$arg_stride" = 0 ] || ext_extended=$ext_extended,stride=$arg_stride
   [ "$arg_stripe" = 0 ] || ext_extended=$ext_extended,stripe_width=$arg_stripe
   set -- -q -F -t "$arg_type" -b "$arg_block" -I "$arg_inode" -N "$arg_inodes" -U "$arg_uuid" -m 0 -O "none,$arg_features" -E "$ext_extended"
+  # Of bigalloc; without it mke2fs chooses, and may find room for fewer inodes.
+  [ "$arg_cluster" = 0 ] || set -- "$@" -C "$arg_cluster"
   [ -z "$arg_label" ] || set -- "$@" -L "$arg_label"
   # In MiB, and only where there is a journal: the least that mke2fs takes is 1024 blocks.
   case ,$arg_features, in *,has_journal,*) [ "$arg_journal" = 0 ] || set -- "$@" -J "size=$((arg_journal / 1048576))" ;; esac
