@@ -41,11 +41,13 @@ export function registerLayout(program: Command): void {
   layout
     .command('check')
     .argument('[hosts...]', 'hosts of the runbook')
-    .description('whether the layout or the boot set-up has changed since the last backup: exit 1 when it has')
+    .description(
+      'whether the layout or the boot set-up has changed since the last backup or rescue media: exit 1 when it has',
+    )
     .option('--all', 'every host that is backed up')
     .addHelpText(
       'after',
-      '\nExit 0: all as in the backup; 1: something has changed; 3: of a host it could not be told.\n\nExample:\n  $ resurgo layout check --all',
+      '\nExit 0: all as in the backup, and as when the newest usable rescue media were built, where there are any; 1: something has changed; 3: of a host it could not be told.\n\nExample:\n  $ resurgo layout check --all',
     )
     .action((hosts, options, command) => run(command, (context) => checkLayouts(context, { hosts, ...options })));
 }

@@ -6,10 +6,13 @@ import { layoutText } from '../../cli/layout-text';
 import { Output } from '../../cli/output';
 import { HostError } from '../../hosts/errors';
 import type { Layout } from '../../planning/layout-schema';
+import { canonicalJson } from '../../planning/canonical';
+import { layoutSum } from '../../planning/layout-diff';
 import { unkept } from '../../planning/recoverable';
 import { altered, golden, layoutOf, machine } from '../planning/layout-machines';
 import { useMemoryFleet } from './support/memory-fleet';
-import { entry } from './support/stored';
+import { sampleBuild, sampleMedium } from '../planning/rescue-sample';
+import { entry, own, stranger } from './support/stored';
 import { storeWithLayout } from './support/stored-layout';
 
 const fleet = useMemoryFleet();
@@ -137,10 +140,13 @@ describe('layouts in backups', () => {
     backup('20261120_013000');
     answers(FACTS);
     const same = await fleet.run('layout', 'check', 'app-1');
-    expect([same.code, same.stdout]).toEqual([0, 'app-1: as in backup 20261120_013000 of portal\n']);
+    expect([same.code, same.stdout]).toEqual([
+      0,
+      'app-1: as in backup 20261120_013000 of portal\napp-1: no rescue media of it are kept\n',
+    ]);
     const all = await fleet.run('layout', 'check', '--all');
     expect(all.code).toBe(3);
-    expect(all.stdout).toMatch(/^app-1: as in .*\napp-2: NOT KNOWN: no backup holds a layout of app-2/);
+    expect(all.stdout).toMatch(/^app-1: as in .*\n.*\napp-2: NOT KNOWN: no backup holds a layout of app-2/);
     answers(grown);
     const changed = await fleet.run('layout', 'check', '--all');
     expect(changed.code).toBe(1);
@@ -149,6 +155,55 @@ describe('layouts in backups', () => {
     );
     expect(JSON.parse((await fleet.run('layout', 'check', 'app-1', '--json')).stdout)).toMatchObject({
       hosts: [{ host: 'app-1', since: { id: '20261120_013000' }, changes: [{ what: expect.any(String) as string }] }],
+    });
+  });
+
+  describe('check with rescue media', () => {
+    const media = (id: string, layoutSha256: string, key = own) => {
+      const files = [sampleMedium({ name: 'rescue.iso', content: 'x' })];
+      const director = { id: 'director-test', publicKeyHex: key.publicKeyHex };
+      const bytes = Buffer.from(canonicalJson(sampleBuild({ files, director, id, layoutSha256 })));
+      const medium = { group: 'portal', host: 'app-1', id, sig: key.sign(bytes) };
+      fleet.hosts.host('target').media.push({ ...medium, build: bytes.toString('base64') });
+    };
+    const check = () => fleet.run('layout', 'check', 'app-1');
+
+    it('1 where the newest usable ones were built for another layout, though the backup has this one', async () => {
+      backup('20261120_013000');
+      answers(FACTS);
+      media('20261101_010000', layoutSum(layoutAt(grown)));
+      const old = await check();
+      expect([old.code, old.stdout]).toEqual([
+        1,
+        'app-1: as in backup 20261120_013000 of portal\napp-1: CHANGED since rescue media 20261101_010000 of portal, which were built for another layout: build them again (resurgo rescue build app-1)\n',
+      ]);
+      media('20261102_010000', layoutSum(layoutAt()));
+      media('20261103_010000', 'd'.repeat(64), stranger);
+      const built = await check();
+      expect([built.code, built.stdout]).toEqual([
+        0,
+        'app-1: as in backup 20261120_013000 of portal\napp-1: as when rescue media 20261102_010000 of portal were built\n',
+      ]);
+      const { stdout } = await fleet.run('layout', 'check', 'app-1', '--json');
+      expect(JSON.parse(stdout)).toMatchObject({
+        hosts: [{ media: { id: '20261102_010000', group: 'portal', changed: false } }],
+      });
+    });
+
+    it('1 too where no backup holds a layout; 3 where the media can not be looked at', async () => {
+      answers(FACTS);
+      media('20261101_010000', layoutSum(layoutAt(grown)));
+      expect((await check()).code).toBe(1);
+      backup('20261120_013000');
+      fleet.intercept = ({ verb, host }) => {
+        if (verb === 'rescue.list') throw new HostError({ host, verb, code: 'unreachable', message: 'gone' });
+        return verb === 'layout' ? { facts: FACTS } : undefined;
+      };
+      const ran = await check();
+      expect([ran.code, ran.stdout]).toEqual([
+        3,
+        expect.stringMatching(/as in backup.*\n.*NOT KNOWN of its rescue media/),
+      ]);
     });
   });
 
