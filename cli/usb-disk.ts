@@ -13,10 +13,6 @@ const text = z
   .nullish()
   .transform((value) => value?.trim() ?? '');
 const flag = z.union([z.boolean(), z.enum(['0', '1']).transform((value) => value === '1')]);
-const points = z
-  .array(z.string().nullable())
-  .default([])
-  .transform((all) => all.filter((each) => each !== null));
 
 /** What lies on a disk: a partition, or something in use on it; each may hold more. */
 interface Part {
@@ -25,7 +21,8 @@ interface Part {
   size: number;
   fstype: string;
   label: string;
-  mountpoints: string[];
+  /** One of them, where it is mounted at several. */
+  mountpoint: string;
   children: Part[];
 }
 
@@ -35,7 +32,7 @@ const shape = {
   size: z.coerce.number(),
   fstype: text,
   label: text,
-  mountpoints: points,
+  mountpoint: text,
 };
 const part: z.ZodType<Part> = z.lazy(() => z.object({ ...shape, children: z.array(part).default([]) }));
 const disk = z.object({
@@ -54,7 +51,8 @@ const listing = z.object({ blockdevices: z.array(disk) });
 /** A whole disk. */
 export type UsbDisk = z.output<typeof disk> & { device: string };
 
-const COLUMNS = 'NAME,TYPE,SIZE,FSTYPE,LABEL,MOUNTPOINTS,SERIAL,MODEL,VENDOR,TRAN,RM,HOTPLUG,RO';
+/** Of those that every lsblk knows: MOUNTPOINTS came with util-linux 2.37. */
+export const COLUMNS = 'NAME,TYPE,SIZE,FSTYPE,LABEL,MOUNTPOINT,SERIAL,MODEL,VENDOR,TRAN,RM,HOTPLUG,RO';
 
 /** The programs of this machine that are asked; tests put their own answers in their place. */
 export const tools = {
@@ -89,7 +87,7 @@ export async function lookAtDisk(device: string): Promise<UsbDisk> {
 
 /** Why a disk may not be written; what `allowFixed` lets pass is left out. */
 export function refusals(disk: UsbDisk, { allowFixed = false }: { allowFixed?: boolean } = {}): string[] {
-  const held = partsOf(disk).flatMap((each) => each.mountpoints.map((at) => `${each.name} is mounted at ${at}`));
+  const held = partsOf(disk).flatMap(({ name, mountpoint: at }) => (at === '' ? [] : [`${name} is mounted at ${at}`]));
   const used = partsOf(disk).filter((each) => !['disk', 'part', 'rom'].includes(each.type));
   return [
     ...held,
@@ -113,13 +111,7 @@ export function diskText(disk: UsbDisk): string {
   const kind = [tran === '' ? undefined : tran, rm ? 'removable' : 'fixed'].filter((each) => each !== undefined);
   const contents = partsOf(disk)
     .filter((each) => each.type !== 'disk' || each.fstype !== '')
-    .map((each) => [
-      each.name,
-      bytes(each.size),
-      each.fstype || 'no file system known',
-      each.label,
-      each.mountpoints.join(' '),
-    ]);
+    .map((each) => [each.name, bytes(each.size), each.fstype || 'no file system known', each.label, each.mountpoint]);
   return [
     `${device}: ${[vendor, model].filter((each) => each !== '').join(' ') || 'unknown model'}, ${bytes(size)}, serial ${serial === '' ? 'none' : serial}, ${kind.join(', ')}`,
     contents.length === 0 ? '  nothing known is on it' : table(contents.map((cells) => ['', ...cells])),

@@ -7,7 +7,7 @@ import { openNetbootMedia } from '../../hosts/netboot-media';
 import { rescueKeys } from '../../hosts/rescue-ref';
 import { showRescueReport } from '../../cli/commands/rescue-build';
 import type { CliContext } from '../../cli/context';
-import { tools } from '../../cli/usb-disk';
+import { COLUMNS, lookAtDisk, refusals, tools } from '../../cli/usb-disk';
 import type { RescueReport } from '../../workflows/rescue';
 import { canonicalJson } from '../../planning/canonical';
 import type { RescueBuild } from '../../planning/rescue-media';
@@ -210,7 +210,7 @@ describe('rescue write-usb', () => {
   it.each([
     [
       'mounted',
-      { children: [{ name: '/dev/sdz1', type: 'part', size: 5, fstype: 'vfat', mountpoints: ['/media/x'] }] },
+      { children: [{ name: '/dev/sdz1', type: 'part', size: 5, fstype: 'vfat', mountpoint: '/media/x' }] },
       '/dev/sdz1 is mounted at /media/x',
     ],
     ['in use', { children: [{ name: '/dev/md0', type: 'raid1', size: 5 }] }, '/dev/md0 (raid1) is in use'],
@@ -224,6 +224,17 @@ describe('rescue write-usb', () => {
     const ran = await write('--serial', 'SN1');
     expect([ran.code, ran.stderr]).toEqual([2, expect.stringContaining(why)]);
     expect(fleet.verbs('rescue.file')).toEqual([]);
+  });
+
+  it('an lsblk of before util-linux 2.37 is asked for what it knows alone, and understood', async () => {
+    // Of `lsblk --help` in util-linux 2.34.
+    const known =
+      'NAME KNAME PATH MAJ:MIN FSAVAIL FSSIZE FSTYPE FSUSED FSUSE% MOUNTPOINT LABEL UUID PTUUID PTTYPE PARTTYPE PARTLABEL PARTUUID PARTFLAGS RA RO RM HOTPLUG MODEL SERIAL SIZE STATE OWNER GROUP MODE ALIGNMENT MIN-IO OPT-IO PHY-SEC LOG-SEC ROTA SCHED RQ-SIZE TYPE DISC-ALN DISC-GRAN DISC-MAX DISC-ZERO WSAME WWN RAND PKNAME HCTL TRAN SUBSYSTEMS REV VENDOR ZONED';
+    expect(COLUMNS.split(',').filter((column) => !known.split(' ').includes(column))).toEqual([]);
+    const part = { name: '/dev/sdz1', type: 'part', size: '5', fstype: 'vfat', label: null, mountpoint: '/media/x' };
+    shows({ ...stick, size: '8000000000', rm: '1', ro: '0', children: [part] });
+    const disk = await lookAtDisk('/dev/sdz');
+    expect([disk.size, refusals(disk)]).toEqual([8_000_000_000, ['/dev/sdz1 is mounted at /media/x']]);
   });
 
   it('a partition is no stick, and another serial is no agreement', async () => {
