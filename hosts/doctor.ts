@@ -8,7 +8,7 @@ import { KNOWN_LEFTOVERS, leftoversOf, ONE_LEFTOVER, withoutSafety, type Finding
 import { readHostkit } from './enroll/hostkit-tree';
 import { HostError } from './errors';
 import type { Hosts } from './hosts';
-import { probeFindings, sourceFindings } from './host-findings';
+import { probeFindings, rescueFindings, sourceFindings } from './host-findings';
 import { identityFindings } from './identity-findings';
 import type { Told } from './identity-findings';
 import { hostRef } from './refs';
@@ -130,7 +130,10 @@ async function examine(patient: Patient): Promise<Finding[]> {
     const checked = await attempt('sources', () => check({ ...on, group: patient.group }));
     if (checked !== undefined) patient.seen.checked.set(host, checked);
     if (checked !== undefined)
-      findings.push(...sourceFindings({ host, sources: patient.entry.sources, checked, group: patient.entry }));
+      findings.push(
+        ...sourceFindings({ host, sources: patient.entry.sources, checked, group: patient.entry }),
+        ...rescueFindings({ host, checked, outputs: patient.entry.rescue.outputs }),
+      );
   }
   const target = patient.runbook.stores[patient.entry.target]?.host;
   if (!patient.isTarget && target !== undefined && patient.entry.sources.some((source) => source.host === host)) {

@@ -156,6 +156,20 @@ function machineFinding({ source, message }: { source: Check['sources'][number];
   return { level: 'warn' as const, message: `${all}; ${live.join(', ')} without a snapshot`, mend };
 }
 
+/** Whether a host that is backed up as a whole machine has what its rescue media are made of; nobody else is asked. */
+export function rescueFindings(at: { host: string; checked: Check; outputs: readonly string[] }): Finding[] {
+  const { host, checked, outputs } = at;
+  if (checked.rescue === undefined) return [];
+  const lacks = ['any', ...outputs].flatMap((kind) => checked.rescue?.[kind] ?? []);
+  const named = [...new Set(lacks)].map((each) => each.split(' '));
+  if (named.length === 0)
+    return [{ host, check: 'rescue media', level: 'ok', message: 'has what they are made of', mend: '' }];
+  const packages = [...new Set(named.flatMap(([, each]) => each ?? []))].sort();
+  const message = `none can be built, since it lacks ${named.map(([program]) => program).join(', ')}`;
+  const mend = `install ${packages.join(' ')} on it (the packages' names in Debian), or choose fewer \`rescue.outputs\``;
+  return [{ host, check: 'rescue media', level: 'warn', message, mend }];
+}
+
 /** Where the hostkit reads live and looks before and after (`hostkit/lib/mount-parts.sh`). */
 const BOOT_PLACES: ReadonlySet<string> = new Set(['/boot', '/boot/efi', '/efi', '/boot/firmware']);
 

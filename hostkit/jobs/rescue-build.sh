@@ -4,22 +4,30 @@
 # keys: storage:word(host|all)=host pack:word(fast|small)=fast layout:text?
 
 # Set or read elsewhere:
-: "${arg_group-}" "${arg_kernel-}" "${arg_layout-}" "${arg_modules-}" "${arg_network-}" "${arg_outputs-}" "${arg_pack-}" "${arg_pinned-}" "${arg_run-}" "${arg_storage-}" "${json-}" "${line-}" "${output_names-}" "${output_secure-}" "${rescue_facts-}"
+: "${arg_group-}" "${arg_kernel-}" "${arg_layout-}" "${arg_modules-}" "${arg_network-}" "${arg_outputs-}" "${arg_pack-}" "${arg_pinned-}" "${arg_run-}" "${arg_storage-}" "${json-}" "${line-}" "${output_names-}" "${output_secure-}" "${rescue_facts-}" "${rescue_lacks-}" "${rescue_lacks_packages-}" "${rescue_lacks_words-}"
 
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/rescue-image.sh"
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/rescue-outputs.sh"
+# shellcheck source=/dev/null
+. "$RESURGO_LIB/lib/rescue-needs.sh"
 
 job_main() {
-  rescue_kernel=${arg_kernel:-$(uname -r)}
-  build_image=/boot/vmlinuz-$rescue_kernel
-  [ -r "$build_image" ] || build_image=/lib/modules/$rescue_kernel/vmlinuz
-  [ -r "$build_image" ] || job_fail not-found "kernel $rescue_kernel runs here, but neither /boot/vmlinuz-$rescue_kernel nor /lib/modules/$rescue_kernel/vmlinuz is there: reboot into the installed kernel"
   build_kinds=''
   for build_kind in $arg_outputs; do
     case " $OUTPUT_KINDS " in *" $build_kind "*) build_kinds="$build_kinds $build_kind" ;; *) job_fail bad-request "'$build_kind' is no kind of rescue medium: $OUTPUT_KINDS" ;; esac
   done
+  # shellcheck disable=SC2086 # Words of ours.
+  rescue_lacks_all $build_kinds
+  if [ -n "$rescue_lacks" ]; then
+    rescue_lacks_words
+    job_fail missing-tool "rescue media are made of this host's own programs, and it lacks $rescue_lacks_words: install the packages $rescue_lacks_packages there (their names in Debian), or choose fewer outputs (rescue.outputs in the runbook)"
+  fi
+  rescue_kernel=${arg_kernel:-$(uname -r)}
+  build_image=/boot/vmlinuz-$rescue_kernel
+  [ -r "$build_image" ] || build_image=/lib/modules/$rescue_kernel/vmlinuz
+  [ -r "$build_image" ] || job_fail not-found "kernel $rescue_kernel runs here, but neither /boot/vmlinuz-$rescue_kernel nor /lib/modules/$rescue_kernel/vmlinuz is there: reboot into the installed kernel"
   job_progress '"step":"collect"'
   rm -rf work
   mkdir work

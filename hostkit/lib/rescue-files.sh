@@ -9,7 +9,7 @@
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/rescue-storage.sh"
 
-# The rescue system can't do without these; `enroll` and `doctor` name what is missing.
+# The rescue system can't do without these; `doctor` and the build name all that is missing (rescue-needs.sh).
 RESCUE_NEEDED='busybox sshd ssh ssh-keygen rsync mount umount sfdisk blkid lsblk findmnt wipefs partx blockdev mkswap
   find stat sort flock unshare nsenter setsid timeout getfattr setfattr getfacl setfacl modprobe ip tar gzip readlink realpath chroot
   mountpoint sync date sed awk'

@@ -53,6 +53,12 @@ menuentry "Resurgo rescue system, new host key" {
 GRUB
 }
 
+# outputs_efi_here: is there a boot loader for UEFI, a signed one or what one is made of?
+outputs_efi_here() {
+  if [ -f /usr/lib/grub/x86_64-efi-signed/gcdx64.efi.signed ] && [ -f /usr/lib/shim/shimx64.efi.signed ]; then return 0; fi
+  [ -d /usr/lib/grub/x86_64-efi ]
+}
+
 # outputs_efi_loaders FOLDER: puts the boot loader for UEFI below FOLDER/EFI/BOOT. Signed ones look for a file on the medium that says whose
 # it is, and then for /boot/grub/grub.cfg there.
 outputs_efi_loaders() {

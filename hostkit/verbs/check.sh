@@ -2,13 +2,19 @@
 # What a freeze and a copy of this group would meet on this host, and what they would not cover. Changes nothing.
 
 # Set or read elsewhere:
-: "${arg_group-}" "${check_parts-}" "${config_text-}" "${encoded-}" "${covered_mounts-}" "${line-}" "${mount_point-}" "${mount_root-}" "${real_path-}" "${scope-}" "${snap_problem-}" "${source_names-}" \
+: "${arg_group-}" "${check_parts-}" "${config_text-}" "${encoded-}" "${covered_mounts-}" "${line-}" "${mount_point-}" "${mount_root-}" "${real_path-}" "${rescue_lacks-}" "${scope-}" "${snap_problem-}" "${source_names-}" \
   "${src_group-}" "${src_kind-}" "${src_path-}" "${tool_output-}" "${unescaped-}"
 
 # shellcheck source=lib/freeze.sh
 . "$RESURGO_LIB/lib/freeze.sh"
 # shellcheck source=lib/check-system.sh
 . "$RESURGO_LIB/lib/check-system.sh"
+# shellcheck source=lib/rescue-files.sh
+. "$RESURGO_LIB/lib/rescue-files.sh"
+# shellcheck source=lib/rescue-outputs.sh
+. "$RESURGO_LIB/lib/rescue-outputs.sh"
+# shellcheck source=lib/rescue-needs.sh
+. "$RESURGO_LIB/lib/rescue-needs.sh"
 
 verb_main() {
   set +e
@@ -16,14 +22,16 @@ verb_main() {
   check_restore
   check_config
   source_names "$arg_group"
+  check_machine=no
   for name in $source_names; do check_source "$name"; done
+  check_rescue
   # What any group of this host covers counts as protected.
   config_each source '' check_covered
   check_file_systems
   check_containers
   check_databases
   config_each unit "$arg_group" check_unit
-  reply "\"problems\":[$group_problems],\"sources\":[$sources],\"containers\":[$containers],\"units\":[$units],\"unprotected\":[$unprotected],\"config\":{$config_sums},\"exempt\":[$config_exempt]"
+  reply "\"problems\":[$group_problems],\"sources\":[$sources],\"containers\":[$containers],\"units\":[$units],\"unprotected\":[$unprotected],\"config\":{$config_sums},\"exempt\":[$config_exempt]$check_rescue"
 }
 
 # check_config: sets $config_sums, by the lines' first word, of what this host's configuration has of the group, and $config_exempt, of each
@@ -89,7 +97,10 @@ check_source() {
   case $src_kind in
     btrfs) sources="$sources,\"subvolume\":$json" ;;
     zfs) sources="$sources,\"dataset\":$json" ;;
-    system) sources="$sources,\"parts\":[$check_parts],\"skipped\":[$system_left]" ;;
+    system)
+      check_machine=yes
+      sources="$sources,\"parts\":[$check_parts],\"skipped\":[$system_left]"
+      ;;
   esac
   json_quote "$mount_device"
   sources="$sources,\"device\":$json,\"mounted\":$mounted"
@@ -97,6 +108,21 @@ check_source() {
   sources="$sources,\"nested\":[$json]"
   json_lines "$mounts_below"
   sources="$sources,\"mountsBelow\":[$json],\"usedBytes\":$used,\"leastBytes\":$least,\"freeBytes\":$free,\"problems\":[$problems]}"
+}
+
+# check_rescue: sets $check_rescue, what a host that is backed up as a whole machine lacks for rescue media: for any, and for each kind.
+check_rescue() {
+  check_rescue=''
+  [ "$check_machine" = yes ] || return 0
+  rescue_lacks
+  json_lines "${rescue_lacks%"$LF"}"
+  check_rescue="\"any\":[$json]"
+  for _cr_kind in $OUTPUT_KINDS; do
+    rescue_lacks "$_cr_kind"
+    json_lines "${rescue_lacks%"$LF"}"
+    check_rescue="$check_rescue,\"$_cr_kind\":[$json]"
+  done
+  check_rescue=",\"rescue\":{$check_rescue}"
 }
 
 # check_store_apart NAME KIND PLACE…: a source in the group's store, or around it, would be copied into itself. The runbook's words are

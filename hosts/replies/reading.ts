@@ -74,6 +74,8 @@ export const check = z.object({
   config: z.record(z.string(), z.string()).optional(),
   /** SHA-256, hex, of each label whose containers the host never pauses, percent-encoded. Older hostkits don't tell. */
   exempt: z.array(z.string()).optional(),
+  /** Of a whole machine: `PROGRAM PACKAGE` of what it lacks for rescue media, for any of them and by their kinds. Older hostkits don't tell. */
+  rescue: z.record(z.string(), z.array(z.string())).optional(),
 });
 
 /** Whether a peer's ssh answers this host; `said`: what came instead. */

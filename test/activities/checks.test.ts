@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { HostError } from '../../hosts/errors';
 import type { FakeCall } from '../../hosts/fake';
-import { sourceFindings } from '../../hosts/host-findings';
+import { rescueFindings, sourceFindings } from '../../hosts/host-findings';
 import { check } from '../../hosts/replies/reading';
 import { encodeValue } from '../../hosts/request';
 import type { Group } from '../../runbooks/types';
@@ -160,6 +160,29 @@ test.each([
       mend: expect.stringMatching(/^run `resurgo enroll app-1 --update`; a schedule keeps/) as string,
     },
   ]);
+});
+
+test('a whole machine that lacks what rescue media are made of is warned of, with the packages; only for the outputs that are wanted', () => {
+  const rescue = {
+    any: ['busybox busybox', 'setfacl acl'],
+    iso: ['xorriso xorriso'],
+    usb: ['xorriso xorriso'],
+    pxe: [],
+  };
+  const checked = check.parse({ sources: [], rescue });
+  const at = { host: 'app-1', checked };
+  expect(rescueFindings({ ...at, outputs: ['iso', 'usb'] })).toEqual([
+    {
+      ...{ host: 'app-1', check: 'rescue media', level: 'warn' },
+      message: 'none can be built, since it lacks busybox, setfacl, xorriso',
+      mend: "install acl busybox xorriso on it (the packages' names in Debian), or choose fewer `rescue.outputs`",
+    },
+  ]);
+  expect(rescueFindings({ ...at, outputs: ['pxe'] })[0]?.message).not.toContain('xorriso');
+  const whole = check.parse({ sources: [], rescue: { any: [], iso: [], usb: [], pxe: [] } });
+  expect(rescueFindings({ host: 'app-1', checked: whole, outputs: ['iso'] })).toMatchObject([{ level: 'ok' }]);
+  // Of a host that is no whole machine, or whose hostkit is older, nothing is said.
+  expect(rescueFindings({ host: 'app-1', checked: check.parse({ sources: [] }), outputs: ['iso'] })).toEqual([]);
 });
 
 test('S14 an exclude that the runbook does not have fails; what changes no content is told', () => {

@@ -23,6 +23,21 @@ describeAsRoot('what a backup would meet', () => {
       fs.writeFileSync(box.state(`workloads/${record}/run`), `${run}\n`);
     };
 
+    it('a host that is backed up as a whole machine tells what it lacks for rescue media, and no other does', () => {
+      box.conf(['host app-1', 'source portal data none /var/lib/data app-1@data']);
+      expect(check.parse(box.ask('check', { group: 'portal' })).rescue).toBeUndefined();
+      box.conf(['host app-1', 'source portal root system / app-1@+ 10']);
+      // Seen as missing: a program is an executable file.
+      box.runs('sh', [
+        '-c',
+        'for at in /usr/bin /usr/sbin /bin /sbin; do [ ! -e $at/cpio ] || mount --bind /dev/null $at/cpio; done',
+      ]);
+      const told = check.parse(box.ask('check', { group: 'portal' })).rescue ?? {};
+      expect(Object.keys(told)).toEqual(['any', 'iso', 'usb', 'pxe']);
+      expect(told['any']).toContain('cpio cpio');
+      expect(told['pxe']).toEqual([]);
+    });
+
     it('S21 a group that a restore has stopped and not started again is a problem, with the way out', () => {
       stopped('portal', 'run-0000000a');
       const { problems } = box.ask('check', { group: 'portal' });

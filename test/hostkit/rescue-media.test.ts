@@ -86,6 +86,33 @@ test.each([
   expect(told).toBe(said);
 });
 
+describe.each(SHELLS)('in %s what a build lacks', (shell) => {
+  /** The job on a host that lacks these programs; it would go on with composing. */
+  const built = (lacks: string[], outputs: string, efi = true): string =>
+    sh({
+      shell,
+      lines: [
+        '. "$RESURGO_LIB/lib/base.sh"; . "$RESURGO_LIB/jobs/rescue-build.sh"',
+        `rescue_find() { case " ${lacks.join(' ')} " in *" $1 "*) return 1 ;; esac; rescue_path=/bin/$1; }`,
+        `outputs_efi_here() { ${efi ? 'true' : 'false'}; }`,
+        'job_fail() { echo "$1: $2"; exit 0; }; job_progress() { echo "composes"; exit 0; }; uname() { echo kernel-of-nowhere; }',
+        `arg_outputs='${outputs}'; job_main`,
+      ],
+    });
+
+  test('is named at once, with the packages to install, before anything else', () => {
+    expect(built(['busybox', 'cpio', 'getfattr', 'setfattr', 'xorriso'], 'iso pxe', false)).toBe(
+      "missing-tool: rescue media are made of this host's own programs, and it lacks cpio, busybox, getfattr, setfattr, xorriso, shimx64.efi, gcdx64.efi: install the packages cpio busybox attr xorriso shim-signed grub-efi-amd64-signed there (their names in Debian), or choose fewer outputs (rescue.outputs in the runbook)\n",
+    );
+  });
+
+  test('is only what the chosen outputs are made with', () => {
+    expect(built(['xorriso', 'mcopy'], 'pxe', false)).toMatch(/^not-found: kernel kernel-of-nowhere runs here/);
+    expect(built(['xorriso', 'mcopy'], 'usb')).toMatch(/it lacks xorriso, mcopy: install the packages xorriso mtools /);
+    expect(built([], 'iso usb pxe')).toMatch(/^not-found: kernel/);
+  });
+});
+
 const MAKERS = ['xorriso', 'mcopy', 'mkfs.vfat', 'grub-mkimage'];
 const missing = MAKERS.filter((name) => !['/usr/bin', '/usr/sbin', '/sbin'].some((at) => existsSync(join(at, name))));
 // With CI=true nothing is skipped: it fails by what is missing.
