@@ -11,6 +11,8 @@ import type { CommandOptions, Output } from '../../support/program';
 
 /** What a bootable machine is waited for at the most, in milliseconds: several times what a quiet one takes. */
 const BOOT_MS = 600_000;
+/** What QEMU's monitor is waited for: it answers at once, or not at all. */
+const MONITOR_MS = 60_000;
 
 export interface VirtualDisk {
   /** Raw image, sparse. */
@@ -193,14 +195,20 @@ export class Machine {
     await set('up');
   }
 
-  /** One command to QEMU's monitor. */
-  async monitor(command: string): Promise<void> {
+  /** One command to QEMU's monitor. @throws when it has not taken it in time, as a QEMU that hangs */
+  async monitor(command: string, timeoutMs = MONITOR_MS): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       const socket = connect(path.join(this.folder, 'monitor'), () => {
         socket.end(`${command}\n`);
       });
+      const bound = setTimeout(() => {
+        socket.destroy(
+          new Error(`machine ${this.spec.name}: no answer to "${command}" within ${timeoutMs} ms\n${this.lastWords()}`),
+        );
+      }, timeoutMs);
       socket.on('error', reject);
       socket.on('close', () => {
+        clearTimeout(bound);
         resolve();
       });
       socket.resume();
