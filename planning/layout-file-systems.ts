@@ -52,7 +52,11 @@ const subvolume = z.strictObject({
   parentUuid: word.nullable(),
   receivedUuid: word.nullable(),
   readOnly: z.boolean(),
-  noDataCow: z.boolean(),
+  noDataCow: z
+    .boolean()
+    .describe(
+      'Of the subvolume’s own top folder. Folders and files within it that `chattr +C` has marked are not known.',
+    ),
   snapshot: z.boolean().describe('It was made as a snapshot of another.'),
 });
 

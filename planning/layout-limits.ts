@@ -20,6 +20,8 @@ export const WHY = {
   reshaping: 'it was being reshaped when it was captured: let that end first',
   externalBitmap: 'its write-intent bitmap lies in a file: it comes back without',
   arrayJournal: 'it has a write journal or partial parity log: it comes back without',
+  markedMembers:
+    'members of it are write-mostly or failfast: it comes back without that; set it afterwards in /sys/block/MD/md/dev-MEMBER/state',
   inactiveArray: 'the array was not running, so its parts are not understood',
   hybrid: 'its partition table is a hybrid of GPT and MBR: it comes back as GPT alone',
   externalLog: 'its journal lies on a device of its own',

@@ -52,6 +52,9 @@ function arrayOf({ reading, devices, device }: { reading: Reading; devices: Devi
   const bitmap = titled.get('Intent Bitmap') ?? '';
   if (bitmap !== '' && !/^Internal/i.test(bitmap)) note(WHY.externalBitmap);
   if (/ppl|journal/i.test(titled.get('Consistency Policy') ?? '')) note(WHY.arrayJournal);
+  // Of the table of members, `active sync writemostly failfast   /dev/sdb3`. The array is no less whole without.
+  if (/^[ \d-]+ .*\b(?:writemostly|failfast)\b.*\/dev\//m.test(detail))
+    reading.limit({ what: device.row.kname, why: WHY.markedMembers, weight: 'part' });
   return [
     {
       id: device.id,

@@ -160,6 +160,14 @@ describe('md', () => {
     expect(said('lvm-raid1', changes)).toContainEqual(matching(new RegExp(`^fatal md126: .*${why.source}`)));
   });
 
+  it.each(['writemostly', 'failfast', 'writemostly failfast'])('a member that is %s', (state) => {
+    const changes = { [`mdadm-detail:${at}`]: text('detail').replace(/(active sync)(?= +\/dev\/sdb3)/, `$1 ${state}`) };
+    expect(said('lvm-raid1', changes)).toEqual([matching(/^part md126: members of it are write-mostly or failfast/)]);
+    // An array of that name is none.
+    const named = { [`mdadm-detail:${at}`]: text('detail').replace('web-1:lvm', 'web-1:failfast') };
+    expect(said('lvm-raid1', named)).toEqual([]);
+  });
+
   it('one that does not run', () => {
     expect(said('uefi-ext4', { mdstat: 'Personalities : \nmd5 : inactive sdb[0](S)\n' })).toEqual([
       matching(/^part md5: the array was not running/),
