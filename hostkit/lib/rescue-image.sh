@@ -7,6 +7,8 @@
 
 # shellcheck source=lib/rescue-files.sh
 . "$RESURGO_LIB/lib/rescue-files.sh"
+# shellcheck source=lib/rescue-network.sh
+. "$RESURGO_LIB/lib/rescue-network.sh"
 
 TAB=$(printf '\t')
 LF='
@@ -109,55 +111,6 @@ rescue_host_key() {
     mv -f "$RESURGO_ETC/rescue.key.new.pub" "$RESURGO_ETC/rescue.key.pub"
     mv -f "$RESURGO_ETC/rescue.key.new" "$RESURGO_ETC/rescue.key"
   }
-}
-
-# rescue_capture_network: prints rescue.net (hostkit/rescue/network.sh has its form) from the network as it is now.
-rescue_capture_network() {
-  for _cn_path in /sys/class/net/*; do
-    _cn_name=${_cn_path##*/}
-    [ "$_cn_name" != lo ] || continue
-    if [ -d "$_cn_path/bonding" ]; then
-      read -r _cn_mode _ <"$_cn_path/bonding/mode"
-      printf 'bond %s %s' "$_cn_name" "$_cn_mode"
-      read -r _cn_members <"$_cn_path/bonding/slaves" || :
-      for _cn_member in $_cn_members; do
-        # A member wears the bond's MAC; its own is the permanent one.
-        printf ' %s' "$(sed -n "/^Slave Interface: $_cn_member\$/,/^Slave queue/s/^Permanent HW addr: //p" "/proc/net/bonding/$_cn_name")"
-      done
-      printf '\n'
-    elif [ -r "/proc/net/vlan/$_cn_name" ]; then
-      _cn_parent=$(sed -n 's/^Device: //p' "/proc/net/vlan/$_cn_name")
-      _cn_id=$(sed -n 's/.*VID: \([0-9]*\).*/\1/p' "/proc/net/vlan/$_cn_name")
-      [ -d "/sys/class/net/$_cn_parent/bonding" ] || read -r _cn_parent <"/sys/class/net/$_cn_parent/address"
-      printf 'vlan %s %s %s\n' "$_cn_name" "$_cn_id" "$_cn_parent"
-    elif [ ! -e "$_cn_path/device" ]; then
-      # A bridge's addresses go to its first real card: what hangs on the bridge is not there yet.
-      [ -d "$_cn_path/brif" ] || continue
-    fi
-  done
-  for _cn_path in /sys/class/net/*; do
-    _cn_name=${_cn_path##*/}
-    _cn_addresses=$(ip -o addr show dev "$_cn_name" scope global 2>/dev/null | awk '{ printf " %s", $4 }')
-    [ -n "$_cn_addresses" ] || continue
-    _cn_known=$_cn_name
-    if [ -d "$_cn_path/brif" ]; then
-      for _cn_port in "$_cn_path"/brif/*; do
-        [ -e "/sys/class/net/${_cn_port##*/}/device" ] || continue
-        read -r _cn_known <"/sys/class/net/${_cn_port##*/}/address"
-        break
-      done
-      [ "$_cn_known" != "$_cn_name" ] || continue
-    elif [ -e "$_cn_path/device" ]; then
-      read -r _cn_known <"$_cn_path/address"
-    elif [ ! -d "$_cn_path/bonding" ] && [ ! -r "/proc/net/vlan/$_cn_name" ]; then
-      continue
-    fi
-    read -r _cn_mtu <"$_cn_path/mtu"
-    printf 'card %s %s%s\n' "$_cn_known" "$_cn_mtu" "$_cn_addresses"
-  done
-  ip route show 2>/dev/null | awk '$2 == "via" { print "route", $1, $3 }'
-  ip -6 route show 2>/dev/null | awk '$2 == "via" { print "route", $1, $3 }'
-  sed -n 's/^nameserver[[:space:]]*\([^[:space:]]*\).*/dns \1/p' /etc/resolv.conf 2>/dev/null | grep -v '^dns 127\.' || :
 }
 
 # rescue_pack: both archives into ./initramfs.img.
