@@ -113,10 +113,11 @@ rescue_modules() {
 
 # Parts of modules.dep: what each rescue system has, whatever the hardware: file systems that every machine may boot from, checksums, virtual machines.
 RESCUE_ALWAYS='kernel/fs/(ext4|jbd2|fat|isofs|efivarfs|nls/nls_(cp437|iso8859-1|ascii|utf8))|kernel/fs/mbcache|kernel/crypto/crc|kernel/lib/(crc|libcrc)|kernel/arch/[^/]*/(crypto/crc|lib)|kernel/drivers/(virtio|block/(virtio|loop)|scsi/(virtio|sd_mod|sr_mod|scsi_mod|sg\.)|char/hw_random/virtio|char/virtio)|kernel/net/(802|8021q|llc|core/failover|packet)|kernel/drivers/net/(bonding|net_failover|virtio_net)|(updates|extra)/|kernel/drivers/cdrom'
-# And what a replacement may have: disks, network cards, USB, keyboards, virtual machines of other makers. Disks over a fabric are reached by
-# nobody here, so what serves them is left out, with the InfiniBand that it needs; nor does anybody need a disk that is none.
-RESCUE_NEVER='kernel/drivers/scsi/scsi_debug'
-RESCUE_COMMON='kernel/drivers/(ata|scsi/[^/]*(\.ko|/)|nvme/host/nvme(-core)?\.ko|nvme/common|block/xen-blkfront|message|mmc/(core|host)|usb/(host|storage|core|common)|hid/(hid|hid-generic|hid-hyperv|usbhid/.*)\.ko|input/(keyboard|serio)|hv/hv_vmbus|vmw|dca|i2c/algos|ptp|pps|net/(ethernet|phy|mdio|usb|hyperv|vmxnet3|xen-netfront|mii))'
+# And what a replacement may have: disks, the controllers before them (NVMe behind Intel's VMD, what a hypervisor hands through), network cards,
+# USB, keyboards, serial lines, virtual machines of other makers. NVMe over a fabric and iSCSI in software are reached by nobody here, so
+# what serves them is left out, with the InfiniBand that the first needs; nor does anybody need tapes, or a disk that is none.
+RESCUE_NEVER='kernel/drivers/scsi/(scsi_debug|iscsi_tcp|iscsi_boot_sysfs|libiscsi|scsi_transport_iscsi|cxgbi/|bnx2i/|qedi/|st\.|ch\.|osst\.)'
+RESCUE_COMMON='kernel/drivers/(ata|scsi/[^/]*(\.ko|/)|nvme/host/nvme(-core|-apple)?\.ko|nvme/common|ufs|message|mmc/(core|host)|nvdimm|acpi/nfit|firewire/firewire-(core|ohci|sbp2)|block/(xen-blkfront|mtip32xx|rsxx|skd|umem|sx8)|pci/(controller|xen-pcifront)|usb/(host|storage|core|common)|hid/(hid|hid-generic|hid-hyperv|usbhid/.*)\.ko|input/(keyboard|serio)|tty/serial/8250|hv/hv_vmbus|vmw|dca|i2c/algos|ptp|pps|net/(ethernet|phy|mdio|pcs|usb|hyperv|vmxnet3|xen-netfront|mii)|staging/qlge)'
 
 # rescue_firmware MODULES_FOLDER: what the chosen modules name and this host has. A firmware that is not here can't be packed; what hardware
 # of another kind would need may be missing, which the image's list shows.

@@ -28,6 +28,7 @@ const RESCUE = `
 `;
 /** Everything that matters of the network: addresses, then routes. */
 const LOOK = `look() { looked | sed 's/ onlink//; s/ linkdown//; s/  */ /g; s/ $//'; }
+before() { look; }
 looked() {
   ip -o addr show scope global | awk '{ print $2, $4, $5 == "peer" ? $6 : "" }'
   ip -4 route show | grep -v 'proto kernel'
@@ -69,9 +70,9 @@ describeAsRoot('the network of a rescue system', () => {
         'card 1; card 2; ip link set lo up',
         CAPTURE,
         ...made,
-        'look >/run/before',
+        'before >/run/before',
         'rescue_capture_network | tee /etc/resurgo/rescue.net',
-        'for each in /sys/class/net/*; do command ip link del "${each##*/}" 2>/dev/null; done',
+        'for each in /sys/class/net/*; do command ip link del "${each##*/}" 2>/dev/null; done; ip route flush table main',
         'card 1; card 2',
         RESCUE,
         'rescue_network; cat /run/resurgo/net; look >/run/after',
@@ -119,7 +120,7 @@ describeAsRoot('the network of a rescue system', () => {
           'ip route add 203.0.113.0/24 via 192.0.2.9 src 198.51.100.7; ip route add blackhole 192.0.2.128/25',
           'ip link add br9 type bridge; has br9; ip link set br9 up; ip addr add 172.17.0.1/16 dev br9; ip route add 10.9.0.0/16 via 172.17.0.9',
           // What hangs on nothing of this machine's own is not made.
-          'look | grep -v -e br9 -e 172.17 -e blackhole >/run/kept; look() { cat /run/kept; }',
+          'before() { look | grep -v -e br9 -e 172.17 -e blackhole; }',
         ),
       ).toEqual([
         'card 52:54:00:00:00:01 1500 10.0.0.1,10.0.0.2/32',
