@@ -45,7 +45,7 @@ export interface RescueKeep extends RescueStep {
 /** What the job made, as build.json names it. */
 export type BuiltRescue = Pick<
   RescueBuild,
-  'kernel' | 'modules' | 'firmware' | 'files' | 'hostKey' | 'secureBoot' | 'builtAt'
+  'kernel' | 'modules' | 'firmware' | 'files' | 'hostKey' | 'secureBoot' | 'biosBoot' | 'uefiBoot' | 'builtAt'
 >;
 
 /** What an activity shows of itself while it runs: read by the CLI from the pending activity (S32). */
@@ -99,9 +99,11 @@ export function rescueActivities({ hosts, openSigner, rescue, logger }: Activity
         show(progress, { step: now.step });
       },
     });
-    const { kernel, modules, firmware, files, secureBoot, hostKey } = builtResult.parse(result);
+    const { kernel, modules, firmware, files, secureBoot, biosBoot, uefiBoot, hostKey } = builtResult.parse(result);
     return {
       ...{ kernel, modules, firmware, files, secureBoot },
+      ...(biosBoot === undefined ? {} : { biosBoot }),
+      ...(uefiBoot === undefined ? {} : { uefiBoot }),
       hostKey: hostKey?.split(' ').slice(0, 2).join(' ') ?? null,
       builtAt: new Date(endedMs).toISOString(),
     };

@@ -34,6 +34,9 @@ export const rescueBuildSchema = z.object({
     .nullable(),
   /** Whether its boot loaders for UEFI are signed ones. */
   secureBoot: z.boolean(),
+  /** Whether its image starts by these firmwares. Absent: media without an image, or built before this was noted. */
+  biosBoot: z.boolean().optional(),
+  uefiBoot: z.boolean().optional(),
   builtAt: instant,
   /** Of the host's layout when it was built (`layoutSum`: the same as long as nothing changes that a recovery would make otherwise). */
   layoutSha256: sum,
@@ -54,6 +57,8 @@ export const builtResult = z.looseObject({
   modules: count,
   firmware: count,
   secureBoot: z.boolean(),
+  biosBoot: z.boolean().optional(),
+  uefiBoot: z.boolean().optional(),
   files: z.array(file).min(1),
   /** As ssh-keygen writes it, with its comment. */
   hostKey: z.string().optional(),

@@ -10,6 +10,7 @@ import type { BuiltRescue, RescueStep } from '../activities/rescue';
 import { backupId } from '../planning/ids';
 import { formatBytes } from '../planning/progress';
 import type { FleetHost, RescueInput } from '../planning/run-input';
+import { BOOT_PACKAGES, startsNotBy } from '../planning/rescue-firmware';
 import { rescueSeries } from '../planning/series';
 import { describeFailure } from './failures';
 import { bulk, quick, tidying } from './options';
@@ -27,6 +28,8 @@ export type RescueOutcome = { host: string } & (
       /** Whether the image holds the rescue system's host key, and so is a secret. */
       pinned: boolean;
       secureBoot: boolean;
+      biosBoot?: boolean;
+      uefiBoot?: boolean;
       /** Older builds that went. */
       removed: string[];
     }
@@ -133,6 +136,12 @@ class RescueRun extends RunParts {
     const { hostKey } = built;
     if (hostKey !== null)
       await quick.pinRescue.executeWithOptions({ summary: `host key of ${host.name}.rescue` }, [{ host, hostKey }]);
+    const not = startsNotBy(built);
+    if (not !== undefined)
+      this.warnings.push(
+        `${host.name}: its media do not start by ${not}, as the host has no boot code for that. For a machine with ${not} install ${BOOT_PACKAGES[not]} there (Debian), and build again`,
+      );
+    const { biosBoot, uefiBoot } = built;
     const bytes = built.files.reduce((sum, each) => sum + each.bytes, 0);
     this.board.set(stepOf(host), 'done', `${id}, ${formatBytes(bytes)}`);
     return {
@@ -140,6 +149,7 @@ class RescueRun extends RunParts {
       outcome: {
         ...{ host: host.name, state: 'ok', id, verdict: 'made', bytes, removed },
         ...{ pinned: hostKey !== null, secureBoot: built.secureBoot },
+        ...(biosBoot === undefined ? {} : { biosBoot, uefiBoot }),
       },
     };
   }

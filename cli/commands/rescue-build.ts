@@ -11,6 +11,7 @@ import { CliError, EXIT } from '../exit';
 import { followToEnd } from '../follow';
 import { bytes, table } from '../output';
 import { groupOfHosts } from '../rescue-media';
+import { firmwareNote } from './rescue-list';
 import { startRun } from '../start-run';
 
 /** One run's hosts: each has some twenty events, and a history has its bound. */
@@ -129,6 +130,6 @@ export function showRescueReport({ out }: CliContext, report: RescueReport): num
 
 function row(media: RescueOutcome): string[] {
   if (media.state === 'missing') return [media.host, 'MISSING', '', media.reason];
-  const { host, verdict, id, secureBoot } = media;
-  return [host, verdict, `${id}, ${bytes(media.bytes)}`, secureBoot ? '' : 'no Secure Boot'];
+  const { host, verdict, id } = media;
+  return [host, verdict, `${id}, ${bytes(media.bytes)}`, firmwareNote(media) ?? ''];
 }

@@ -3,6 +3,7 @@ import type { Command } from '@commander-js/extra-typings';
 import type { RescueEntry } from '../../hosts/rescue-media';
 import { fingerprint, parsePublicKey } from '../../hosts/known-hosts';
 import { counted } from '../../planning/counted';
+import { BOOT_PACKAGES, startsNotBy } from '../../planning/rescue-firmware';
 import type { RescueBuild } from '../../planning/rescue-media';
 import { run } from '../context';
 import type { CliContext } from '../context';
@@ -64,9 +65,16 @@ function row(entry: RescueEntry, genuine: readonly string[]): string[] {
   const trouble = troubleOf(entry, genuine);
   const state = entry.problem === undefined ? (build?.verdict ?? '') : 'UNUSABLE';
   if (build === undefined) return [host, id, state, bytes(usedBytes), '', '', trouble ?? ''];
-  const notes = [trouble, build.secureBoot ? undefined : 'no Secure Boot'].filter((each) => each !== undefined);
+  const notes = [trouble, firmwareNote(build)].filter((each) => each !== undefined);
   const key = build.hostKey === null ? 'made at boot' : 'pinned: secret';
   return [host, id, state, bytes(usedBytes), build.kernel, key, notes.join('; ')];
+}
+
+/** What does not start it. */
+export function firmwareNote(build: Pick<RescueBuild, 'secureBoot' | 'biosBoot' | 'uefiBoot'>): string | undefined {
+  const not = startsNotBy(build);
+  const notes = [not === undefined ? [] : [`no ${not}`], build.secureBoot || not === 'UEFI' ? [] : ['no Secure Boot']];
+  return notes.flat().join(', ') || undefined;
 }
 
 function entryJson(entry: RescueEntry, genuine: readonly string[]): JsonObject {
@@ -82,10 +90,14 @@ function jsonOf(build: RescueBuild): Json {
 export function buildText(build: RescueBuild): string {
   const { id, hostName, verdict, bootedAt, builtAt, kernel, modules, chosen, firmware, network, hostKey, files } =
     build;
+  const not = startsNotBy(build);
   return [
     `rescue media ${id} of ${hostName}: ${verdict}`,
     `built ${instant(builtAt)}${bootedAt === null ? '; never started yet' : `; started and logged into ${instant(bootedAt)}`}`,
     `kernel ${kernel}, ${counted(modules, 'module')} (${chosen}), ${counted(firmware, 'firmware file')}, network ${network}`,
+    ...(not === undefined
+      ? []
+      : [`does not start by ${not}: its host had no boot code for that (Debian: ${BOOT_PACKAGES[not]})`]),
     build.secureBoot
       ? 'boots with Secure Boot'
       : 'does not boot with Secure Boot: its boot loaders for UEFI are not signed',

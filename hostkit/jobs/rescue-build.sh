@@ -4,7 +4,7 @@
 # keys: storage:word(host|all)=host pack:word(fast|small)=fast layout:text?
 
 # Set or read elsewhere:
-: "${arg_group-}" "${arg_kernel-}" "${arg_layout-}" "${arg_modules-}" "${arg_network-}" "${arg_outputs-}" "${arg_pack-}" "${arg_pinned-}" "${arg_run-}" "${arg_storage-}" "${json-}" "${line-}" "${output_names-}" "${output_secure-}" "${rescue_facts-}" "${rescue_lacks-}" "${rescue_lacks_packages-}" "${rescue_lacks_words-}"
+: "${arg_group-}" "${arg_kernel-}" "${arg_layout-}" "${arg_modules-}" "${arg_network-}" "${arg_outputs-}" "${arg_pack-}" "${arg_pinned-}" "${arg_run-}" "${arg_storage-}" "${json-}" "${line-}" "${output_bios-}" "${output_names-}" "${output_secure-}" "${output_uefi-}" "${rescue_facts-}" "${rescue_lacks-}" "${rescue_lacks_packages-}" "${rescue_lacks_words-}"
 
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/rescue-image.sh"
@@ -38,7 +38,7 @@ job_main() {
   cp "$build_image" vmlinuz
   touch -d @0 vmlinuz initramfs.img
   job_progress '"step":"media"'
-  output_names='' output_pinned='' output_secure=false
+  output_names='' output_pinned='' output_secure=false output_bios='' output_uefi=''
   # shellcheck disable=SC2086 # Words of ours.
   outputs_make $build_kinds
   build_out=$RESURGO_VAR/runs/$arg_run/rescue
@@ -60,6 +60,8 @@ job_main() {
     json_quote "$line"
     build_key=",\"hostKey\":$json"
   fi
+  # Of an image; kernel and initramfs for the network start by either.
+  build_boot=${output_bios:+",\"biosBoot\":$output_bios,\"uefiBoot\":$output_uefi"}
   cd .. && rm -rf work
-  job_result "$rescue_facts,\"secureBoot\":$output_secure,\"files\":[$build_list]$build_key"
+  job_result "$rescue_facts,\"secureBoot\":$output_secure$build_boot,\"files\":[$build_list]$build_key"
 }

@@ -1,7 +1,8 @@
 # What a rescue system is written as: one file a kind in outputs/KIND.sh, each with
 #   output_KIND_needs     prints `PROGRAM PACKAGE` lines of what it is made with
 #   output_KIND_make      makes ./out/NAME… from ./vmlinuz, ./initramfs.img and (media that a person carries) ./pinned.cpio before it; sets
-#                         $output_names, and $output_pinned to those that hold the pinned host key; fails the request where it can't
+#                         $output_names, $output_pinned to those that hold the pinned host key, and where a machine's firmware starts it
+#                         $output_bios and $output_uefi (true|false); fails the request where it can't
 # The boot loaders are the host's own: signed ones where they are installed, so that Secure Boot lets them through.
 
 # Set or read elsewhere:
@@ -60,10 +61,10 @@ outputs_efi_here() {
 }
 
 # outputs_efi_loaders FOLDER: puts the boot loader for UEFI below FOLDER/EFI/BOOT. Signed ones look for a file on the medium that says whose
-# it is, and then for /boot/grub/grub.cfg there.
+# it is, and then for /boot/grub/grub.cfg there. 1 where this host has none.
 outputs_efi_loaders() {
   mkdir -p "$1/EFI/BOOT"
-  _oe_signed=/usr/lib/grub/x86_64-efi-signed/gcdx64.efi.signed _oe_shim=/usr/lib/shim/shimx64.efi.signed
+  _oe_signed=$OUTPUT_GRUB/x86_64-efi-signed/gcdx64.efi.signed _oe_shim=/usr/lib/shim/shimx64.efi.signed
   if [ -f "$_oe_signed" ] && [ -f "$_oe_shim" ]; then
     cp "$_oe_shim" "$1/EFI/BOOT/BOOTX64.EFI"
     cp "$_oe_signed" "$1/EFI/BOOT/grubx64.efi"
@@ -77,8 +78,9 @@ outputs_efi_loaders() {
     done
     output_secure=true
   else
-    _oe_modules=/usr/lib/grub/x86_64-efi
-    [ -d "$_oe_modules" ] || fail missing-tool 'neither signed boot loaders (shim-signed, grub-efi-amd64-signed) nor grub-efi-amd64-bin are installed on this host: a medium for UEFI needs one of them'
+    output_secure=false
+    _oe_modules=$OUTPUT_GRUB/x86_64-efi
+    [ -d "$_oe_modules" ] || return 1
     cat >early.cfg <<'GRUB'
 search --file --set=root /.disk/mini-info
 set prefix=($root)/boot/grub
@@ -87,9 +89,9 @@ GRUB
     # shellcheck disable=SC2086 # Words.
     grub-mkimage -O x86_64-efi -d "$_oe_modules" -p /boot/grub -c early.cfg -o "$1/EFI/BOOT/BOOTX64.EFI" $OUTPUT_GRUB_MODULES ||
       fail failed 'grub-mkimage can not make a boot loader for UEFI'
-    output_secure=false
   fi
   : "$output_secure"
 }
 
+OUTPUT_GRUB=/usr/lib/grub
 OUTPUT_GRUB_MODULES='part_gpt part_msdos fat iso9660 ext2 search search_fs_file configfile normal linux serial terminal echo all_video test'

@@ -1,7 +1,7 @@
-# iso: one image for CD and USB stick, for BIOS and UEFI.
+# iso: one image for CD and USB stick, for BIOS and UEFI, or for the one of them that this host has boot code for.
 
 # Set or read elsewhere:
-: "${OUTPUT_GRUB_MODULES-}" "${output_names-}" "${output_pinned-}"
+: "${OUTPUT_GRUB-}" "${OUTPUT_GRUB_MODULES-}" "${output_names-}" "${output_pinned-}"
 
 output_iso_needs() { printf 'xorriso xorriso\nmcopy mtools\nmkfs.vfat dosfstools\ngrub-mkimage grub-common\n'; }
 
@@ -17,10 +17,14 @@ output_iso_make() {
   fi
   printf 'Resurgo rescue system\n' >iso/.disk/mini-info
   outputs_config iso/boot/grub
-  outputs_efi_loaders esp
-  iso_efi_image
-  set -- -e '--interval:appended_partition_2:all::' -no-emul-boot
-  _oi_bios=/usr/lib/grub/i386-pc
+  output_uefi=false output_bios=false
+  set --
+  if outputs_efi_loaders esp; then
+    iso_efi_image
+    set -- -append_partition 2 0xef efi.img -appended_part_as_gpt -e '--interval:appended_partition_2:all::' -no-emul-boot
+    output_uefi=true
+  fi
+  _oi_bios=$OUTPUT_GRUB/i386-pc
   if [ -f "$_oi_bios/boot_hybrid.img" ]; then
     cat >early.cfg <<'GRUB'
 search --file --set=root /.disk/mini-info
@@ -29,13 +33,17 @@ GRUB
     # shellcheck disable=SC2086 # Words.
     grub-mkimage -O i386-pc-eltorito -d "$_oi_bios" -p /boot/grub -c early.cfg -o iso/boot/grub/eltorito.img biosdisk $OUTPUT_GRUB_MODULES ||
       fail failed 'grub-mkimage can not make a boot loader for BIOS'
+    [ "$output_uefi" = false ] || set -- -eltorito-alt-boot "$@"
     set -- -b boot/grub/eltorito.img -no-emul-boot -boot-load-size 4 -boot-info-table --grub2-boot-info \
-      --grub2-mbr "$_oi_bios/boot_hybrid.img" -eltorito-alt-boot "$@"
+      --grub2-mbr "$_oi_bios/boot_hybrid.img" "$@"
+    output_bios=true
   fi
+  [ "$output_uefi$output_bios" != falsefalse ] ||
+    fail missing-tool 'this host has boot code neither for UEFI (shim-signed and grub-efi-amd64-signed, or grub-efi-amd64-bin) nor for BIOS (grub-pc-bin): a medium needs one of them'
   find iso -exec touch -h -d @0 {} +
   # Dates and ids are fixed, so that the same files make the same image.
   SOURCE_DATE_EPOCH=0 xorriso -as mkisofs -quiet -r -J -V RESURGO --modification-date=1970010100000000 \
-    -partition_offset 16 -append_partition 2 0xef efi.img -appended_part_as_gpt "$@" -o out/rescue.iso iso >xorriso.log 2>&1 ||
+    -partition_offset 16 "$@" -o out/rescue.iso iso >xorriso.log 2>&1 ||
     fail failed "xorriso can not make the image: $(tail -n 3 xorriso.log | tr '\n' ' ')"
   rm -rf iso esp efi.img
   output_names="${output_names-} rescue.iso"

@@ -58,6 +58,17 @@ describe('rescue list and show', () => {
     });
   });
 
+  it.each([
+    [{ biosBoot: false, uefiBoot: true }, 'no BIOS', /does not start by BIOS: .*grub-pc-bin/],
+    [{ biosBoot: true, uefiBoot: false, secureBoot: false }, 'no UEFI', /does not start by UEFI: .*grub-efi-amd64-bin/],
+  ])('says which firmware does not start it: %j', async (of, note, told) => {
+    keep(build(of));
+    expect((await fleet.run('rescue', 'list', 'app-1')).stdout).toMatch(new RegExp(`pinned: secret +${note}\n`));
+    expect((await fleet.run('rescue', 'show', 'app-1')).stdout).toMatch(told);
+    const json = JSON.parse((await fleet.run('rescue', 'list', '--json')).stdout) as { media: { build: object }[] };
+    expect(json.media[0]?.build).toMatchObject(of);
+  });
+
   it('S19 media that a stranger has signed, and changed ones, are shown as such, and their key is not noted', async () => {
     keep(build({}, stranger), { key: stranger });
     keep(build({ id: '20261122_013000' }), { sig: own.sign(Buffer.from('another')) });

@@ -1,7 +1,17 @@
 /** Rescue media by the hostkit's own library: which storage an image serves, and that the same input makes the same bytes. */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, existsSync, mkdtempSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SHELLS } from './support';
@@ -133,6 +143,31 @@ whereTheyAre('S30 a pinned host key is on media that a person carries, and never
   expect(out('initramfs.img')).toBe('i');
   expect(out('rescue.iso')).toContain('THE HOST KEYi');
   expect(out('holds').trim()).toBe('rescue.iso');
+});
+
+whereTheyAre.each([
+  [['i386-pc', 'x86_64-efi'], 'true true'],
+  [['x86_64-efi'], 'false true'],
+  [['i386-pc'], 'true false'],
+  [[], 'neither'],
+])('an image starts by the firmware that the host has boot code for: %j', (loaders, said) => {
+  writeFileSync(join(folder, 'vmlinuz'), 'k');
+  writeFileSync(join(folder, 'initramfs.img'), 'i');
+  mkdirSync(join(folder, 'grub'));
+  for (const each of loaders) symlinkSync(join('/usr/lib/grub', each), join(folder, 'grub', each));
+  const told = sh({
+    lines: [
+      'fail() { case $2 in *neither*) echo neither; exit 0 ;; esac; echo "$2" >&2; exit 1; }',
+      '. "$RESURGO_LIB/lib/rescue-files.sh"; . "$RESURGO_LIB/lib/rescue-outputs.sh"',
+      `OUTPUT_GRUB='${folder}/grub'`,
+      'outputs_make iso; echo "$output_bios $output_uefi"',
+    ],
+  });
+  expect(told.trim()).toBe(said);
+  if (said === 'neither') return;
+  const image = readFileSync(join(folder, 'out/rescue.iso'));
+  // A BIOS runs what stands before the table of partitions; UEFI looks for this name.
+  expect(`${image.subarray(0, 440).some((byte) => byte !== 0)} ${image.includes('BOOTX64 EFI')}`).toBe(said);
 });
 
 whereTheyAre(
