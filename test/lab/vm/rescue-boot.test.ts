@@ -21,6 +21,9 @@ import { buildMedia } from './support/media';
 /** Firmware that checks signatures takes several times as long without hardware help. */
 const BOOT_MS = 600_000;
 const PORT = 8484;
+/** The machines, by their numbers: those that start from a medium of their own, and those that may start by network. */
+const BY_MEDIUM = [120, 121, 122, 123, 124, 125];
+const BY_NETWORK = [130, 131];
 const answer = z.looseObject({ ok: z.literal(true), host: z.string() });
 const secureBoot = z.looseObject({ facts: z.looseObject({ 'secure-boot': z.looseObject({ out: z.string() }) }) });
 
@@ -39,12 +42,12 @@ describeLab('the rescue media', () => {
     media = await openNetbootMedia({ folder, host: 'web-1' });
     server = await serveNetboot({
       media,
-      scripts: netbootScripts({ host: 'web-1', macs: [], append: [] }),
+      scripts: netbootScripts({ host: 'web-1', macs: macsOf(BY_NETWORK), append: [] }),
       address: fleet.directorAddress,
       port: PORT,
       onServed: (each) => served.push(each),
     });
-    dnsmasq = startDnsmasq(fleet);
+    dnsmasq = startDnsmasq({ fleet, macs: macsOf([...BY_MEDIUM, ...BY_NETWORK]) });
   }, 1_800_000);
   afterAll(async () => {
     dnsmasq.kill();
@@ -52,6 +55,9 @@ describeLab('the rescue media', () => {
     await media.close();
     await fleet.down();
   }, 60_000);
+
+  const macsOf = (numbers: readonly number[]): string[] =>
+    numbers.map((number) => new Machine({ fleet, name: `boot-${number}`, number, disks: [] }).mac);
 
   /** Starts it, waits until it is ready, asks it as the director does, and turns it off. */
   async function boots(spec: Omit<MachineSpec, 'fleet'>): Promise<{ machine: Machine; facts: string }> {
@@ -100,6 +106,7 @@ describeLab('the rescue media', () => {
       expect(machine.console).toMatch(/ code +[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}/);
       expect(served.map(({ path: asked, status, whole }) => `${asked} ${status} ${whole}`)).toEqual([
         '/boot.ipxe 200 true',
+        `/mac-${machine.mac.replaceAll(':', '-')}.ipxe 200 true`,
         '/vmlinuz 200 true',
         '/initramfs.img 200 true',
       ]);
@@ -108,8 +115,8 @@ describeLab('the rescue media', () => {
   );
 });
 
-/** Gives out addresses on the fleet's network, and leads what starts by network to the server. It goes with the test. */
-function startDnsmasq(fleet: Fleet): ChildProcess {
+/** Gives these machines addresses on the fleet's network, and leads what starts by network to the server. It goes with the test. */
+function startDnsmasq({ fleet, macs }: { fleet: Fleet; macs: string[] }): ChildProcess {
   const folder = path.join('/run/resurgo-lab', fleet.name, 'dnsmasq');
   mkdirSync(folder, { recursive: true });
   const address = fleet.directorAddress;
@@ -120,7 +127,7 @@ function startDnsmasq(fleet: Fleet): ChildProcess {
   const last = (number: number): string => address.replace(/\d+$/, String(number));
   const range = { from: last(140), to: last(179) };
   const file = path.join(folder, 'conf');
-  writeFileSync(file, dnsmasqConfig({ macs: [], ...at, address, port: PORT, range, ipxeFolder: '/usr/lib/ipxe' }));
+  writeFileSync(file, dnsmasqConfig({ macs, ...at, address, port: PORT, range, ipxeFolder: '/usr/lib/ipxe' }));
   const log = openSync(path.join(folder, 'log'), 'a');
   const words = ['--keep-in-foreground', `--conf-file=${file}`, '--user=root', '--log-facility=-'];
   words.push(`--dhcp-leasefile=${folder}/leases`, `--pid-file=${folder}/pid`);

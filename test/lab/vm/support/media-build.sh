@@ -12,6 +12,10 @@ pinned=no
 server_tree_run rescue-image rescue-outputs << RUN
 kernel=\$(ls /lib/modules)
 rescue_compose "\$kernel" common $pinned dhcp all fast
+# The same input makes the same bytes, at any time.
+sum=\$(sha256sum <initramfs.img)
+rescue_compose "\$kernel" common $pinned dhcp all fast
+[ "\$sum" = "\$(sha256sum <initramfs.img)" ] || { echo 'the same input made another initramfs' >&2; exit 1; }
 cp "/boot/vmlinuz-\$kernel" vmlinuz
 touch -d @0 vmlinuz initramfs.img
 outputs_make iso usb pxe
