@@ -17,6 +17,11 @@ RESCUE_NEEDED='busybox sshd ssh ssh-keygen rsync mount umount sfdisk blkid lsblk
 RESCUE_WANTED='swaplabel losetup mke2fs tune2fs e2fsck resize2fs dumpe2fs mkfs.vfat mkfs.fat fsck.fat dmsetup efibootmgr setcap getcap lsattr chattr
   kmod dash sh paste'
 
+# What nothing names: parts of sshd in their places (Debian, Fedora, SUSE and others), and what glibc opens by itself.
+RESCUE_SSHD='/usr/lib/openssh/sshd-session /usr/lib/openssh/sshd-auth /usr/libexec/openssh/sshd-session /usr/libexec/openssh/sshd-auth
+  /usr/lib/ssh/sshd-session /usr/lib/ssh/sshd-auth /usr/libexec/ssh/sshd-session /usr/libexec/ssh/sshd-auth'
+RESCUE_NSS='/lib/*-linux-gnu/libnss_files.so.2 /lib/*-linux-gnu/libnss_dns.so.2 /lib64/libnss_files.so.2 /lib64/libnss_dns.so.2'
+
 # rescue_find PROGRAM: sets $rescue_path to where it lies. No fork.
 rescue_find() {
   rescue_path=
@@ -47,7 +52,7 @@ rescue_programs() {
     break
   done
   # sshd starts these as programs of their own where the host's version does so.
-  for _rp_name in /usr/lib/openssh/sshd-session /usr/lib/openssh/sshd-auth; do
+  for _rp_name in $RESCUE_SSHD; do
     [ ! -x "$_rp_name" ] || _rp_found="$_rp_found$_rp_name$LF"
   done
   [ -z "$rescue_missing" ] || return 1
@@ -56,6 +61,10 @@ rescue_programs() {
   # shellcheck disable=SC2046 # Names of our own choice.
   ldd $(cat programs) 2>/dev/null | awk '$2 == "=>" && $3 ~ /^\// { print $3 } $1 ~ /^\// && $2 ~ /^\(/ { print $1 }' | sort -u >libraries
   for _rp_name in /lib/*-linux-gnu/libgcc_s.so.1 /lib64/libgcc_s.so.1 /usr/lib/libgcc_s.so.1; do
+    [ ! -e "$_rp_name" ] || printf '%s\n' "$_rp_name" >>libraries
+  done
+  # Until glibc 2.34 users and names are looked up by libraries that no program names; without them nobody can log in.
+  for _rp_name in $RESCUE_NSS; do
     [ ! -e "$_rp_name" ] || printf '%s\n' "$_rp_name" >>libraries
   done
   for _rp_name in $(rescue_storage_each rescue_storage_files ' '); do

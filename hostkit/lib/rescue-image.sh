@@ -81,6 +81,9 @@ rescue_own() {
   mkdir -p own/etc/lvm own/etc/mdadm
   cp own/usr/local/lib/resurgo/rescue/lvm.conf own/etc/lvm/lvm.conf
   cp own/usr/local/lib/resurgo/rescue/mdadm.conf own/etc/mdadm/mdadm.conf
+  # Keyboards of some makers wait for a driver of their own, which is not packed; the general one serves to type on.
+  mkdir -p own/etc/modprobe.d
+  printf 'options hid ignore_special_drivers=1\n' >own/etc/modprobe.d/resurgo.conf
   # ZFS asks whose a pool is.
   for _ro_file in /etc/mke2fs.conf /etc/ld.so.conf /etc/hostid; do [ ! -f "$_ro_file" ] || cp "$_ro_file" "own$_ro_file"; done
   [ ! -d /etc/ld.so.conf.d ] || cp -R /etc/ld.so.conf.d own/etc/

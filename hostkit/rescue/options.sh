@@ -1,11 +1,11 @@
 # What the kernel's command line says to the rescue system; it overrides what was built in.
 #
 #   resurgo.ip=ADDRESS/PREFIX[,GATEWAY[,MAC]]   this address on that card (the first with a link without a MAC); `dhcp`; `none`
-#   resurgo.dns=ADDRESS[,ADDRESS]
-#   resurgo.vlan=ID                             on that card
+#   resurgo.dns=ADDRESS[,ADDRESS]               asked before whatever other name servers there are
+#   resurgo.vlan=ID                             on that card; with DHCP, and with the captured network, on each card and bond
 #   resurgo.keys=new                            makes its host key at boot, whatever was built in
 #   resurgo.director=KEY                        lets this director in, and no other: the base64 of its ed25519 public key
-#   resurgo.password=HASH                       lets root in at the console and by ssh with that password (crypt(3)); without, nobody
+#   resurgo.password=HASH                       lets root in by ssh with that password (crypt(3)), besides the director; the consoles ask for none
 
 rescue_host=rescue
 [ ! -r /etc/resurgo/rescue.host ] || read -r rescue_host </etc/resurgo/rescue.host

@@ -121,4 +121,26 @@ echo "$_rw_found"; cat modules; echo --; cat "$rescue_files"`,
     expect(chosen('needed')).toMatchObject({ found: '0', firmware: [] });
     expect(chosen('all').firmware).toContain('iwlwifi.ucode');
   });
+
+  test('what no program names: parts of sshd, and the libraries by which an older glibc looks up users', () => {
+    const root = shell.files({ 'libexec/sshd-session': '', 'lib/libnss_files.so.2': '' });
+    const out = shell.run({
+      parts: [],
+      script: `at='${root}'; chmod 755 "$at/libexec/sshd-session"
+TAB=$(printf '\\t') LF='
+' rescue_files=$at/files rescue_links=$at/links rescue_storage=''
+. "$RESURGO_LIB/lib/rescue-files.sh"
+readlink() { /usr/bin/readlink "$@"; }
+: >"$rescue_files"; : >"$rescue_links"
+case $RESCUE_SSHD in */usr/libexec/openssh/sshd-session*) echo libexec ;; esac
+case $RESCUE_NSS in */lib64/libnss_files.so.2*) echo lib64 ;; esac
+RESCUE_NEEDED=cat RESCUE_WANTED='' RESCUE_SSHD="$at/libexec/sshd-session $at/libexec/sshd-auth" RESCUE_NSS="$at/lib/libnss_*.so.2 $at/lib/none.so"
+rescue_programs
+grep "^$at" "$rescue_files" | sort`,
+    });
+    expect(out.trimEnd().split('\n')).toEqual([
+      ...['libexec', 'lib64'],
+      ...[`${root}/lib/libnss_files.so.2`, `${root}/libexec/sshd-session`],
+    ]);
+  });
 });
