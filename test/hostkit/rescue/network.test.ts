@@ -60,7 +60,18 @@ describeAsRoot('the network of a rescue system', () => {
     function run(...lines: string[]): string[] {
       const [command = '', ...args] = shell.split(' ');
       const script = ['set -u', LOOK, CARDS, ...lines].join('\n');
-      const ran = box.runs('unshare', ['-n', '-m', '-p', '-f', '--mount-proc', command, ...args, '-c', script]);
+      const ran = box.runs('unshare', [
+        '-n',
+        '-m',
+        '-p',
+        '-f',
+        '--kill-child',
+        '--mount-proc',
+        command,
+        ...args,
+        '-c',
+        script,
+      ]);
       if (ran.status !== 0 || ran.stderr !== '') throw new Error(`exit ${ran.status}: ${ran.stdout}${ran.stderr}`);
       return ran.stdout.trimEnd().split('\n');
     }
