@@ -7,11 +7,13 @@ import { eventually, takeDown } from '../support/product';
 import type { Product } from '../support/product';
 import { LEAVE_LITTLE, LvmHost } from './support/lvm';
 
+/** Three copies, without hardware help, on a busy machine. */
+const BACKUP_MS = 600_000;
 /** A freeze of a virtual machine without hardware help is slow to begin. */
 const FREEZE_MS = 120_000;
 /** A copy is tried some times, with longer and longer waits, before a person is asked. */
 const GIVEN_UP_MS = 300_000;
-jest.setTimeout(600_000);
+jest.setTimeout(1_200_000);
 
 describeLab('LVM snapshots', () => {
   let host: LvmHost;
@@ -30,7 +32,7 @@ describeLab('LVM snapshots', () => {
     await on(
       'for v in ext x thin; do (i=0; while [ $i -lt 400 ]; do i=$((i+1)); echo $i >>/srv/$v/data/log; sleep 0.05; done) >/dev/null 2>&1 & done',
     );
-    const done = await product.backup();
+    const done = await product.backup([], { timeoutMs: BACKUP_MS });
     // Nobody was paused: LVM's own flush makes the file systems whole, and what writes may be in the middle of something.
     expect({ state: done.state, label: done.label }).toEqual({ state: 'Completed', label: 'crash' });
     expect(done.sources.map(({ tree, files }) => [tree, files])).toEqual([
@@ -57,7 +59,7 @@ describeLab('LVM snapshots', () => {
         Number(await on("lvs --noheadings --units b --nosuffix -o lv_size -S 'lv_tags=resurgo && origin=ext'")) >
         before,
     );
-    await product.ended(run);
+    await product.ended(run, [0], BACKUP_MS);
     expect(await ours()).toEqual([]);
     await on('rm /srv/ext/ballast /srv/ext/data/slow; sync');
   });
@@ -71,7 +73,7 @@ describeLab('LVM snapshots', () => {
     const asked = await product.question(run, GIVEN_UP_MS);
     expect(asked.message).toMatch(/overflowed|could not copy everything/);
     await product.run(['abort', run], { allow: [0] });
-    await product.ended(run, [1]);
+    await product.ended(run, [1], BACKUP_MS);
     expect((await product.run(['list'])).stdout).toBe(before);
     expect(await ours()).toEqual([]);
     await on('rm /srv/ext/ballast /srv/ext/data/slow; lvremove -qq -y vg0/ballast; sync; touch /srv/ext/data/lives');
@@ -94,12 +96,12 @@ describeLab('LVM snapshots', () => {
     await on(
       'for i in 1 2 3 4 5 6 7; do dd if=/dev/urandom of=/srv/thin/ballast bs=1M count=50 conv=fsync status=none; done',
     );
-    await eventually('the thin one is gone', async () => (await ours()).length === 2);
+    await eventually('the thin one is gone', async () => (await ours()).length === 2, FREEZE_MS);
     await on('echo alive >/srv/thin/data/lives; sync');
     const asked = await product.question(run, GIVEN_UP_MS);
     expect(asked.message).toMatch(/thin pool|could not copy everything|is gone/);
     await product.run(['abort', run], { allow: [0] });
-    await product.ended(run, [1]);
+    await product.ended(run, [1], BACKUP_MS);
     expect((await product.run(['list'])).stdout).toBe(before);
     await on('rm /srv/thin/ballast /srv/thin/data/slow; fstrim /srv/thin; sync');
   });
@@ -112,8 +114,8 @@ describeLab('LVM snapshots', () => {
     await host.powerOn();
     expect((await ours()).length).toBe(3);
     await product.run(['cancel', run], { allow: [0, 1] });
-    await product.ended(run, [1, 130]).catch(() => undefined);
-    await product.backup();
+    await product.ended(run, [1, 130], BACKUP_MS).catch(() => undefined);
+    await product.backup([], { timeoutMs: BACKUP_MS });
     expect(await ours()).toEqual([]);
   });
 });

@@ -88,7 +88,6 @@ export const biosCases: readonly RecoveryCase[] = [
     title: 'a smaller disk that says nothing of itself',
     layout: biosExt4,
     number: 136,
-    untried: true,
     replacement: { disks: [{ serial: 'S1', nameless: true, sizeMb: 3 * GIB_MB }] },
     expected: OTHER_DISK,
   },
@@ -109,7 +108,6 @@ export const uefiCases: readonly RecoveryCase[] = [
     title: 'LVM on LUKS 2',
     layout: uefiEncrypted,
     number: 142,
-    untried: true,
     passphrases: { system_crypt: PASSPHRASE },
   },
   {
