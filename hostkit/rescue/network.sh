@@ -11,7 +11,7 @@
 #
 # Name servers are gathered in /run/resurgo/dns.*: first those of the command line, then what was captured, then each lease's.
 
-: "${rescue_dns-}" "${rescue_ip-}" "${rescue_vlan-}"
+: "${rescue_dns-}" "${rescue_host-}" "${rescue_ip-}" "${rescue_vlan-}"
 
 net_captured_file=/etc/resurgo/rescue.net
 net_run=/run/resurgo
@@ -49,6 +49,8 @@ net_device() {
     *:*:*:*:*:*) ;;
     *) [ -d "/sys/class/net/$1" ] && net_device=$1 && return 0 || return 1 ;;
   esac
+  # The card of other hardware that takes its place.
+  if [ "$1" = "${net_lost-}" ]; then net_device=$net_heir && return 0; fi
   net_cards
   for net_card in $net_cards; do
     read -r net_mac <"/sys/class/net/$net_card/address" || continue
@@ -264,7 +266,36 @@ net_dhcp() {
     net_tries=$((net_tries + 1))
     sleep 0.1
   done
+  ! net_stand_in || return 0
   rescue_say "no address by DHCP yet (${net_cards:- no network card}); it is asked for on. Or give one on the kernel's command line (resurgo.ip=ADDRESS/PREFIX,GATEWAY)"
+}
+
+# net_stand_in: on other hardware, where no server gives an address: the one card that has a link takes the place of the one card that was
+# captured, and its addresses, unless somebody answers to one of them. DHCP goes on asking. 1 where it can't be told which card that is.
+net_stand_in() {
+  [ -s "$net_captured_file" ] && ! grep -qE '^(bond|vlan) ' "$net_captured_file" || return 1
+  net_lost=$(sed -n 's/^card \([0-9a-f:]*\) [0-9]* ..*/\1/p' "$net_captured_file" | sort -u)
+  case $net_lost in '' | *[!0-9a-f:]*) net_lost='' && return 1 ;; esac
+  net_heir=''
+  net_cards
+  for net_card in $net_cards; do
+    read -r net_carrier 2>/dev/null <"/sys/class/net/$net_card/carrier" || continue
+    [ "$net_carrier" = 1 ] || continue
+    [ -z "$net_heir" ] || { net_lost='' && return 1; }
+    net_heir=$net_card
+  done
+  [ -n "$net_heir" ] || { net_lost='' && return 1; }
+  # shellcheck disable=SC2013 # Words.
+  for net_each in $(sed -n 's/^card [0-9a-f:]* [0-9]* //p' "$net_captured_file"); do
+    net_each=${net_each%%[,/]*}
+    case $net_each in *:*) continue ;; esac
+    busybox arping -D -q -c 3 -w 3 -I "$net_heir" "$net_each" >/dev/null 2>&1 && continue
+    rescue_say "$net_each, the address of $rescue_host, is another machine's on $net_heir: it is not taken"
+    net_lost=''
+    return 1
+  done
+  net_captured || return 1
+  rescue_say "no address by DHCP: $net_heir has the addresses of $rescue_host, as the only card with a link"
 }
 
 # net_dhcp_start: on each card where nobody asks yet.

@@ -312,6 +312,42 @@ describeAsRoot('the network of a rescue system', () => {
       ]);
     });
 
+    describe('on other hardware, where no server gives an address', () => {
+      const captured = `printf 'card 52:54:00:00:00:99 1500 192.0.2.2/24\nroute default 192.0.2.1 52:54:00:00:00:99 - -\n' >/etc/resurgo/rescue.net`;
+      const far = (address: string) => [
+        'unshare -n sleep 60 & peer=$!',
+        'until [ "$(readlink /proc/$peer/ns/net)" != "$(readlink /proc/$$/ns/net)" ]; do sleep 0.1; done; ip link set far1 netns $peer',
+        `nsenter -n -t $peer sh -c '/sbin/ip addr add ${address}/24 dev far1; /sbin/ip link set far1 up'`,
+        'ip link set eth1 up; until grep -qx 1 /sys/class/net/eth1/carrier 2>/dev/null; do sleep 0.1; done',
+      ];
+      const asking = 'net_wait_lease=5; net_dhcp_words="-t 1 -T 1 -A 1"; rescue_host=web-1; rescue_network; look';
+
+      test('the only card with a link gets the addresses that were captured', () => {
+        const out = run('card 1; card 2; ip link set far2 down', ...far('192.0.2.1'), captured, RESCUE, asking);
+        expect(out).toEqual([
+          'said: no address by DHCP: eth1 has the addresses of web-1, as the only card with a link',
+          'eth1 192.0.2.2/24',
+          'default via 192.0.2.1 dev eth1',
+        ]);
+      });
+
+      test('not where another machine has the address', () => {
+        const out = run('card 1', ...far('192.0.2.2'), captured, RESCUE, asking);
+        expect(out[0]).toBe("said: 192.0.2.2, the address of web-1, is another machine's on eth1: it is not taken");
+        expect(out.join()).not.toContain('192.0.2.2/24');
+      });
+
+      test('not where it could be one of two cards, or a bond was captured', () => {
+        for (const more of [
+          'card 2; ip link set eth2 up',
+          "printf 'bond bond0 active-backup 52:54:00:00:00:99\n' >>/etc/resurgo/rescue.net",
+        ]) {
+          const out = run('card 1', ...far('192.0.2.1'), captured, more, RESCUE, asking);
+          expect(out.join()).not.toContain('192.0.2.2/24');
+        }
+      });
+    });
+
     test('asks on a card that comes later, and on the VLAN that was named', () => {
       const out = run(
         'rm -f /etc/resurgo/rescue.net',
