@@ -236,10 +236,11 @@ export class Recovery {
   }
 }
 
-/** The file that a recovery adds, and the time of the folder that it lies in; and what LVM notes of each snapshot that a backup takes. */
+/** The files that a recovery adds, and the times of the folders that they lie in; and what LVM notes of each snapshot that a backup takes. */
+const ADDED = new Set(['./systemd/network', './resurgo', './resurgo/recovered']);
 function isOurs(line: string): boolean {
   const [name = ''] = line.split(' ');
-  return OURS.test(path.basename(name)) || name === './systemd/network' || name.startsWith('./lvm/archive');
+  return OURS.test(path.basename(name)) || ADDED.has(name) || name.startsWith('./lvm/archive');
 }
 
 function runbookOf({ fleet, number }: { fleet: Fleet; number: number }): string {
