@@ -126,6 +126,7 @@ describe.each([
       if (how.length > 0) expect(sent).toMatchObject({ user: 'root', peers: new Map([['target', IDENTITY]]) });
 
       const id = /run (r\d{8}t\d{6}z-[0-9a-f]{6})/.exec(stdout)?.[1] ?? '';
+      made.now.mark = id;
       const hash = /approve r\S+ ([0-9a-f]+)/.exec(stderr)?.[1] ?? '';
       expect((await run('approve', id, hash)).code).toBe(0);
       expect(await run('watch', id)).toMatchObject({
