@@ -178,3 +178,11 @@ export async function heartbeating<T>(options: { details?: () => unknown; body: 
     clearInterval(timer);
   }
 }
+
+/** An activity that heartbeats, and hands on why it is being ended ({@link jobSignal}). */
+export function withSignal<I, R>(body: (input: I, signal: AbortSignal) => Promise<R>): (input: I) => Promise<R> {
+  return (input) => {
+    const signal = jobSignal();
+    return asActivity(() => heartbeating({ body: () => body(input, signal) }));
+  };
+}

@@ -6,7 +6,7 @@ import { probe } from '../hosts/verbs/reading';
 import { jobName } from '../planning/ids';
 import type { FleetHost } from '../planning/run-input';
 import type { ActivityDeps, RunFence } from './context';
-import { asActivity, fenceFor, heartbeating, jobSignal } from './context';
+import { fenceFor, withSignal } from './context';
 import type { RescueRef } from './rescue-step';
 
 export interface RebootInput {
@@ -135,13 +135,6 @@ export function recoverBootActivities({ hosts }: ActivityDeps) {
       return undefined;
     }
   }
-
-  const withSignal =
-    <I, R>(body: (input: I, signal: AbortSignal) => Promise<R>) =>
-    (input: I) => {
-      const signal = jobSignal();
-      return asActivity(() => heartbeating({ body: () => body(input, signal) }));
-    };
 
   return { rebootRescue: withSignal(rebootRescue), awaitMachine: withSignal(awaitMachine) };
 }

@@ -11,7 +11,7 @@ import type { DiskIdentity } from '../planning/recover-plan';
 import type { FleetHost } from '../planning/run-input';
 import { sha256Hex } from '../planning/sha256';
 import type { ActivityDeps, RunFence } from './context';
-import { asActivity, heartbeating, jobSignal } from './context';
+import { withSignal } from './context';
 import { recoverLookActivities, verifiedLayout } from './recover-look';
 import type { LayoutRef } from './recover-look';
 import { recoverBootActivities } from './recover-boot';
@@ -165,13 +165,6 @@ export function recoverActivities(deps: ActivityDeps) {
       `${host.name} has another ssh host key in the backup than the one that is pinned here, or none: it will not be seen to answer until \`resurgo enroll ${host.name}\` has pinned it`,
     ];
   }
-
-  const withSignal =
-    <I, R>(body: (input: I, signal: AbortSignal) => Promise<R>) =>
-    (input: I) => {
-      const signal = jobSignal();
-      return asActivity(() => heartbeating({ body: () => body(input, signal) }));
-    };
 
   return {
     ...recoverLookActivities(deps),

@@ -29,14 +29,7 @@ export function readFileSystems({ reading, devices, mounted }: FileSystemsOf): F
     const note = (why: string) => {
       reading.limit({ what: device.dm?.name ?? device.row.kname, why, devices: [device.id] });
     };
-    const at = mounted.find(
-      (each) =>
-        each.device === device ||
-        (type === 'btrfs' &&
-          each.device !== undefined &&
-          uuidOf(each.device) === uuidOf(device) &&
-          each.type === 'btrfs'),
-    );
+    const at = mountOf({ device, mounted });
     const made = makeOf({ reading, devices, device, type, note, mounted: at });
     if (made === undefined) continue;
     systems.push({
@@ -60,7 +53,17 @@ function distinct(systems: FileSystem[]): FileSystem[] {
   });
 }
 
-function uuidOf({ probed }: Device): string {
+/** Where it is mounted; a btrfs of several devices is by any of them. */
+export function mountOf({ device, mounted }: { device: Device; mounted: readonly Mounted[] }): Mounted | undefined {
+  const isBtrfs = device.probed.get('ID_FS_TYPE') === 'btrfs';
+  return mounted.find(
+    (each) =>
+      each.device === device ||
+      (isBtrfs && each.type === 'btrfs' && each.device !== undefined && uuidOf(each.device) === uuidOf(device)),
+  );
+}
+
+export function uuidOf({ probed }: Device): string {
   return unescaped(probed.get('ID_FS_UUID_ENC') ?? probed.get('ID_FS_UUID') ?? '');
 }
 

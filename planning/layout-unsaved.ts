@@ -2,6 +2,7 @@
 import { ESP_TYPES } from './boot-families';
 import type { Device, Devices } from './layout-devices';
 import { unescaped, type Reading } from './layout-facts';
+import { mountOf, uuidOf } from './layout-filesystems';
 import { isSystemPath, UNSAVED } from './layout-limits';
 import type { FstabRow, Mounted } from './layout-mounts';
 import type { Layout, Limit } from './layout-schema';
@@ -60,24 +61,14 @@ function ofDevice(of: OfDevice): { key: string; what: string; why: string } | un
   const type = device.probed.get('ID_FS_TYPE') ?? '';
   const usage = device.probed.get('ID_FS_USAGE');
   if (usage === 'filesystem' && device.kind !== 'loop' && type !== 'jbd' && type !== 'zfs_member') {
-    const uuid = uuidOf(device);
-    const isMounted = mounted.some(
-      (each) =>
-        each.device === device ||
-        (type === 'btrfs' && each.type === 'btrfs' && each.device !== undefined && uuidOf(each.device) === uuid),
-    );
-    if (isMounted || isBootPart(of) || isLookedAt(of)) return undefined;
+    if (mountOf({ device, mounted }) !== undefined || isBootPart(of) || isLookedAt(of)) return undefined;
     // Of one over several devices one stands for all.
-    return { key: type === 'btrfs' ? uuid : device.id, what: nameOf(device), why: UNSAVED.unmounted };
+    return { key: type === 'btrfs' ? uuidOf(device) : device.id, what: nameOf(device), why: UNSAVED.unmounted };
   }
   // Its partitions are no devices here, so nothing of it can be mounted.
   const isGuest = (device.kind === 'lv' || device.kind === 'zvol') && device.probed.has('ID_PART_TABLE_TYPE');
   const hasParts = devices.all.some(({ below }) => below.includes(device.row.kname));
   return isGuest && !hasParts ? { key: device.id, what: nameOf(device), why: UNSAVED.guestDisk } : undefined;
-}
-
-function uuidOf({ probed }: Device): string {
-  return unescaped(probed.get('ID_FS_UUID_ENC') ?? probed.get('ID_FS_UUID') ?? '');
 }
 
 /** On a partition for the boot loader, or an array of such. */
