@@ -56,7 +56,7 @@ finish_cache() {
   finish_file=$RESURGO_RUN/zpool.cache
   zpool set "cachefile=$finish_file" "$arg_name" >finish.out 2>&1 || job_fail failed "pool $arg_name can not be noted for the boot: $(tail -n 2 finish.out | tr '\n' ' ')"
   finish_tries=0
-  until grep -aqF "$arg_name" "$finish_file" 2>/dev/null; do
+  until [ -f "$finish_file" ] && new_tells "$arg_name" <"$finish_file"; do
     finish_tries=$((finish_tries + 1))
     [ "$finish_tries" -le 60 ] || job_fail failed "ZFS has not noted pool $arg_name in $finish_file within 30 s"
     sleep 0.5

@@ -156,3 +156,6 @@ new_strings() {
     _ns_comma=,
   done
 }
+
+# new_tells TEXT: does stdin, of whatever bytes, hold it? By lines without NULs: busybox's grep reads one no further than to its first.
+new_tells() { tr '\000' '\n' | grep -aqF -e "$1"; }

@@ -196,7 +196,7 @@ verify_pools() {
         verify_problem "kernel $verify_kernel has no module of ZFS, and pool $_vp_name would not be imported: build it in a chroot at $new (dkms autoinstall -k $verify_kernel)"
     fi
     read_line "$RESURGO_VAR/runs/${arg_run-}/made/cache.$_vp_name" || continue
-    ! new_find "$line" || ! grep -aqsF "$_vp_name" "$new_place" || continue
+    ! new_find "$line" || [ ! -f "$new_place" ] || ! new_tells "$_vp_name" <"$new_place" || continue
     verify_problem "$line of the new system does not name pool $_vp_name, which its boot imports by it: do step zpool-finish again"
   done
 }
@@ -210,7 +210,7 @@ verify_bios() {
     case $_vb_rest in *"$LF"*) _vb_rest=${_vb_rest#*"$LF"} ;; *) _vb_rest= ;; esac
     # shellcheck disable=SC2086 # Words.
     device_disk $_vb_line
-    dd if="$device" bs=440 count=1 2>/dev/null | grep -aq GRUB ||
+    dd if="$device" bs=440 count=1 2>/dev/null | new_tells GRUB ||
       verify_problem "$device has no boot code of GRUB in its first sector, and the machine shall start from it: install it (step new-bootloader)"
   done
 }

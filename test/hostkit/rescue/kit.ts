@@ -58,6 +58,7 @@ export class RescueShell {
   run({ parts, script, sys }: { parts: readonly string[]; script: string; sys?: string }): string {
     const text = [
       'set -eu; LC_ALL=C; RESURGO_LIB=$1; cd "$2"',
+      ...(this.shell === 'dash' ? [] : ['grep() { busybox grep "$@"; }']),
       ...['lib/base.sh', 'lib/types.sh', ...parts].map((part) => `. "$RESURGO_LIB/${part}"`),
       'fail() { printf "%s: %s\\n" "$1" "$2"; exit 0; }',
       'job_fail() { fail "$@"; }',

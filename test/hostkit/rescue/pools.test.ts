@@ -44,7 +44,7 @@ zpool() {
       ;;
     status) printf '  pool: x\\nconfig:\\n\\n\\tNAME STATE\\n'; sed 's/^/\\t    /; s/$/ ONLINE 0 0 0/' "state/$last/members" ;;
     destroy | export) rm -r "state/$last" ;;
-    set) case $2 in cachefile=*) printf 'nvlist %s' "$last" >"\${2#cachefile=}" ;; esac ;;
+    set) case $2 in cachefile=*) printf 'nvlist\\0%s\\0' "$last" >"\${2#cachefile=}" ;; esac ;;
   esac
 }
 # A dataset's file: state/POOL/DATASET with dashes; the first one's is \`set\`.
@@ -272,7 +272,7 @@ device_bytes=0; dd() { echo dd >>calls; }; partx() { echo partx >>calls; }`;
         'zfs set readonly=on tank/a b',
         `zpool set cachefile=${base}/run/zpool.cache tank`,
       ]);
-      expect(readFileSync(at(`mnt/new/${TREE}/etc/zfs/zpool.cache`), 'utf8')).toBe('nvlist tank');
+      expect(readFileSync(at(`mnt/new/${TREE}/etc/zfs/zpool.cache`), 'utf8')).toBe('nvlist\0tank\0');
       expect(readFileSync(at('var/runs/run-1/made/cache.tank'), 'utf8')).toBe('/etc/zfs/zpool.cache\n');
     });
 
@@ -323,7 +323,7 @@ job_main() { : >problems; verify_pools; cat problems; }`;
           .filter((line) => line !== '');
       };
       const module = { 'lib/modules/6.1/updates/dkms/zfs.ko.xz': '' };
-      const cache = { ...module, 'etc/zfs/zpool.cache': 'x tank y' };
+      const cache = { ...module, 'etc/zfs/zpool.cache': 'x\0tank\0y' };
       expect(problems('ONLINE', cache)).toEqual([]);
       expect(problems('DEGRADED', cache)).toEqual([expect.stringMatching(/^pool tank is DEGRADED here/)]);
       expect(problems('ONLINE', { ...cache, 'no-zpool': 'x' })).toEqual([expect.stringMatching(/has no zpool/)]);
