@@ -4,6 +4,7 @@ import { HostError, isAway } from '../hosts/errors';
 import { placeOf } from '../hosts/known-hosts';
 import { readLayout } from '../hosts/layouts';
 import { layoutFacts, probe } from '../hosts/verbs/reading';
+import { probeWithOwnKit } from '../hosts/verbs/rescue-kit';
 import { PlanningError } from '../planning/errors';
 import { jobName } from '../planning/ids';
 import type { Layout } from '../planning/layout-schema';
@@ -143,11 +144,15 @@ export function recoverLookActivities({ hosts }: ActivityDeps) {
     }
   }
 
-  /** @throws HostError where it is away, or is another host's */
+  /** From here on it has the hostkit of this director. @throws HostError where it is away, is another host's, or can't be given it */
   async function findRescue({ rescue, host }: { rescue: FleetHost; host: FleetHost }): Promise<FoundRescue> {
     const step = 'rescue system';
-    const { host: name, bootId, kernel, version } = await probe({ hosts, host: rescue, step });
-    if (name === host.name) return { bootId, kernel, version };
+    const found = await probe({ hosts, host: rescue, step });
+    const { host: name } = found;
+    if (name === host.name) {
+      const { bootId, kernel, version } = await probeWithOwnKit({ hosts, host: rescue, step, found });
+      return { bootId, kernel, version };
+    }
     throw new HostError({
       host: rescue.name,
       verb: 'probe',

@@ -233,6 +233,8 @@ export interface VerbArgs {
   'store.release': Fence & { store: string; id: string; name: string };
   /** In a rescue system: the passphrase (base64) of an encrypted volume, kept in its memory until job `luks-format` or `luks-restore` has used it. */
   'luks.secret': { uuid: string; passphrase: string };
+  /** In a rescue system: the hostkit of this director in the place of its own. `tree` and `rest`: the tar.gz of its parts, base64 in two pieces. */
+  'kit.put': { version: string; sum: string; tree: string; rest?: string };
   /** In a rescue system: a place in its memory, of so many bytes, for headers from the backup. */
   'luks.place': Fence & { tree: string; bytes: number };
   'rescue.list': InStore & { host?: string };

@@ -81,6 +81,7 @@ export const fakeReplies: Record<Verb, Answer> = {
   'store.listing': none,
   'store.hold': none,
   'store.release': none,
+  'kit.put': none,
   'luks.secret': none,
   'luks.place': none,
   'store.layout.put': ({ host, args }) => {

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import type { RescueFile, Verb } from './args';
-import { readHostkit } from './enroll/hostkit-tree';
+import { asRescue, readHostkit } from './enroll/hostkit-tree';
 import { HostError } from './errors';
 import { FakeFreezeSession, type FakeFreezeState } from './fake-freeze';
 import type { FreezeSession } from './freeze-session';
@@ -62,7 +62,7 @@ export class FakeHosts implements Hosts {
     });
     const schema: { parse: (value: unknown) => Reply<V> } = schemas[verb];
     // A fake host has the hostkit of its director: drift is no part of what it is for.
-    const kit = verb === 'probe' ? { hash: (await readHostkit()).hash } : {};
+    const kit = verb === 'probe' ? { hash: await kitOf(host) } : {};
     return schema.parse({ ok: true, ...built, ...kit, ...over });
   }
 
@@ -148,3 +148,8 @@ export class FakeHosts implements Hosts {
 }
 
 const schemas: { [V in Verb]: { parse: (value: unknown) => Reply<V> } } = replySchemas;
+
+async function kitOf({ name }: HostRef): Promise<string> {
+  const kit = await readHostkit();
+  return (name.endsWith('.rescue') ? asRescue(kit) : kit).hash;
+}

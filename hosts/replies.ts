@@ -45,6 +45,7 @@ export const replySchemas = {
   'store.layout.put': loose,
   'store.hold': loose,
   'store.release': loose,
+  'kit.put': loose,
   'luks.secret': loose,
   'luks.place': loose,
   'rescue.list': rescueList,

@@ -3,10 +3,12 @@
 # inode numbers are left out.
 
 # Set or read elsewhere:
-: "${config_host-}" "${encoded-}" "${json-}" "${rescue_missing-}" "${rescue_path-}" "${rescue_storage-}"
+: "${config_host-}" "${encoded-}" "${json-}" "${kit_sum-}" "${rescue_missing-}" "${rescue_path-}" "${rescue_storage-}"
 
 # shellcheck source=lib/rescue-files.sh
 . "$RESURGO_LIB/lib/rescue-files.sh"
+# shellcheck source=lib/kit.sh
+. "$RESURGO_LIB/lib/kit.sh"
 # shellcheck source=lib/rescue-network.sh
 . "$RESURGO_LIB/lib/rescue-network.sh"
 
@@ -67,7 +69,12 @@ rescue_own() {
     mv "$_ro_kit/rescue/$_ro_part"/* "$_ro_kit/$_ro_part/"
     rmdir "$_ro_kit/rescue/$_ro_part"
   done
-  mv "$_ro_kit/rescue/init" own/init
+  # Which hostkit that is, as a director knows it that carries the same (hosts/enroll/hostkit-tree.ts).
+  _ro_version=0
+  [ ! -r "$RESURGO_LIB/VERSION" ] || read -r _ro_version _ <"$RESURGO_LIB/VERSION" || :
+  kit_sum "$_ro_kit" || fail failed "$_ro_kit can not be read"
+  printf '%s %s\n' "$_ro_version" "$kit_sum" >"$_ro_kit/VERSION"
+  cp "$_ro_kit/rescue/init" own/init
   ln -s /usr/local/lib/resurgo/rescue/inittab own/etc/inittab
   cp own/usr/local/lib/resurgo/rescue/sshd_config own/etc/resurgo/sshd_config
   cp own/usr/local/lib/resurgo/rescue/sudo own/usr/bin/sudo

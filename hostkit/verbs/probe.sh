@@ -2,7 +2,10 @@
 # What this host is and has: versions, clocks, tools, stores, groups, dead-men, identities.
 # keys:
 
-: "${time-}" "${uptime-}" "${boot-}" "${line-}" "${json-}" "${config_host-}" "${deadmen-}"
+: "${time-}" "${uptime-}" "${boot-}" "${line-}" "${json-}" "${config_host-}" "${deadmen-}" "${kit_sum-}"
+
+# shellcheck source=/dev/null
+. "$RESURGO_LIB/lib/kit.sh"
 
 probe_tools='rsync ssh ssh-keygen sshd sudo flock setsid unshare ionice timeout gzip base64 awk od find stat sync getfattr setfattr getfacl
 setfacl fsfreeze findmnt btrfs zfs zpool docker systemctl systemd-run'
@@ -66,8 +69,7 @@ probe_version() {
   probe_hash=
   [ -r "$RESURGO_LIB/VERSION" ] || return 0
   read -r probe_number probe_hash _ <"$RESURGO_LIB/VERSION" || :
-  probe_now=$(cd "$RESURGO_LIB" && find . -type f ! -path ./VERSION -exec sha256sum {} + | LC_ALL=C sort | sha256sum) || probe_now=
-  [ "${probe_now%% *}" = "$probe_hash" ] || probe_hash=damaged
+  if ! kit_sum "$RESURGO_LIB" || [ "$kit_sum" != "$probe_hash" ]; then probe_hash=damaged; fi
   [ -z "$(find "$RESURGO_LIB" ! -user 0 -o ! -group 0 -o -perm /022 -o ! -type d ! -type f)" ] || probe_hash=loose
 }
 
