@@ -33,8 +33,8 @@ export interface ActivityDeps {
   rescue: {
     /** Notes the ssh host key of a host's rescue system. */
     pin: (options: { host: string; hostKey: string }) => Promise<void>;
-    /** Notes a recovered machine's own ssh host keys where none are known; false where others are. */
-    pinMachine: (options: { host: HostRef; hostKeys: readonly string[] }) => Promise<boolean>;
+    /** Notes a recovered machine's own ssh host keys where none are known, or in their place where it `isNew`; false where others are. */
+    pinMachine: (options: { host: HostRef; hostKeys: readonly string[]; isNew?: boolean }) => Promise<boolean>;
     /** Starts rescue media in a virtual machine of this machine; null where it has none. */
     boot: (media: MediaToBoot) => Promise<BootedMedia | null>;
   };

@@ -62,7 +62,7 @@ export function createActivities({ stateDir, logger }: { stateDir: string; logge
     },
     rescue: {
       pin: ({ host, hostKey }) => pinRescue({ stateDir, host, hostKey }),
-      pinMachine: ({ host, hostKeys }) => pinMachine({ stateDir, host, hostKeys }),
+      pinMachine: (machine) => pinMachine({ stateDir, ...machine }),
       boot: (media) => bootMedia({ stateDir, media }),
     },
   });

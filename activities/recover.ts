@@ -46,6 +46,8 @@ export interface FixInput {
   tree: string;
   /** The machine as it will be reached. */
   host: FleetHost;
+  /** As the policy has it. */
+  newIdentity?: true | undefined;
 }
 
 /** What was changed in the new system's configuration. */
@@ -80,6 +82,8 @@ const fixed = z.looseObject({
   /** Older rescue media leave no mark. */
   marked: z.literal(true).optional(),
 });
+
+const renewed = z.looseObject({ changed: z.array(z.string()), left: z.array(z.string()) });
 
 const letIn = z.looseObject({ hostKeys: z.array(z.string()).default([]) });
 
@@ -142,12 +146,14 @@ export function recoverActivities(deps: ActivityDeps) {
     });
     const { left, notes, relabel, marked } = fixed.parse(result);
     const made = edits.filter(({ path }) => !left.some((each) => each.path === path));
+    const identity = input.newIdentity === true ? await newIdentity(input, signal) : { edits: [], warnings: [] };
     return {
-      edits: made.map(({ path, why }) => ({ path, why })),
+      edits: [...made.map(({ path, why }) => ({ path, why })), ...identity.edits],
       warnings: [
         ...warnings,
         ...left.map(({ path, why }) => `${path} was not changed: ${why}`),
         ...notes,
+        ...identity.warnings,
         ...(await letDirectorIn(input, signal)),
         ...(relabel ? ['its first boot takes longer: SELinux labels all files'] : []),
       ],
@@ -155,12 +161,29 @@ export function recoverActivities(deps: ActivityDeps) {
     };
   }
 
+  /** Before its ssh host keys are looked at, which it makes anew. */
+  async function newIdentity(
+    { fence, rescue, tree, host }: FixInput,
+    signal: AbortSignal,
+  ): Promise<Pick<FixedConfig, 'edits' | 'warnings'>> {
+    const kind = 'new-identity';
+    const at = { hosts, fence, rescue, kind, step: kind, key: `${kind} ${fence.round}`, signal };
+    const { changed, left } = renewed.parse(await rescueStep({ ...at, args: { tree } }));
+    return {
+      edits: changed.map((path) => ({ path, why: 'an identity of its own (--new-identity)' })),
+      warnings: [
+        `other hosts know ${host.name} by the key that it had: \`resurgo enroll ${host.name}\`, and \`--update\` of its target, before its next backup`,
+        ...left.map((path) => `${path} was left as it was: two machines must not have the same`),
+      ],
+    };
+  }
+
   /** The machine lets this director in once it has booted, and is known to it; both may be new to each other. @returns what to warn of */
-  async function letDirectorIn({ fence, rescue, tree, host }: FixInput, signal: AbortSignal): Promise<string[]> {
+  async function letDirectorIn({ fence, rescue, tree, host, newIdentity: asked }: FixInput, signal: AbortSignal): Promise<string[]> {
     const kind = 'new-director';
     const at = { hosts, fence, rescue, kind, step: kind, key: `${kind} ${fence.round}`, signal };
     const { hostKeys } = letIn.parse(await rescueStep({ ...at, args: { tree } }));
-    if (await deps.rescue.pinMachine({ host, hostKeys })) return [];
+    if (await deps.rescue.pinMachine({ host, hostKeys, isNew: asked === true })) return [];
     return [
       `${host.name} has another ssh host key in the backup than the one that is pinned here, or none: it will not be seen to answer until \`resurgo enroll ${host.name}\` has pinned it`,
     ];

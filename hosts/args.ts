@@ -183,6 +183,7 @@ export const RESCUE_JOBS = [
   'mount-zfs',
   'new-fix',
   'new-director',
+  'new-identity',
   'new-initramfs',
   'new-bootloader',
   'new-verify',

@@ -32,17 +32,19 @@ export async function pinRescue(options: { stateDir: string; host: string; hostK
 
 /**
  * Notes a recovered machine's own ssh host keys, as the backup brought them back, where none are pinned: a director that has lost its state, or
- * taken over another's backups, has never seen the machine. A pin that stands stays. @returns whether the machine will be known by one of them
+ * taken over another's backups, has never seen the machine. A pin that stands stays, unless the machine `isNew`. @returns whether the machine will be known by one of them
  */
 export async function pinMachine(options: {
   stateDir: string;
   host: HostRef;
   hostKeys: readonly string[];
+  /** Its keys were made anew, on request. */
+  isNew?: boolean;
 }): Promise<boolean> {
-  const { stateDir, host, hostKeys } = options;
+  const { stateDir, host, hostKeys, isNew = false } = options;
   const keys = hostKeys.map(parsePublicKey);
   const knownHosts = await KnownHosts.open({ stateDir });
-  const known = knownHosts.keysOf(host);
+  const known = isNew && keys.length > 0 ? [] : knownHosts.keysOf(host);
   if (known.length > 0) return keys.length === 0 || known.some((pin) => keys.some((key) => isSame(pin, key)));
   if (keys.length === 0) return false;
   await knownHosts.pin({ host, keys });

@@ -18,6 +18,7 @@ interface CheckInput {
   machine: FoundMachine;
   storage: Storage;
   newKeys?: string[];
+  newIdentity?: true | undefined;
 }
 
 /** Whether the new machine's firmware can start what the layout holds. */
@@ -102,8 +103,12 @@ function espWarnings({ machine, storage }: Omit<CheckInput, 'layout'>): string[]
 }
 
 /** What will be different on the new machine, or has to be given by hand. */
-export function otherWarnings({ layout, machine, storage, newKeys = [] }: CheckInput): string[] {
+export function otherWarnings({ layout, machine, storage, newKeys = [], newIdentity }: CheckInput): string[] {
   const warnings: string[] = [];
+  if (newIdentity === true)
+    warnings.push(
+      'it gets an identity of its own (--new-identity): machine id, ssh host keys, the key that other hosts know it by. Its name and its addresses stay those of the backup: not beside the old machine in one network',
+    );
   const macs = machine.interfaces.flatMap((each) => (each.mac === null ? [] : [each.mac.toLowerCase()]));
   const gone = layout.network.interfaces.filter((each) => {
     const mac = (each.permanentMac ?? each.mac)?.toLowerCase();

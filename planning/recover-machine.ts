@@ -56,6 +56,8 @@ export interface RecoveryPolicy {
   leaveOut: string[];
   /** Encrypted volumes, by name or UUID, that get a new key though the backup has their header. Left out by runs of before there were any. */
   newKeys?: string[];
+  /** It is a copy: machine id, ssh host keys and the fleet's key are made anew. */
+  newIdentity?: true;
 }
 
 export const DEFAULT_RECOVERY_POLICY: Readonly<RecoveryPolicy> = {

@@ -47,7 +47,7 @@ export interface RecoveryInput {
  */
 export function planRecovery({ layout, machine, policy, backup, held }: RecoveryInput): RecoveryPlan {
   checkPolicy(policy);
-  const { newKeys } = policy;
+  const { newKeys, newIdentity } = policy;
   const kept = keptStorage({
     storage: withNewKeys({ layout, newKeys }),
     limits: layout.limits,
@@ -131,7 +131,7 @@ export function planRecovery({ layout, machine, policy, backup, held }: Recovery
     ...unneeded,
     ...(sized?.warnings ?? []),
     ...checks.warnings,
-    ...otherWarnings({ layout, machine, storage, newKeys }),
+    ...otherWarnings({ layout, machine, storage, newKeys, newIdentity }),
   ];
   const plan = {
     resurgoRecoveryPlan: 1 as const,

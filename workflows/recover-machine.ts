@@ -78,17 +78,20 @@ export class RecoveredMachine {
         }
       });
     if (data === undefined) throw ApplicationFailure.nonRetryable('the plan brings no data back', 'bad-plan');
+    const { newIdentity } = this.options.policy;
+    const own = newIdentity === undefined ? {} : { newIdentity };
     const fixed = await this.phase('fix configuration', (fence) =>
       recovering.recoverFix.executeWithOptions({ summary: 'what would mean other disks or cards now' }, [
-        { fence, rescue, layout: source.layout, tree: source.tree, host: this.options.host },
+        { fence, rescue, layout: source.layout, tree: source.tree, host: this.options.host, ...own },
       ]),
     );
     this.marked = fixed.marked === true;
     const { tree } = source;
     const { firmware } = planned.plan;
     const { disks, efiId } = planned.boot;
-    // Under a new volume key a key file that the old one holds may open nothing.
-    const keep = steps.some(({ kind }) => kind === 'luks-format') ? undefined : '1';
+    // Under a new volume key a key file that the old one holds may open nothing; it may hold keys of the machine, for a login at boot.
+    const isStale = newIdentity === true || steps.some(({ kind }) => kind === 'luks-format');
+    const keep = isStale ? undefined : '1';
     const ramfs = { phase: 'initramfs', kind: 'new-initramfs', args: { tree, keep }, rescue } as const;
     const initramfs = await this.newSystem(ramfs);
     const args = { tree, firmware, id: efiId ?? undefined };

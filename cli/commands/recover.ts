@@ -40,6 +40,7 @@ interface Options extends LiveOptions {
   leaveOut: string[];
   passphrase: Record<string, string>;
   newKey: string[];
+  newIdentity?: true;
   oldMachineIsGone?: true;
 }
 
@@ -76,6 +77,7 @@ export function registerRecover(program: Command): void {
       listed,
       [],
     )
+    .option('--new-identity', 'it is a copy: machine id, ssh host keys and the key of the fleet are made anew')
     .option('--grow <who>', 'who gets the room of bigger disks: last, proportional or none', grown)
     .option('--headroom <percent>', 'free room that a file system keeps on a smaller disk', percent)
     .option(
@@ -140,6 +142,7 @@ async function recover(context: CliContext, name: string, options: Options): Pro
       grow: options.grow ?? policy.grow,
       headroomPercent: options.headroom ?? policy.headroomPercent,
       ...{ pins: options.pin, leaveOut: options.leaveOut, newKeys: options.newKey },
+      ...(options.newIdentity === true ? { newIdentity: true } : {}),
     },
     oldMachineIsGone: options.oldMachineIsGone === true,
     approve: hash ?? null,
