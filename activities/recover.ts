@@ -179,7 +179,10 @@ export function recoverActivities(deps: ActivityDeps) {
   }
 
   /** The machine lets this director in once it has booted, and is known to it; both may be new to each other. @returns what to warn of */
-  async function letDirectorIn({ fence, rescue, tree, host, newIdentity: asked }: FixInput, signal: AbortSignal): Promise<string[]> {
+  async function letDirectorIn(
+    { fence, rescue, tree, host, newIdentity: asked }: FixInput,
+    signal: AbortSignal,
+  ): Promise<string[]> {
     const kind = 'new-director';
     const at = { hosts, fence, rescue, kind, step: kind, key: `${kind} ${fence.round}`, signal };
     const { hostKeys } = letIn.parse(await rescueStep({ ...at, args: { tree } }));

@@ -22,6 +22,8 @@ export interface RecoveryCase extends Omit<ServerCase, 'name'> {
   replacement?: { disks?: ServerCase['layout']['disks'] | 'own'; mac?: string };
   /** Passphrases by the mapping's name. */
   passphrases?: Record<string, string>;
+  /** Words of the command besides. */
+  words?: readonly string[];
   /** Those of the differences told that the replacement's own disks and card make. */
   expected?: RegExp;
   /** Not seen to pass yet: `npm run test:metal` runs it, `npm test` never does. */
@@ -36,6 +38,9 @@ const OTHER_DISK = /^\{"area":"(disks|partitions|file systems|boot)"/;
 
 /** A pool that is made gets another GUID, and the file that the boot imports it by has it. */
 const POOL_GUID = /^\{"area":"volumes".*pool tank.*"field":"guid"|^(?:gone|come): \.\/zfs(?:\/zpool\.cache)? /;
+/** Keys and ids, and the times of the folders that they lie in. */
+const NEW_IDENTITY =
+  /^(?:gone|come): \.\/(?:machine-id|ssh|ssh\/ssh_host_[a-z0-9]+_key(?:\.pub)?|resurgo\/(?:host|rescue)\.key(?:\.pub)?) /;
 /** In the pool's datasets too. */
 const FILL_POOL = ['/srv/data', '/srv/tank/logs']
   .map((folder) => `mkdir ${folder}/awkward; ( ${awkwardScript({ dir: `${folder}/awkward`, holds: 'full' })}\n)`)
@@ -90,6 +95,15 @@ export const biosCases: readonly RecoveryCase[] = [
     number: 136,
     replacement: { disks: [{ serial: 'S1', nameless: true, sizeMb: 3 * GIB_MB }] },
     expected: OTHER_DISK,
+  },
+  {
+    name: 'copy',
+    title: 'a copy with an identity of its own',
+    layout: biosExt4,
+    number: 139,
+    untried: true,
+    words: ['--new-identity'],
+    expected: NEW_IDENTITY,
   },
 ];
 

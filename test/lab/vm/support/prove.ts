@@ -24,7 +24,10 @@ export async function proveRecovery(each: RecoveryCase): Promise<string[]> {
     const before = await recovery.portrait();
     await timed('backup', recovery.backup());
     const rescue = await timed('boot medium', recovery.replace({ medium, disks: layout.disks, ...replacement }));
-    const ended = await timed('recover', recovery.recover(rescue, passphraseWords({ each, secrets })));
+    const ended = await timed(
+      'recover',
+      recovery.recover(rescue, [...passphraseWords({ each, secrets }), ...(each.words ?? [])]),
+    );
     if (ended.state !== 'Completed') throw new Error(`the recovery ended as ${ended.state}`);
     await recovery.server.answers();
     const differences = recovery.differences(before, await recovery.portrait());
