@@ -66,7 +66,6 @@ export const biosCases: readonly RecoveryCase[] = [
     title: 'LVM on md RAID1, onto its own disks with all that is on them',
     layout: biosMirror,
     number: 138,
-    untried: true,
     replacement: { disks: 'own' },
   },
   { name: 'thin', title: 'LVM thin', layout: biosThin, number: 133 },
@@ -78,7 +77,6 @@ export const biosCases: readonly RecoveryCase[] = [
     layout: biosZfs,
     number: 137,
     fill: `${FILL_POOL}\nsync`,
-    untried: true,
     expected: POOL_GUID,
     // The boot itself has imported and mounted it.
     then: async ({ server }) => {
@@ -129,7 +127,6 @@ export const uefiCases: readonly RecoveryCase[] = [
     title: 'another machine: a bigger NVMe disk, another MAC',
     layout: { ...uefiExt4, script: `${uefiExt4.script}\n${EVERY_DRIVER}` },
     number: 143,
-    untried: true,
     replacement: { disks: [{ serial: 'N1', sizeMb: 6 * GIB_MB, bus: 'nvme' }], mac: '52:54:00:aa:bb:cc' },
     expected: new RegExp(`${OTHER_DISK.source}|^\\{"area":"(network|files)"|\\./systemd/network/10-lan\\.network`),
   },
