@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describeLab } from '../support/describe-lab';
 import { takeDown } from '../support/product';
 import { pick, seeded } from '../../faults/random';
-import { LEAVE_LITTLE, LvmHost } from './support/lvm';
+import { FILL_POOL, LEAVE_LITTLE, LvmHost, MAKE_BALLAST } from './support/lvm';
 
 const ROUNDS = Number(process.env['RESURGO_LVM_ROUNDS'] ?? 8);
 const SEED = Number(process.env['RESURGO_CRASH_SEED'] ?? Date.now() % 65_536);
@@ -33,11 +33,8 @@ const FAULTS: readonly Fault[] = [
   },
   {
     kind: 'pool full',
-    strike: (host) =>
-      host.on(
-        'for i in 1 2 3 4 5 6 7; do dd if=/dev/urandom of=/srv/thin/ballast bs=1M count=50 conv=fsync status=none; done',
-      ),
-    heal: (host) => host.on('rm -f /srv/thin/ballast; fstrim /srv/thin; sync'),
+    strike: (host) => host.on(FILL_POOL),
+    heal: (host) => host.on('fstrim /srv/thin; sync'),
   },
   {
     kind: 'power',
@@ -96,7 +93,7 @@ describeLab('faults on LVM', () => {
         await host.on(
           `head -c ${8 + Math.floor(random() * 8)}000000 /dev/urandom >/srv/${volume}/data/churn; echo ${round} >/srv/${volume}/data/round`,
         );
-      await host.on('sync');
+      await host.on(MAKE_BALLAST);
       const frozen = await host.on(sums((volume) => `/srv/${volume}/data`));
       const run = await product.detached(['backup']);
       await sleep(atMs);

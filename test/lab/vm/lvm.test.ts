@@ -5,7 +5,7 @@
 import { describeLab } from '../support/describe-lab';
 import { eventually, takeDown } from '../support/product';
 import type { Product } from '../support/product';
-import { LEAVE_LITTLE, LvmHost } from './support/lvm';
+import { FILL_POOL, LEAVE_LITTLE, LvmHost, MAKE_BALLAST } from './support/lvm';
 
 /** Three copies, without hardware help, on a busy machine. */
 const BACKUP_MS = 600_000;
@@ -20,6 +20,8 @@ describeLab('LVM snapshots', () => {
   let product: Product;
   const on = (command: string) => host.on(command);
   const ours = () => host.snapshots();
+  /** Those that `list` knows; what an aborted run has written is told of as well, and is none. */
+  const backups = async () => (await product.run(['list'])).stdout.split('\n').filter((line) => /^\d{8}_/.test(line));
   beforeAll(async () => {
     host = await LvmHost.raise({ name: 'vmlvm', number: 120 });
     ({ product } = host);
@@ -65,7 +67,7 @@ describeLab('LVM snapshots', () => {
   });
 
   test('one that overflows fails its source: nothing is sealed, and the origin lives on', async () => {
-    const before = (await product.run(['list'])).stdout;
+    const before = await backups();
     await on(`${LEAVE_LITTLE}; head -c 20000000 /dev/urandom >/srv/ext/data/slow; sync`);
     const run = await product.detached(['backup']);
     await eventually('three snapshots stand', async () => (await ours()).length === 3, FREEZE_MS);
@@ -74,7 +76,7 @@ describeLab('LVM snapshots', () => {
     expect(asked.message).toMatch(/overflowed|could not copy everything/);
     await product.run(['abort', run], { allow: [0] });
     await product.ended(run, [1], BACKUP_MS);
-    expect((await product.run(['list'])).stdout).toBe(before);
+    expect(await backups()).toEqual(before);
     expect(await ours()).toEqual([]);
     await on('rm /srv/ext/ballast /srv/ext/data/slow; lvremove -qq -y vg0/ballast; sync; touch /srv/ext/data/lives');
   });
@@ -88,21 +90,18 @@ describeLab('LVM snapshots', () => {
   });
 
   test('a thin pool that fills loses the snapshot, and production goes on', async () => {
-    const before = (await product.run(['list'])).stdout;
-    await on('head -c 20000000 /dev/urandom >/srv/thin/data/slow; sync');
+    const before = await backups();
+    await on(`head -c 60000000 /dev/urandom >/srv/thin/data/slow; ${MAKE_BALLAST}`);
     const run = await product.detached(['backup']);
     await eventually('three snapshots stand', async () => (await ours()).length === 3, FREEZE_MS);
-    // What is written beside the snapshot fills the pool's 400 MB.
-    await on(
-      'for i in 1 2 3 4 5 6 7; do dd if=/dev/urandom of=/srv/thin/ballast bs=1M count=50 conv=fsync status=none; done',
-    );
+    await on(FILL_POOL);
     await eventually('the thin one is gone', async () => (await ours()).length === 2, FREEZE_MS);
     await on('echo alive >/srv/thin/data/lives; sync');
     const asked = await product.question(run, GIVEN_UP_MS);
     expect(asked.message).toMatch(/thin pool|could not copy everything|is gone/);
     await product.run(['abort', run], { allow: [0] });
     await product.ended(run, [1], BACKUP_MS);
-    expect((await product.run(['list'])).stdout).toBe(before);
+    expect(await backups()).toEqual(before);
     await on('rm /srv/thin/ballast /srv/thin/data/slow; fstrim /srv/thin; sync');
   });
 

@@ -13,7 +13,7 @@ D=$(lsblk -dnpo NAME,SERIAL | awk '$2 == "data" { print $1 }')
 vgcreate -qq vg0 "$D"
 lvcreate -qq -y -L 300M -n ext vg0; mkfs.ext4 -q /dev/vg0/ext
 lvcreate -qq -y -L 400M -n x vg0; mkfs.xfs -q /dev/vg0/x
-lvcreate -qq -y -L 400M -T vg0/pool; lvcreate -qq -y -V 300M -T vg0/pool -n thin; mkfs.ext4 -q /dev/vg0/thin
+lvcreate -qq -y -L 320M -T vg0/pool; lvcreate -qq -y -V 300M -T vg0/pool -n thin; mkfs.ext4 -q /dev/vg0/thin
 `;
 const MOUNT = `set -e
 vgchange -qq -ay vg0
@@ -23,6 +23,12 @@ const FILL = `for v in ext x thin; do mkdir -p /srv/$v/data/sub; head -c 3000000
 /** Leaves room for the first of both classic snapshots, and a little to grow. */
 export const LEAVE_LITTLE =
   'free=$(vgs --noheadings --nosuffix --units m -o vg_free vg0); free=${free%.*}; lvcreate -qq -y -L $((free - 92))M -n ballast vg0';
+
+/** Half of the thin volume. */
+export const MAKE_BALLAST = 'head -c 150000000 /dev/urandom >/srv/thin/ballast; sync';
+/** Writes over it where it lies: what a snapshot shares with it is kept besides, and fills the pool's 320 MB; the last of it slowly. */
+export const FILL_POOL = `write() { dd if=/dev/urandom of=/srv/thin/ballast bs=1M seek="$1" count="$2" conv=notrunc,fsync status=none; }
+write 0 60; for at in 60 65 70 75 80 85 90 95 100 105 110 115 120 125 130 135; do write "$at" 5; sleep 2; done`;
 
 export class LvmHost {
   private running: Machine | undefined;
