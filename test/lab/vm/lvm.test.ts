@@ -94,8 +94,9 @@ describeLab('LVM snapshots', () => {
     await on(`head -c 60000000 /dev/urandom >/srv/thin/data/slow; ${MAKE_BALLAST}`);
     const run = await product.detached(['backup']);
     await eventually('three snapshots stand', async () => (await ours()).length === 3, FREEZE_MS);
-    await on(FILL_POOL);
+    const filling = on(FILL_POOL);
     await eventually('the thin one is gone', async () => (await ours()).length === 2, FREEZE_MS);
+    await filling;
     await on('echo alive >/srv/thin/data/lives; sync');
     const asked = await product.question(run, GIVEN_UP_MS);
     expect(asked.message).toMatch(/thin pool|could not copy everything|is gone/);
