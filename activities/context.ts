@@ -33,8 +33,10 @@ export interface ActivityDeps {
   rescue: {
     /** Notes the ssh host key of a host's rescue system. */
     pin: (options: { host: string; hostKey: string }) => Promise<void>;
-    /** Notes a recovered machine's own ssh host keys where none are known, or in their place where it `isNew`; false where others are. */
+    /** Notes a recovered machine's own ssh host keys where none are known, or beside them where they are new; false where others are known. */
     pinMachine: (options: { host: HostRef; hostKeys: readonly string[]; isNew?: boolean }) => Promise<boolean>;
+    /** Notes them in the place of all others. */
+    pinOnly: (options: { host: HostRef; hostKeys: readonly string[] }) => Promise<void>;
     /** Starts rescue media in a virtual machine of this machine; null where it has none. */
     boot: (media: MediaToBoot) => Promise<BootedMedia | null>;
   };

@@ -4,7 +4,7 @@ import { genuineSigners } from '../hosts/adopted-signers';
 import { CurrentHosts } from '../hosts/current-hosts';
 import { loadDirectorKeys, signManifest } from '../hosts/director-keys';
 import { bootMedia, sweepBoots } from '../hosts/rescue-boot';
-import { pinMachine, pinRescue } from '../hosts/rescue-ref';
+import { pinMachine, pinOnly, pinRescue } from '../hosts/rescue-ref';
 import { checkActivities } from './checks';
 import { cleanupActivities } from './cleanup';
 import type { ActivityDeps } from './context';
@@ -63,6 +63,7 @@ export function createActivities({ stateDir, logger }: { stateDir: string; logge
     rescue: {
       pin: ({ host, hostKey }) => pinRescue({ stateDir, host, hostKey }),
       pinMachine: (machine) => pinMachine({ stateDir, ...machine }),
+      pinOnly: (machine) => pinOnly({ stateDir, ...machine }),
       boot: (media) => bootMedia({ stateDir, media }),
     },
   });

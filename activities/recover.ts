@@ -11,7 +11,7 @@ import type { DiskIdentity } from '../planning/recover-plan';
 import type { FleetHost } from '../planning/run-input';
 import { sha256Hex } from '../planning/sha256';
 import type { ActivityDeps, RunFence } from './context';
-import { withSignal } from './context';
+import { asActivity, withSignal } from './context';
 import { recoverLookActivities, verifiedLayout } from './recover-look';
 import type { LayoutRef } from './recover-look';
 import { recoverBootActivities } from './recover-boot';
@@ -56,6 +56,8 @@ export interface FixedConfig {
   warnings: string[];
   /** It holds the run's mark. */
   marked?: true;
+  /** The ssh host keys that were made anew, all of those that its sshd shows. */
+  newKeys?: string[];
 }
 
 /** What came of a job on the new system. */
@@ -146,7 +148,9 @@ export function recoverActivities(deps: ActivityDeps) {
     });
     const { left, notes, relabel, marked } = fixed.parse(result);
     const made = edits.filter(({ path }) => !left.some((each) => each.path === path));
-    const identity = input.newIdentity === true ? await newIdentity(input, signal) : { edits: [], warnings: [] };
+    const identity =
+      input.newIdentity === true ? await newIdentity(input, signal) : { edits: [], warnings: [], isWhole: false };
+    const { hostKeys, unknown } = await letDirectorIn(input, signal);
     return {
       edits: [...made.map(({ path, why }) => ({ path, why })), ...identity.edits],
       warnings: [
@@ -154,10 +158,11 @@ export function recoverActivities(deps: ActivityDeps) {
         ...left.map(({ path, why }) => `${path} was not changed: ${why}`),
         ...notes,
         ...identity.warnings,
-        ...(await letDirectorIn(input, signal)),
+        ...unknown,
         ...(relabel ? ['its first boot takes longer: SELinux labels all files'] : []),
       ],
       ...(marked === undefined ? {} : { marked }),
+      ...(identity.isWhole ? { newKeys: hostKeys } : {}),
     };
   }
 
@@ -165,31 +170,32 @@ export function recoverActivities(deps: ActivityDeps) {
   async function newIdentity(
     { fence, rescue, tree, host }: FixInput,
     signal: AbortSignal,
-  ): Promise<Pick<FixedConfig, 'edits' | 'warnings'>> {
+  ): Promise<Pick<FixedConfig, 'edits' | 'warnings'> & { isWhole: boolean }> {
     const kind = 'new-identity';
     const at = { hosts, fence, rescue, kind, step: kind, key: `${kind} ${fence.round}`, signal };
     const { changed, left } = renewed.parse(await rescueStep({ ...at, args: { tree } }));
     return {
       edits: changed.map((path) => ({ path, why: 'an identity of its own (--new-identity)' })),
       warnings: [
-        `other hosts know ${host.name} by the key that it had: \`resurgo enroll ${host.name}\`, and \`--update\` of its target, before its next backup`,
+        `other hosts know ${host.name} by the key that it had: before its next backup \`resurgo enroll ${host.name}\`, and \`resurgo enroll HOST --update\` of each that exchanges data with it, its target first`,
         ...left.map((path) => `${path} was left as it was: two machines must not have the same`),
       ],
+      // One that sshd shows and that is the old machine's as well is no proof of either.
+      isWhole: !left.some((path) => path.endsWith('_key') || path.includes('/ssh')),
     };
   }
 
-  /** The machine lets this director in once it has booted, and is known to it; both may be new to each other. @returns what to warn of */
+  /** The machine lets this director in once it has booted, and is known to it; both may be new to each other. */
   async function letDirectorIn(
     { fence, rescue, tree, host, newIdentity: asked }: FixInput,
     signal: AbortSignal,
-  ): Promise<string[]> {
+  ): Promise<{ hostKeys: string[]; unknown: string[] }> {
     const kind = 'new-director';
     const at = { hosts, fence, rescue, kind, step: kind, key: `${kind} ${fence.round}`, signal };
     const { hostKeys } = letIn.parse(await rescueStep({ ...at, args: { tree } }));
-    if (await deps.rescue.pinMachine({ host, hostKeys, isNew: asked === true })) return [];
-    return [
-      `${host.name} has another ssh host key in the backup than the one that is pinned here, or none: it will not be seen to answer until \`resurgo enroll ${host.name}\` has pinned it`,
-    ];
+    const isKnown = await deps.rescue.pinMachine({ host, hostKeys, isNew: asked === true });
+    const warning = `${host.name} has another ssh host key in the backup than the one that is pinned here, or none: it will not be seen to answer until \`resurgo enroll ${host.name}\` has pinned it`;
+    return { hostKeys, unknown: isKnown ? [] : [warning] };
   }
 
   return {
@@ -199,6 +205,8 @@ export function recoverActivities(deps: ActivityDeps) {
     recoverStep: withSignal(recoverStep),
     newSystem: withSignal(newSystem),
     recoverFix: withSignal(recoverFix),
+    /** After the first boot of a copy. */
+    knowCopy: (machine: { host: FleetHost; hostKeys: string[] }) => asActivity(() => deps.rescue.pinOnly(machine)),
   };
 }
 

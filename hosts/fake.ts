@@ -38,6 +38,7 @@ export interface FakeOptions {
 export const FAKE_RESCUE = {
   pin: () => Promise.resolve(),
   pinMachine: () => Promise.resolve(true),
+  pinOnly: () => Promise.resolve(),
   boot: () => Promise.resolve(null),
 };
 

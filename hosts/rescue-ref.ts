@@ -32,23 +32,36 @@ export async function pinRescue(options: { stateDir: string; host: string; hostK
 
 /**
  * Notes a recovered machine's own ssh host keys, as the backup brought them back, where none are pinned: a director that has lost its state, or
- * taken over another's backups, has never seen the machine. A pin that stands stays, unless the machine `isNew`. @returns whether the machine will be known by one of them
+ * taken over another's backups, has never seen the machine. A pin that stands stays. Keys that were made anew for a copy are noted beside it: as
+ * long as the copy was not seen, the old machine is to be known where it answers (S24). @returns whether the machine will be known by one of them
  */
 export async function pinMachine(options: {
   stateDir: string;
   host: HostRef;
   hostKeys: readonly string[];
-  /** Its keys were made anew, on request. */
+  /** Made anew, on request. */
   isNew?: boolean;
 }): Promise<boolean> {
   const { stateDir, host, hostKeys, isNew = false } = options;
   const keys = hostKeys.map(parsePublicKey);
   const knownHosts = await KnownHosts.open({ stateDir });
-  const known = isNew && keys.length > 0 ? [] : knownHosts.keysOf(host);
-  if (known.length > 0) return keys.length === 0 || known.some((pin) => keys.some((key) => isSame(pin, key)));
-  if (keys.length === 0) return false;
-  await knownHosts.pin({ host, keys });
+  const known = knownHosts.keysOf(host);
+  if (keys.length === 0) return known.length > 0 && !isNew;
+  const others = known.filter((pin) => !keys.some((key) => isSame(pin, key)));
+  if (known.length > 0 && !isNew) return others.length < known.length;
+  await knownHosts.pin({ host, keys: [...others, ...keys] });
   return true;
+}
+
+/** A copy was seen with its own keys: it is known by no others from now on. */
+export async function pinOnly(options: {
+  stateDir: string;
+  host: HostRef;
+  hostKeys: readonly string[];
+}): Promise<void> {
+  const { stateDir, host, hostKeys } = options;
+  const knownHosts = await KnownHosts.open({ stateDir });
+  await knownHosts.pin({ host, keys: hostKeys.map(parsePublicKey) });
 }
 
 function isSame(one: PublicKey, other: PublicKey): boolean {

@@ -51,7 +51,7 @@ export function firmwareChecks({ layout, machine, storage }: CheckInput): { warn
 }
 
 /** Whether the jobs that come after the data can make the new system boot here. What is not known is told, and no success. */
-export function bootChecks({ layout, machine, held }: Omit<CheckInput, 'storage'> & { held: Held }): {
+export function bootChecks({ layout, machine, held, newIdentity }: Omit<CheckInput, 'storage'> & { held: Held }): {
   warnings: string[];
   blockers: string[];
 } {
@@ -63,6 +63,10 @@ export function bootChecks({ layout, machine, held }: Omit<CheckInput, 'storage'
     warnings: isBootKnown(layout) ? [] : [printable(`${BOOT_UNKNOWN.what}: ${BOOT_UNKNOWN.why}`)],
     blockers: [
       ...bootProblems({ layout, firmware: machine.firmware }).map(limitInWords),
+      // Its kernels lie in folders of the machine's id, and the tools that make an initramfs look for the one of now.
+      ...(newIdentity === true && boot.loader === 'systemd-boot'
+        ? ['systemd-boot names its kernels by the machine id, and a copy gets another: recover without --new-identity']
+        : []),
       ...lost
         .filter((path) => needed.includes(path))
         .map(

@@ -70,7 +70,7 @@ export function planRecovery({ layout, machine, policy, backup, held }: Recovery
   const sized = mapping.blockers.length === 0 ? sizedStorage({ graph: before, chosen, policy }) : undefined;
   const storage = sized?.storage ?? kept.storage;
   const checks = firmwareChecks({ layout, machine, storage });
-  const boot = bootChecks({ layout, machine, held });
+  const boot = bootChecks({ layout, machine, held, newIdentity });
   const blockers = [
     ...new Set([
       ...kept.blockers,

@@ -37,6 +37,7 @@ const STEP_NAMES: Readonly<Record<string, string>> = {
   newSystem: 'make it boot',
   rebootRescue: 'reboot',
   awaitMachine: 'wait for the machine',
+  knowCopy: 'pin the keys of the copy',
   listPrunable: 'read the store',
   removeBackup: 'remove a backup',
   checkRescue: 'look at',

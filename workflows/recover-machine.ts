@@ -16,7 +16,7 @@ import { diskInWords, list } from '../planning/recover-words';
 import type { FleetHost } from '../planning/run-input';
 import { describeFailure } from './failures';
 import type { OperatorGate } from './gate';
-import { bulk, recovering, tidying, unmounting } from './options';
+import { bulk, quick, recovering, tidying, unmounting } from './options';
 import { headersItem, type RecoverySource } from './recover-source';
 import type { Timeline } from './timeline';
 
@@ -58,6 +58,7 @@ export class RecoveredMachine {
   private rebootMs = 0;
   private lostReboots = 0;
   private marked = false;
+  private newKeys: string[] | undefined;
   private place: { rescue: RescueRef; tree: string } | undefined;
 
   constructor(private readonly options: Options) {}
@@ -86,6 +87,7 @@ export class RecoveredMachine {
       ]),
     );
     this.marked = fixed.marked === true;
+    this.newKeys = fixed.newKeys;
     const { tree } = source;
     const { firmware } = planned.plan;
     const { disks, efiId } = planned.boot;
@@ -112,6 +114,12 @@ export class RecoveredMachine {
   async boot({ rescue }: { rescue: RescueRef }): Promise<FirstBoot> {
     await this.phase('reboot', (fence) => this.reboot({ fence, rescue }));
     const up = await this.phase('first boot', (fence) => this.firstBoot({ fence, rescue }));
+    const { newKeys: hostKeys } = this;
+    if (hostKeys !== undefined) {
+      const { host } = this.options;
+      const summary = `pin the new ssh host keys of ${host.name}`;
+      await this.must('know the copy', () => quick.knowCopy.executeWithOptions({ summary }, [{ host, hostKeys }]));
+    }
     this.state = 'running';
     return up;
   }
@@ -177,11 +185,12 @@ export class RecoveredMachine {
   describe(): string {
     const { name } = this.options.host;
     const disks = list(this.overwritten);
+    const copy = this.options.policy.newIdentity === true ? ' --new-identity' : '';
     switch (this.state) {
       case 'untouched':
         return 'Nothing was written';
       case 'half recovered':
-        return `${name} is half recovered: ${disks} overwritten, and it does not boot. Run \`resurgo recover ${name}\` again; the backup is as it was`;
+        return `${name} is half recovered: ${disks} overwritten, and it does not boot. Run \`resurgo recover ${name}${copy}\` again; the backup is as it was`;
       case 'whole, not booted':
         return `The new system of ${name} is whole and verified on ${disks}, and was not booted: restart the machine without the rescue medium`;
       case 'rebooted':

@@ -129,12 +129,13 @@ class RecoverRun extends RunParts {
     const approvedMs = Date.now();
     await this.timeline.phase('look again', () => this.lookAgain({ planned, source, rescue }));
     const made = await this.machine.make({ planned, source, rescue });
+    this.warnings.push(...made.fixed.warnings, ...made.notes);
     const up = await this.machine.boot({ rescue });
     const { host, setup } = input;
     const { lease, gate } = this;
     const health = await this.timeline.phase('health', () => healthOf({ group: setup.group, host, lease, gate }));
     const unmarked = `the hostkit of ${host.name} came back older than this director’s, and can't tell whether it has booted from what was recovered, or from another disk that it had: look there (lsblk), then \`resurgo enroll ${host.name} --update\``;
-    this.warnings.push(...made.fixed.warnings, ...made.notes, ...health.warnings);
+    this.warnings.push(...health.warnings);
     if (up.unmarked === true) this.warnings.push(unmarked);
     const report = completed({
       ...about,

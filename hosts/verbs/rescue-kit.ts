@@ -1,6 +1,6 @@
 /**
  * The hostkit of a rescue system is the one that its media were built with. Jobs and their keys are those of this director, and an older
- * hostkit would refuse some of them when the disks are written over already: so it gets this director's before anything else is asked of it.
+ * hostkit would refuse some of them when the disks are written over already: so it gets this director's before anything is planned.
  */
 import { asRescue, readHostkit } from '../enroll/hostkit-tree';
 import { packTarGz } from '../enroll/tar';

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { KnownHosts } from '../../hosts/known-hosts';
-import { pinMachine } from '../../hosts/rescue-ref';
+import { pinMachine, pinOnly } from '../../hosts/rescue-ref';
 
 const host = { name: 'web-1', address: '192.0.2.7' };
 const key = (letter: string) => `ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI${letter.repeat(43)}`;
@@ -22,10 +22,13 @@ test('none are pinned: those of the backup are; others than the pinned ones are 
   expect(await known()).toEqual(['A']);
 });
 
-test('keys that were made anew on request take their place; no keys take none', async () => {
+test('S24 keys that were made anew on request stand beside the old ones until the copy was seen', async () => {
   await pinMachine({ stateDir, host, hostKeys: [key('A')] });
-  expect(await pinMachine({ stateDir, host, hostKeys: [], isNew: true })).toBe(true);
-  expect(await known()).toEqual(['A']);
+  expect(await pinMachine({ stateDir, host, hostKeys: [], isNew: true })).toBe(false);
   expect(await pinMachine({ stateDir, host, hostKeys: [key('B')], isNew: true })).toBe(true);
+  expect(await known()).toEqual(['A', 'B']);
+  expect(await pinMachine({ stateDir, host, hostKeys: [key('B')], isNew: true })).toBe(true);
+  expect(await known()).toEqual(['A', 'B']);
+  await pinOnly({ stateDir, host, hostKeys: [key('B')] });
   expect(await known()).toEqual(['B']);
 });

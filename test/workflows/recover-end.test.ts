@@ -81,7 +81,10 @@ test.each([
     return before?.(call);
   })(made.fake.intercept);
   const pinned: unknown[] = [];
-  made.deps = { pinMachine: ({ isNew }) => Promise.resolve(pinned.push(isNew) > 0) };
+  made.deps = {
+    pinMachine: ({ isNew }) => Promise.resolve(pinned.push(isNew) > 0),
+    pinOnly: ({ hostKeys }) => Promise.resolve(void pinned.push(made.now.rebooted && hostKeys.length)),
+  };
   const report = await playing(made, async (handle) => {
     const { plan } = (await approvedPlan(handle)) ?? {};
     expect((plan?.warnings ?? []).some((each) => each.includes('--new-identity'))).toBe(isCopy);
@@ -91,7 +94,8 @@ test.each([
   expect(jobs).toEqual(
     isCopy ? ['new-fix', 'new-identity', 'new-director'] : ['new-fix', 'new-director', 'new-initramfs'],
   );
-  expect(pinned).toEqual([isCopy]);
+  // The old one's go when the copy was seen.
+  expect(pinned).toEqual(isCopy ? [true, 1] : [false]);
   expect(kept).toBe(isCopy ? undefined : '1');
   expect(report.recovered?.edits.map(({ path }) => path)).toEqual(isCopy ? ['/etc/machine-id'] : []);
   expect(report.warnings.some((each) => /resurgo enroll app-1/.test(each))).toBe(isCopy);

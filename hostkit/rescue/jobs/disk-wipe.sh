@@ -13,11 +13,12 @@
 
 job_main() {
   device_find "$arg_disk"
-  # At each of the disks, which come before all else: what had to let go of one of them is not there any more at the last.
-  held_note
   ! device_busy "$device" || job_fail busy "$device_why: nothing was wiped"
   # Who holds it and shows nowhere (an imported pool of ZFS) lets nobody else have it for himself, of which this makes sure.
   wipefs --all --no-act --quiet "$device" >/dev/null 2>wipe.out || job_fail busy "$device or a part of it is in use ($(tail -n 1 wipe.out)): nothing was wiped. Let go of it (zpool export), and repeat this step"
+  # At each of the disks, which come before all else: what had to let go of one of them is not there any more at the last. Not where one is in
+  # use: what a run has made by then is not the rescue system's own.
+  held_note
   # The partitions' own signatures first: with the table gone they could not be found, and would come up again where the next one puts a
   # partition at the same place.
   for wipe_part in "/sys/class/block/${device##*/}/${device##*/}"*; do

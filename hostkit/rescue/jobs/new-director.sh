@@ -27,6 +27,7 @@ job_main() {
 }
 
 director_keys() {
+  rm -rf -- "$new_place.resurgo-new"
   cp "$RESURGO_ETC/director.keys" "$new_place.resurgo-new"
   chmod 0600 "$new_place.resurgo-new"
   sync "$new_place.resurgo-new"
@@ -36,6 +37,7 @@ director_keys() {
 # director_lines: the sweep at the first boot makes of the keys what sshd reads; until then nobody shall be let in by what the backup had.
 director_lines() {
   if ! new_find /var/lib/resurgo/home/.ssh/authorized_keys || [ ! -f "$new_place" ]; then return 0; fi
+  rm -rf -- "$new_place.resurgo-new"
   while read -r director_type director_key _ <&6; do
     check_type pubkey "$director_type $director_key" || continue
     printf 'restrict,command="exec sudo -n /usr/local/lib/resurgo/hostkit" %s %s resurgo-director\n' "$director_type" "$director_key"

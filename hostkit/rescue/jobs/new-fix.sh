@@ -53,6 +53,8 @@ fix_one() {
   [ "$fix_have" = "$2" ] || { fix_leave "$1" 'it holds something else than when its layout was taken: look what it says, and change it by hand'; return; }
   case $1 in /etc/systemd/network/10-resurgo-*.link) fix_renames || fix_mark ;; *) fix_mark ;; esac
   fix_new=$new_place.resurgo-new
+  # One that came with the data may be a link.
+  rm -rf -- "$fix_new"
   if [ "$fix_have" = - ]; then
     # Folders and files of its configuration are everybody's to read.
     (umask 022 && mkdir -p "${new_place%/*}" && : >"$fix_new") || job_fail failed "$new_place can not be made"

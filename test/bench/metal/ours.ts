@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { CurrentHosts } from '../../../hosts/current-hosts';
 import { bootMedia } from '../../../hosts/rescue-boot';
-import { pinMachine, pinRescue } from '../../../hosts/rescue-ref';
+import { pinMachine, pinOnly, pinRescue } from '../../../hosts/rescue-ref';
 import type { Fleet } from '../../lab/support/fleet';
 import { hostLines, raiseProduct } from '../../lab/support/product';
 import type { Product } from '../../lab/support/product';
@@ -71,7 +71,8 @@ async function raise({ source: disk, say }: Pick<Task, 'source' | 'say'>): Promi
       hosts: new CurrentHosts({ stateDir }),
       rescue: {
         pin: ({ host, hostKey }) => pinRescue({ stateDir, host, hostKey }),
-        pinMachine: ({ host, hostKeys }) => pinMachine({ stateDir, host, hostKeys }),
+        pinMachine: (machine) => pinMachine({ stateDir, ...machine }),
+        pinOnly: (machine) => pinOnly({ stateDir, ...machine }),
         boot: (media) => bootMedia({ stateDir, media }),
       },
       cpu: () => 0,

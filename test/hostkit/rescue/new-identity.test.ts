@@ -44,6 +44,7 @@ job_main`,
         changed: [
           '/etc/machine-id',
           '/var/lib/dbus/machine-id',
+          '/etc/ssh/ssh_host_ecdsa_key.pub',
           '/etc/ssh/ssh_host_ecdsa_key',
           '/etc/ssh/ssh_host_ed25519_key.pub',
           '/etc/ssh/ssh_host_ed25519_key',
@@ -73,17 +74,28 @@ job_main`,
       const { told, read, root } = copied({
         elsewhere: 'theirs',
         [of('etc/machine-id')]: '-> ../../elsewhere',
+        [of('var/lib/dbus/machine-id')]: '-> /etc/machine-id',
         [of('etc/ssh/ssh_host_dsa_key')]: 'old',
         [of('etc/ssh/ssh_host_rsa_key-cert.pub')]: 'old',
         [of('etc/ssh/ssh_host_rsa_key')]: 'old',
+        [of('etc/ssh/ssh_host_rsa_key.resurgo-new')]: '-> ../../../elsewhere',
+        [of('etc/ssh/sshd_config')]: '#HostKey /a\nHostKey /etc/ssh/ssh_host_rsa_key\nhostkey "/etc/keys/mine"\n',
         [of('etc/iscsi/initiatorname.iscsi')]: 'InitiatorName=x\n',
-        [of('etc/nvme/hostid')]: '',
+        [of('etc/dropbear/initramfs/dropbear_rsa_host_key')]: 'old',
       });
       expect(told).toEqual({
-        changed: ['/etc/ssh/ssh_host_rsa_key'],
-        left: ['/etc/ssh/ssh_host_dsa_key', '/etc/ssh/ssh_host_rsa_key-cert.pub', '/etc/iscsi/initiatorname.iscsi'],
+        changed: ['/etc/ssh/ssh_host_rsa_key.pub', '/etc/ssh/ssh_host_rsa_key'],
+        left: [
+          '/etc/machine-id',
+          '/etc/ssh/ssh_host_dsa_key',
+          '/etc/ssh/ssh_host_rsa_key-cert.pub',
+          '/etc/keys/mine',
+          '/etc/iscsi/initiatorname.iscsi',
+          '/etc/dropbear/initramfs/dropbear_rsa_host_key',
+        ],
       });
       expect(read('etc/ssh/ssh_host_dsa_key')).toBe('old');
+      expect(read('etc/ssh/ssh_host_rsa_key')).toMatch(/^-----BEGIN RSA PRIVATE KEY-----/);
       expect(readFileSync(join(root, 'elsewhere'), 'utf8')).toBe('theirs');
     });
   });

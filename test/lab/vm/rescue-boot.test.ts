@@ -64,7 +64,8 @@ describeLab('the rescue media', () => {
     const machine = new Machine({ fleet, ...spec });
     await machine.start();
     await machine.shows('RESURGO-RESCUE-READY', BOOT_MS);
-    const [, address = ''] = / address +([0-9.]+)/.exec(machine.console) ?? [];
+    const [, address] = /^ +address +(\d+\.\d+\.\d+\.\d+)/m.exec(machine.console) ?? [];
+    if (address === undefined) throw new Error(`it has no address:\n${machine.console.slice(-3000)}`);
     const probe = answer.parse(JSON.parse(await ask({ fleet, address, verb: 'probe' })));
     expect(probe.host).toBe('web-1');
     const facts = secureBoot.parse(JSON.parse(await ask({ fleet, address, verb: 'layout' }))).facts['secure-boot'].out;

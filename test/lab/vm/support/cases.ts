@@ -40,7 +40,7 @@ const OTHER_DISK = /^\{"area":"(disks|partitions|file systems|boot)"/;
 const POOL_GUID = /^\{"area":"volumes".*pool tank.*"field":"guid"|^(?:gone|come): \.\/zfs(?:\/zpool\.cache)? /;
 /** Keys and ids, and the times of the folders that they lie in. */
 const NEW_IDENTITY =
-  /^(?:gone|come): \.\/(?:machine-id|ssh|ssh\/ssh_host_[a-z0-9]+_key(?:\.pub)?|resurgo\/(?:host|rescue)\.key(?:\.pub)?) /;
+  /^(?:gone|come): (?:\.|\.\/(?:machine-id|ssh|ssh\/ssh_host_[a-z0-9]+_key(?:\.pub)?|resurgo\/(?:host|rescue)\.key(?:\.pub)?)) |"field":"machineId"/;
 /** In the pool's datasets too. */
 const FILL_POOL = ['/srv/data', '/srv/tank/logs']
   .map((folder) => `mkdir ${folder}/awkward; ( ${awkwardScript({ dir: `${folder}/awkward`, holds: 'full' })}\n)`)
