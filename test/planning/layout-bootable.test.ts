@@ -238,6 +238,23 @@ describe('the plan', () => {
     expect(made.steps).toEqual([]);
   });
 
+  it('of a copy says so under its hash, and refuses it where kernels are named by the machine id', () => {
+    const layout = LAYOUTS['uefi ext4']();
+    const copied = (loader: 'grub2' | 'systemd-boot') =>
+      planRecovery({
+        ...{
+          layout: booting(layout, { loader }),
+          machine: foundMachine(layout, sameDisks(layout)),
+          backup: 'x',
+          held: null,
+        },
+        policy: { ...DEFAULT_RECOVERY_POLICY, newIdentity: true },
+      });
+    expect(copied('grub2').warnings).toContainEqual(expect.stringMatching(/identity of its own/));
+    expect(copied('grub2').hash).not.toBe(plan(layout).hash);
+    expect(copied('systemd-boot').blockers).toContainEqual(expect.stringMatching(/recover without --new-identity/));
+  });
+
   it('says of an older layout that it is not known, once', () => {
     const layout = booting(LAYOUTS['uefi ext4'](), { remake: undefined });
     const made = plan(layout);
