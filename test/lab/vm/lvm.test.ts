@@ -10,7 +10,7 @@ import { FILL_POOL, LEAVE_LITTLE, LvmHost, MAKE_BALLAST } from './support/lvm';
 /** Three copies, without hardware help, on a busy machine. */
 const BACKUP_MS = 600_000;
 /** A freeze of a virtual machine without hardware help is slow to begin. */
-const FREEZE_MS = 120_000;
+const FREEZE_MS = 300_000;
 /** A copy is tried some times, with longer and longer waits, before a person is asked. */
 const GIVEN_UP_MS = 300_000;
 jest.setTimeout(1_200_000);

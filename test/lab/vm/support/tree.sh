@@ -101,7 +101,7 @@ case ${1:-} in
   server) server ;;
   zfs) zfs ;;
   rear)
-    with_rear() { make_server "$1" "$REAR_PACKAGES" :; }
+    with_rear() { make_server "$1" "$REAR_PACKAGES" true; }
     cached rear "1 $LAB_SUITE $REAR_PACKAGES" with_rear
     ;;
   tools)
