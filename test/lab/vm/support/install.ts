@@ -63,7 +63,11 @@ export async function startTools(options: {
 }): Promise<Machine> {
   const { fleet, number, disks, root, of } = options;
   const [tools, boot] = [await built('tools', of), await built('boot', of)];
-  if (root !== undefined && !existsSync(root)) await runProgram({ command: ['cp', '--sparse=always', tools, root] });
+  if (root !== undefined && !existsSync(root)) {
+    await runProgram({ command: ['cp', '--sparse=always', tools, root] });
+    // What it writes has to outlive a power cut, as on any server.
+    await runProgram({ command: ['tune2fs', '-O', 'has_journal', root] });
+  }
   const key = readFileSync(`${fleet.adminKey}.pub`, 'utf8').trim().replaceAll(' ', '_');
   const machine = new Machine({
     fleet,
