@@ -33,7 +33,7 @@ export const JOB_TOOLS: Readonly<Record<string, readonly string[]>> = {
   'mount-zfs': ['zpool', 'findmnt'],
   'new-bootloader': ['blkid', 'findmnt'],
   'new-director': [],
-  'new-identity': [],
+  'new-identity': ['ssh-keygen'],
   'new-fix': [],
   'new-initramfs': ['blkid', 'findmnt'],
   'new-reboot': [],

@@ -2,6 +2,7 @@
 # that other hosts of the fleet know it by. Each is replaced where there is one, and keeps owner, mode, label and attributes. Its name and its
 # addresses stay; so does what is told as `left`: what lies behind a link or is made by nobody here, and two machines must not share.
 # keys: tree:tree
+# tools: ssh-keygen
 
 # Set or read elsewhere:
 : "${line-}" "${new-}" "${new_place-}"
