@@ -34,7 +34,7 @@ describe.each(SHELLS)('tools and modules of a rescue system, in %s', (name) => {
         'zvol_id -',
       ]),
     );
-    expect(lines.every((line) => /^[a-z_0-9.]+ (?:-|\/\S+)$/.test(line))).toBe(true);
+    expect(lines.every((line) => /^[a-z_0-9.-]+ (?:-|\/\S+)$/.test(line))).toBe(true);
     expect(new Set(lines).size).toBe(lines.length);
   });
 
