@@ -85,7 +85,7 @@ const fixed = z.looseObject({
   marked: z.literal(true).optional(),
 });
 
-const renewed = z.looseObject({ changed: z.array(z.string()), left: z.array(z.string()) });
+const renewed = z.looseObject({ changed: z.array(z.string()), left: z.array(z.string()), whole: z.boolean() });
 
 const letIn = z.looseObject({ hostKeys: z.array(z.string()).default([]) });
 
@@ -173,15 +173,16 @@ export function recoverActivities(deps: ActivityDeps) {
   ): Promise<Pick<FixedConfig, 'edits' | 'warnings'> & { isWhole: boolean }> {
     const kind = 'new-identity';
     const at = { hosts, fence, rescue, kind, step: kind, key: `${kind} ${fence.round}`, signal };
-    const { changed, left } = renewed.parse(await rescueStep({ ...at, args: { tree } }));
+    const { changed, left, whole } = renewed.parse(await rescueStep({ ...at, args: { tree } }));
     return {
       edits: changed.map((path) => ({ path, why: 'an identity of its own (--new-identity)' })),
       warnings: [
         `other hosts know ${host.name} by the key that it had: before its next backup \`resurgo enroll ${host.name}\`, and \`resurgo enroll HOST --update\` of each that exchanges data with it, its target first`,
         ...left.map((path) => `${path} was left as it was: two machines must not have the same`),
+        ...(whole ? [] : [`the ssh host keys that ${host.name} had stay pinned beside its new ones`]),
       ],
-      // One that sshd shows and that is the old machine's as well is no proof of either.
-      isWhole: !left.some((path) => path.endsWith('_key') || path.includes('/ssh')),
+      // A key that sshd shows and that is the old machine's as well is no proof of either: then the old pins stay.
+      isWhole: whole,
     };
   }
 

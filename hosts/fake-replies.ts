@@ -192,7 +192,7 @@ function resultOf({ host, job }: { host: FakeHost; job: FakeJob }): Record<strin
     'store-seal': { id: args['id'] },
     'restore-send': { files: 100, bytes: SOURCE_BYTES, deletions: 0, listing: { sha256: '0'.repeat(64) } },
     'new-director': { hostKeys: [`ssh-ed25519 AAAA${'C'.repeat(64)}`] },
-    'new-identity': { changed: ['/etc/machine-id'], left: [] },
+    'new-identity': { changed: ['/etc/machine-id'], left: [], whole: true },
     'new-fix': { written: [], was: [], left: [], relabel: false, notes: [], marked: true },
     'new-verify': { problems: [], kernel: '6.1.0-fake' },
     'rescue-build': builtMedia(args),

@@ -18,7 +18,7 @@ job_main() {
   identity_ssh
   identity_fleet
   identity_others
-  job_result "\"changed\":[$(new_strings <changed)],\"left\":[$(new_strings <left)]"
+  job_result "\"changed\":[$(new_strings <changed)],\"left\":[$(new_strings <left)],\"whole\":$identity_whole"
 }
 
 # identity_there PATH: is it there, to be replaced? What stands there and can't be is told.
@@ -55,7 +55,7 @@ identity_machine() {
   done
 }
 
-# The keys that lie where sshd looks unless it is told otherwise.
+# The keys that lie where sshd looks unless it is told otherwise. $identity_whole: no key of the old machine is left that it may show.
 identity_ssh() {
   for identity_file in "$new/etc/ssh"/ssh_host_*_key; do
     identity_name=${identity_file#"$new"}
@@ -68,6 +68,8 @@ identity_ssh() {
   done
   cat "$new/etc/ssh/sshd_config" "$new/etc/ssh/sshd_config.d"/*.conf 2>/dev/null |
     awk 'tolower($1) == "hostkey" { gsub(/"/, "", $2); if ($2 !~ /^\/etc\/ssh\/ssh_host_[a-z0-9]+_key$/) print $2 }' >>left
+  identity_whole=true
+  [ ! -s left ] || ! grep -qvE '^/etc/machine-id$|^/var/lib/dbus/machine-id$|-cert\.pub$' left || identity_whole=false
 }
 
 # The key of the rescue media is its media's: the next build makes another.

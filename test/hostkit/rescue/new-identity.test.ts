@@ -52,6 +52,7 @@ job_main`,
           '/etc/resurgo/host.key',
         ],
         left: [],
+        whole: true,
       });
       expect(read('etc/machine-id')).toMatch(/^[0-9a-f]{32}\n$/);
       expect(read('etc/machine-id')).not.toBe(`${ID}\n`);
@@ -93,6 +94,8 @@ job_main`,
           '/etc/iscsi/initiatorname.iscsi',
           '/etc/dropbear/initramfs/dropbear_rsa_host_key',
         ],
+        // One that lies elsewhere is shown as before.
+        whole: false,
       });
       expect(read('etc/ssh/ssh_host_dsa_key')).toBe('old');
       expect(read('etc/ssh/ssh_host_rsa_key')).toMatch(/^-----BEGIN RSA PRIVATE KEY-----/);
