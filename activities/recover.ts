@@ -18,7 +18,7 @@ import { recoverBootActivities } from './recover-boot';
 import { recoverHeaderActivities } from './recover-headers';
 import { diskLines, stepRequest } from './recover-requests';
 import type { JobStep } from './recover-requests';
-import { rescueStep } from './rescue-step';
+import { rescueStep, withOwnKit } from './rescue-step';
 import type { RescueRef } from './rescue-step';
 
 export type { RescueRef } from './rescue-step';
@@ -131,7 +131,9 @@ export function recoverActivities(deps: ActivityDeps) {
   async function recoverFix(input: FixInput, signal: AbortSignal): Promise<FixedConfig> {
     const { fence, rescue, layout: ref, tree } = input;
     const layout = await verifiedLayout({ hosts, ref });
-    const facts = await layoutFacts({ hosts, host: rescue.host, step: 'new-fix' });
+    const step = 'new-fix';
+    const cards = () => layoutFacts({ hosts, host: rescue.host, step, part: 'network' });
+    const facts = await withOwnKit({ hosts, rescue, step, body: cards });
     const { edits, warnings } = planFixes({ layout, cards: foundCards({ facts }) });
     const coded = Buffer.from(edits.map(editLine).join('')).toString('base64');
     const args = { tree, edits: coded === '' ? undefined : coded };

@@ -31,21 +31,39 @@ export async function rescueStep(input: {
   signal: AbortSignal;
 }): Promise<Record<string, unknown>> {
   const { hosts, fence, rescue, kind, args, step, key, signal } = input;
-  await sameBoot({ hosts, ...rescue, step });
   try {
-    const { result } = await runJob({
-      hosts,
-      host: rescue.host,
-      job: jobName({ run: fence.run, step: 'recover', key }),
-      kind: rescueJob(kind),
-      fence: fenceFor({ fence, step }),
-      step,
-      signal,
-      args,
-    });
+    const run = async () =>
+      runJob({
+        hosts,
+        host: rescue.host,
+        job: jobName({ run: fence.run, step: 'recover', key }),
+        kind: rescueJob(kind),
+        fence: fenceFor({ fence, step }),
+        step,
+        boot: rescue.bootId,
+        signal,
+        args,
+      });
+    const { result } = await withOwnKit({ hosts, rescue, step, body: run });
     return result;
   } catch (error) {
     throw askingAgain({ error, rescue });
+  }
+}
+
+/** What only this director's hostkit knows. Media that were booted anew have that which they were built with: that they were is what is told then. */
+export async function withOwnKit<T>(request: {
+  hosts: Hosts;
+  rescue: RescueRef;
+  step: string;
+  body: () => Promise<T>;
+}): Promise<T> {
+  const { hosts, rescue, step, body } = request;
+  try {
+    return await body();
+  } catch (error) {
+    if (error instanceof HostError && error.code === 'bad-request') await sameBoot({ hosts, ...rescue, step });
+    throw error;
   }
 }
 

@@ -219,7 +219,8 @@ export interface RescueFile extends InStore {
 export interface VerbArgs {
   probe: NoArgs;
   check: InGroup;
-  layout: NoArgs;
+  /** `part`: all where it is left out, as an older hostkit knows none. */
+  layout: { part?: 'network' };
   status: InGroup;
   snapshots: InGroup;
   /** A peer as its host configuration names it, and where its ssh listens. */

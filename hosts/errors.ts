@@ -22,6 +22,7 @@ export const HOSTKIT_CODES = [
   'too-many-deletions',
   'snapshot-lost',
   'needs-passphrase',
+  'rebooted',
   'failed',
   'internal',
 ] as const;
@@ -48,7 +49,6 @@ export type TransportCode =
   | 'enrolment'
   | 'still-there'
   | 'cannot-ask'
-  | 'rebooted'
   | 'not-rebooted'
   | 'not-recovered'
   | 'not-recoverable';

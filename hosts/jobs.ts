@@ -59,6 +59,8 @@ export interface RunJobOptions<K extends JobKind> {
   fence: Fence;
   /** Default: the fence's step. */
   step?: string;
+  /** In that boot of the host alone: of a rescue system, whose hostkit is this director's own. Its start then tells how a short job has ended. */
+  boot?: string;
   onProgress?: (progress: JobProgress) => void;
   signal?: AbortSignal;
   /** How long the first and the later polls wait at the host for the job's end, in ms. Default 200 and 2,000. */
@@ -68,6 +70,8 @@ export interface RunJobOptions<K extends JobKind> {
 }
 
 const POLL_MS = { first: 200, longest: 2_000 };
+/** How long a start waits for the end of a job that most often is short, in ms. */
+const START_MS = 1_000;
 const POLL_GROWTH = 1.5;
 const UNREACHABLE_MS = 120_000;
 /** How long one request about a job may take, in ms. */
@@ -78,7 +82,7 @@ const STOP_MS = 60_000;
 /**
  * Runs a job to its end. One that had come to its good end before a cancel stopped it is done, and told as done: nobody may take it for
  * undone.
- * @throws HostError `job-died` (retryable: reboot or kill), the job's own code or `job-failed`, `fenced`, or an error of the
+ * @throws HostError `job-died` (retryable: reboot or kill), the job's own code or `job-failed`, `fenced`, `rebooted`, or an error of the
  *   connection once the host was out of reach for `unreachableMs`; the signal's reason (a DetachError or CancelError) when aborted.
  */
 export async function runJob<K extends JobKind>(options: RunJobOptions<K>): Promise<JobOutcome> {
@@ -96,14 +100,18 @@ export async function runJob<K extends JobKind>(options: RunJobOptions<K>): Prom
 }
 
 async function drive<K extends JobKind>(options: RunJobOptions<K>): Promise<JobOutcome> {
-  const { hosts, host, job, kind, args, fence, signal, onProgress } = options;
+  const { hosts, host, job, kind, args, fence, boot, signal, onProgress } = options;
   signal?.throwIfAborted();
   const step = options.step ?? fence.step;
   const patience = new Patience(options.unreachableMs ?? UNREACHABLE_MS);
   const at = { host, step, timeoutMs: CALL_MS, signal };
+  const own = boot === undefined ? {} : { boot, waitMs: START_MS };
   const started = await patience.keep(signal, () =>
-    hosts.call({ ...at, verb: 'job.start', args: { ...fence, job, kind, ...args } }),
+    hosts.call({ ...at, verb: 'job.start', args: { ...fence, job, kind, ...own, ...args } }),
   );
+  const { attached = false, state, ...rest } = started;
+  if (state !== undefined && state !== 'running')
+    return outcome({ poll: { ...rest, state }, host, job, step, attached });
   const { first, longest } = options.pollMs ?? POLL_MS;
   const rate = new Rate();
   for (let wait = first; ; wait = Math.min(longest, wait * POLL_GROWTH)) {
@@ -111,7 +119,7 @@ async function drive<K extends JobKind>(options: RunJobOptions<K>): Promise<JobO
     const waitMs = Math.round(wait);
     const poll = await patience.keep(signal, () => hosts.call({ ...at, verb: 'job.poll', args: { job, waitMs } }));
     if (poll.progress) onProgress?.(rate.measure(poll.progress));
-    if (poll.state !== 'running') return outcome({ poll, host, job, step, attached: started.attached ?? false });
+    if (poll.state !== 'running') return outcome({ poll, host, job, step, attached });
     // A host that answers early is not asked more often for it.
     await pause({ ms: Math.max(0, wait - (performance.now() - askedMs)), signal });
   }

@@ -9,6 +9,8 @@ export interface BootTarget {
   disks: DiskIdentity[];
   /** The folder below `EFI/`, `debian`; null where the layout does not tell one. */
   efiId: string | null;
+  /** It starts by the firmware that it had: a configuration of its loader may stay. Left out by runs of an earlier version. */
+  sameFirmware?: boolean;
 }
 
 export function bootTarget({
@@ -27,6 +29,7 @@ export function bootTarget({
       )
       .map(({ name, serial, wwn, bytes }) => ({ name, serial, wwn, bytes })),
     efiId: efiId(layout),
+    sameFirmware: layout.boot.firmware === plan.firmware,
   };
 }
 

@@ -20,14 +20,17 @@ interface Asked {
   warnings: string[];
 }
 
-/** Only a person's word for exactly this plan lets it go on, or the runbook's where nothing of anybody's can be lost. */
-export async function approval({ input, plan, old, anew, gate, warnings }: Asked): Promise<void> {
+/**
+ * Only a person's word for exactly this plan lets it go on, or the runbook's where nothing of anybody's can be lost.
+ * @returns whether somebody was asked, which may have taken days
+ */
+export async function approval({ input, plan, old, anew, gate, warnings }: Asked): Promise<boolean> {
   const { hash, blockers, backup, host } = plan;
   const { approve: given, setup } = input;
   if (blockers.length > 0)
     throw ApplicationFailure.nonRetryable(`this recovery is not possible: ${blockers.join('; ')}`, 'blocked');
   const short = hash.slice(0, SHORT_HASH);
-  if (given !== null && approves({ approval: given, hash })) return;
+  if (given !== null && approves({ approval: given, hash })) return false;
   // What was approved beforehand was the first plan: a second one is asked about.
   if (given !== null && !anew)
     throw ApplicationFailure.nonRetryable(
@@ -38,7 +41,7 @@ export async function approval({ input, plan, old, anew, gate, warnings }: Asked
   const doubtful = old.answers === true;
   if (setup.group.recover.approve === 'identical-disks' && approvesUnattended(plan) && !doubtful) {
     warnings.push('approved by the runbook (recover.approve: identical-disks), by no person');
-    return;
+    return false;
   }
   const disks = plan.disks.filter(({ fate }) => fate === 'overwritten').map(diskInWords);
   const answer = await gate.ask({
@@ -51,4 +54,5 @@ export async function approval({ input, plan, old, anew, gate, warnings }: Asked
     approve: hash,
   });
   if (answer.decision === 'abort') throw abortedByOperator({ step: 'approve', by: answer.by, reason: answer.reason });
+  return true;
 }

@@ -90,13 +90,13 @@ export class RecoveredMachine {
     this.newKeys = fixed.newKeys;
     const { tree } = source;
     const { firmware } = planned.plan;
-    const { disks, efiId } = planned.boot;
+    const { disks, efiId, sameFirmware } = planned.boot;
     // Under a new volume key a key file that the old one holds may open nothing; it may hold keys of the machine, for a login at boot.
     const isStale = newIdentity === true || steps.some(({ kind }) => kind === 'luks-format');
     const keep = isStale ? undefined : '1';
     const ramfs = { phase: 'initramfs', kind: 'new-initramfs', args: { tree, keep }, rescue } as const;
     const initramfs = await this.newSystem(ramfs);
-    const args = { tree, firmware, id: efiId ?? undefined };
+    const args = { tree, firmware, id: efiId ?? undefined, keep: sameFirmware === true ? keep : undefined };
     const loader = await this.newSystem({ phase: 'boot loader', kind: 'new-bootloader', args, disks, rescue });
     // Of a machine that starts by UEFI none is looked at, and older media know no such key.
     const look = { phase: 'verify', kind: 'new-verify', args: { tree, firmware }, rescue } as const;

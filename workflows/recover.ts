@@ -2,9 +2,10 @@
  * Makes a lost machine again from bare metal: is the old one gone (S24) → rescue system → plan → approval → disks → data → what makes it
  * boot → verified → rebooted → seen to answer as itself → healthy.
  *
- * Until the approval nothing is written, and after it nothing but the approved plan: it is made again right before, and must be the same.
+ * Until the approval nothing is written, and after it nothing but the approved plan: where somebody was asked, or time has passed, it is made
+ * again right before, and must be the same.
  */
-import { ApplicationFailure, defineQuery, isCancellation, setHandler } from '@temporalio/workflow';
+import { ApplicationFailure, defineQuery, isCancellation, patched, setHandler } from '@temporalio/workflow';
 import type { RescueRef } from '../activities/recover';
 import type { OldMachine, PlannedMachine } from '../activities/recover-look';
 import type { RecoveryPlan } from '../planning/recover';
@@ -26,6 +27,9 @@ import { quick, tidying } from './options';
 import { RunParts } from './run-parts';
 import { Tidy } from './tidy';
 import { Timeline } from './timeline';
+
+/** For so long what was looked at for a plan that nobody was asked about is not looked at again, in ms: a look takes a good part of it. */
+const FRESH_MS = 60_000;
 
 /** A plan, and the hash that approves it. */
 export interface PlannedRecovery {
@@ -112,6 +116,7 @@ class RecoverRun extends RunParts {
 
   private async fromTheStart({ source, anew }: { source: RecoverySource; anew: boolean }): Promise<RecoverReport> {
     const { input } = this;
+    const lookedMs = Date.now();
     await this.timeline.phase('old machine', () => this.oldMachine());
     const rescue = await this.timeline.phase('rescue system', () => this.findRescue());
     const planned = await this.timeline.phase('plan', () => this.plan(source));
@@ -123,11 +128,12 @@ class RecoverRun extends RunParts {
     const about = { input, evidence: old.evidence, plan: planned.plan, warnings: this.warnings };
     if (input.planOnly) return plannedOnly({ ...about, phases: this.timeline.phases });
     await this.tryWay(source);
-    await this.timeline.phase('approval', () =>
+    const wasAsked = await this.timeline.phase('approval', () =>
       approval({ input, plan: planned.plan, old, anew, gate: this.gate, warnings: this.warnings }),
     );
     const approvedMs = Date.now();
-    await this.timeline.phase('look again', () => this.lookAgain({ planned, source, rescue }));
+    const isFresh = !wasAsked && approvedMs - lookedMs < FRESH_MS && patched('fresh-plan');
+    if (!isFresh) await this.timeline.phase('look again', () => this.lookAgain({ planned, source, rescue }));
     const made = await this.machine.make({ planned, source, rescue });
     this.warnings.push(...made.fixed.warnings, ...made.notes);
     const up = await this.machine.boot({ rescue });

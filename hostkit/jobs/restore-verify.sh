@@ -26,7 +26,10 @@ job_main() {
   if [ -z "$arg_subpath" ]; then
     # What was not sent is not looked at (restore-send): our snapshots have that name here, or the backup holds nothing of it.
     if protect_is_top "$destination"; then verify_ours=yes; fi
-    if [ "$verify_ours" = yes ] || ! cut -f 10 wanted | grep -qx '\.resurgo'; then protect_ours filters; fi
+    # Without a filter rsync need not be asked what it would leave out, which takes as long as the listing itself.
+    if [ -e "$destination/.resurgo" ] || [ -h "$destination/.resurgo" ]; then
+      if [ "$verify_ours" = yes ] || ! cut -f 10 wanted | grep -qx '\.resurgo'; then protect_ours filters; fi
+    fi
   fi
   LISTING_DROP=
   listing_has wanted security.selinux || LISTING_DROP=security.selinux

@@ -55,34 +55,38 @@ json_string() {
 
 json_escape() { printf '%s' "$1" | json_escape_input; }
 
-# json_escape_input: prints stdin as one quoted string. Pure ASCII out, so that no byte of a hostile name reaches a terminal as it
-# is: valid UTF-8 becomes its code point, any other byte \u00XX.
-json_escape_input() {
-  od -An -v -tu1 | awk '
-    { for (i = 1; i <= NF; i++) b[n++] = $i + 0 }
-    function tail(at, count, k) { for (k = 1; k <= count; k++) if (b[at + k] < 128 || b[at + k] > 191) return 0; return 1 }
-    END {
-      printf "\""
-      for (i = 0; i < n; i++) {
-        c = b[i]
-        b[n] = b[n + 1] = b[n + 2] = 0
-        if (c == 34 || c == 92) printf "\\%c", c
-        else if (c >= 32 && c < 127) printf "%c", c
-        else if (c >= 194 && c <= 223 && tail(i, 1)) { printf "\\u%04x", (c - 192) * 64 + b[i + 1] - 128; i++ }
-        else if (c >= 224 && c <= 239 && tail(i, 2)) {
-          p = (c - 224) * 4096 + (b[i + 1] - 128) * 64 + b[i + 2] - 128
-          if (p >= 2048 && (p < 55296 || p > 57343)) { printf "\\u%04x", p; i += 2 } else printf "\\u%04x", c
-        } else if (c >= 240 && c <= 244 && tail(i, 3)) {
-          p = (c - 240) * 262144 + (b[i + 1] - 128) * 4096 + (b[i + 2] - 128) * 64 + b[i + 3] - 128
-          if (p >= 65536 && p <= 1114111) {
-            p -= 65536
-            printf "\\u%04x\\u%04x", 55296 + int(p / 1024), 56320 + p % 1024
-            i += 3
-          } else printf "\\u%04x", c
+# The awk function `text(count)`: prints the bytes b[0] to b[count - 1] as one quoted string. Pure ASCII out, so that no byte of a hostile name
+# reaches a terminal as it is: valid UTF-8 becomes its code point, any other byte \u00XX.
+JSON_TEXT='
+  function tail(at, count, k) { for (k = 1; k <= count; k++) if (b[at + k] < 128 || b[at + k] > 191) return 0; return 1 }
+  function text(count,  i, c, p) {
+    b[count] = b[count + 1] = b[count + 2] = 0
+    printf "\""
+    for (i = 0; i < count; i++) {
+      c = b[i]
+      if (c == 34 || c == 92) printf "\\%c", c
+      else if (c >= 32 && c < 127) printf "%c", c
+      else if (c >= 194 && c <= 223 && tail(i, 1)) { printf "\\u%04x", (c - 192) * 64 + b[i + 1] - 128; i++ }
+      else if (c >= 224 && c <= 239 && tail(i, 2)) {
+        p = (c - 224) * 4096 + (b[i + 1] - 128) * 64 + b[i + 2] - 128
+        if (p >= 2048 && (p < 55296 || p > 57343)) { printf "\\u%04x", p; i += 2 } else printf "\\u%04x", c
+      } else if (c >= 240 && c <= 244 && tail(i, 3)) {
+        p = (c - 240) * 262144 + (b[i + 1] - 128) * 4096 + (b[i + 2] - 128) * 64 + b[i + 3] - 128
+        if (p >= 65536 && p <= 1114111) {
+          p -= 65536
+          printf "\\u%04x\\u%04x", 55296 + int(p / 1024), 56320 + p % 1024
+          i += 3
         } else printf "\\u%04x", c
-      }
-      printf "\""
-    }'
+      } else printf "\\u%04x", c
+    }
+    printf "\""
+  }'
+
+# json_escape_input: prints stdin as one quoted string.
+json_escape_input() {
+  od -An -v -tu1 | awk "$JSON_TEXT"'
+    { for (i = 1; i <= NF; i++) b[n++] = $i + 0 }
+    END { text(n + 0) }'
 }
 
 # --- times -----------------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 # tool prints is quoted, never put between our own brackets, so that no broken or hostile output can break the reply. A missing
 # tool is a fact too (exit 127), and so is one that did not answer in time (137). Nothing here changes anything.
 
-: "${json-}" "${uptime-}"
+: "${JSON_TEXT-}" "${json-}" "${uptime-}"
 
 # Of one fact, in bytes; what is longer is cut and says so.
 FACTS_MOST=262144
@@ -16,7 +16,7 @@ facts_begin() {
   facts_dir=$(mktemp -d) || fail internal 'there is no room for a temporary folder; free some space in /tmp'
   trap 'facts_at_exit; hostkit_at_exit' EXIT
   : >"$facts_dir/facts"
-  facts_first=yes
+  facts_count=0
   read_uptime
   facts_until=$((uptime + FACTS_ALL_S * 1000))
 }
@@ -27,13 +27,59 @@ facts_at_exit() {
   return "$facts_status"
 }
 
-# facts_reply: answers with all of them.
+# facts_reply: answers with all of them. They are quoted together: a program for each of them took most of the time that all took.
 facts_reply() {
+  facts_json >"$facts_dir/reply" || fail internal 'the facts could not be put together; free some space in /tmp'
   hostkit_replied=yes
-  printf '{"ok":true,"facts":{'
-  cat "$facts_dir/facts"
-  printf '}}\n'
+  cat "$facts_dir/reply"
 }
+
+# facts_json: prints the reply. $facts_dir/facts has one line for each fact, `EXIT "NAME"`, and what it printed lies in N.out and N.err.
+facts_json() (
+  cd "$facts_dir" || exit 1
+  set --
+  facts_at=0
+  while [ "$facts_at" -lt "$facts_count" ]; do
+    facts_at=$((facts_at + 1))
+    set -- "$@" "$facts_at.out" "$facts_at.err"
+  done
+  [ "$facts_count" -gt 0 ] || set -- facts
+  wc -c "$@" >sizes && od -An -v -tu1 "$@" >bytes || exit 1
+  LC_ALL=C awk -v most="$FACTS_MOST" "$JSON_TEXT"'
+    # The next text, of so many bytes; 0 where there is none.
+    function next_text(  part) {
+      if (part_of == 0 && (getline line < "facts") <= 0) return 0
+      if ((getline size < "sizes") <= 0) { over = 1; return 0 }
+      split(size, part, " ")
+      wanted = part[1] + 0
+      n = 0
+      return 1
+    }
+    # Prints the text that is whole, and each that is empty after it.
+    function settle() {
+      while (open && n == wanted) {
+        cut_here = n > most
+        if (part_of == 0) {
+          cut = cut_here
+          code = line; sub(/ .*/, "", code)
+          printf "%s%s:{\"exit\":%s,\"out\":", comma, substr(line, length(code) + 2), code
+          text(cut_here ? most : n)
+          part_of = 1
+        } else {
+          printf ",\"err\":"
+          text(cut_here ? most : n)
+          printf "%s}", (cut ? ",\"cut\":true" : "")
+          comma = ","
+          part_of = 0
+        }
+        open = next_text()
+      }
+    }
+    BEGIN { printf "{\"ok\":true,\"facts\":{"; part_of = 0; open = next_text(); settle() }
+    { for (i = 1; i <= NF; i++) { if (!open) { over = 1; exit }; b[n++] = $i + 0; if (n == wanted) settle() } }
+    END { print "}}"; exit (open || over) }
+  ' bytes
+)
 
 # tool_path TOOL: sets $tool_at. Tools are called by their path: busybox's shell would take its own applet of that name, also behind
 # `timeout`, and that one speaks no JSON.
@@ -46,13 +92,11 @@ tool_path() {
   return 1
 }
 
-# fact NAME TOOL ARG…: what the tool prints. Its output stays in $facts_dir/out until the next fact.
+# fact NAME TOOL ARG…: what the tool prints, which $fact_out names until the next fact.
 fact() {
-  fact_name=$1
-  : >"$facts_dir/out"
-  : >"$facts_dir/err"
+  fact_begin "$1"
   if ! tool_path "$2"; then
-    printf '%s is not installed' "$2" >"$facts_dir/err"
+    printf '%s is not installed' "$2" >"$fact_err"
     fact_add 127
     return
   fi
@@ -62,19 +106,17 @@ fact() {
 
 # fact_made NAME FUNCTION ARG…: what a function of ours prints. What it calls is bounded by itself.
 fact_made() {
-  fact_name=$1
+  fact_begin "$1"
   shift
   fact_run "$@"
 }
 
 # fact_file NAME FILE: what the file holds; exit 1 where there is none.
 fact_file() {
-  fact_name=$1
+  fact_begin "$1"
   if [ -f "$2" ] && [ -r "$2" ]; then
     fact_run cat -- "$2"
   else
-    : >"$facts_dir/out"
-    : >"$facts_dir/err"
     fact_add 1
   fi
 }
@@ -83,40 +125,35 @@ fact_file() {
 fact_run() {
   read_uptime
   if [ "$uptime" -ge "$facts_until" ]; then
-    : >"$facts_dir/out"
-    printf 'not asked: the tools before it took %s s together' "$FACTS_ALL_S" >"$facts_dir/err"
+    printf 'not asked: the tools before it took %s s together' "$FACTS_ALL_S" >"$fact_err"
     fact_add 124
     return
   fi
   {
     (
       ulimit -f $((FACTS_MOST / 512 + 1))
-      "$@" </dev/null >"$facts_dir/out" 2>"$facts_dir/err.all" 9>&-
+      "$@" </dev/null >"$fact_out" 2>"$facts_dir/err" 9>&-
     )
     fact_exit=$?
   } 2>/dev/null
-  tail -c 500 "$facts_dir/err.all" >"$facts_dir/err"
+  [ ! -s "$facts_dir/err" ] || tail -c 500 "$facts_dir/err" >"$fact_err"
   fact_add "$fact_exit"
+}
+
+# fact_begin NAME: sets $fact_out and $fact_err, the files of the next fact.
+fact_begin() {
+  fact_name=$1
+  facts_count=$((facts_count + 1))
+  fact_out=$facts_dir/$facts_count.out
+  fact_err=$facts_dir/$facts_count.err
+  : >"$fact_out"
+  : >"$fact_err"
 }
 
 # fact_add EXIT
 fact_add() {
   json_quote "$fact_name"
-  fact_cut=''
-  if [ "$(wc -c <"$facts_dir/out")" -gt "$FACTS_MOST" ]; then
-    fact_cut=',"cut":true'
-    head -c "$FACTS_MOST" "$facts_dir/out" >"$facts_dir/cut"
-    mv -f "$facts_dir/cut" "$facts_dir/out"
-  fi
-  {
-    [ "$facts_first" = yes ] || printf ','
-    printf '%s:{"exit":%s,"out":' "$json" "$1"
-    json_escape_input <"$facts_dir/out"
-    printf ',"err":'
-    json_escape_input <"$facts_dir/err"
-    printf '%s}' "$fact_cut"
-  } >>"$facts_dir/facts"
-  facts_first=no
+  printf '%s %s\n' "$1" "$json" >>"$facts_dir/facts"
 }
 
 # fact_field NAME: sets $field to the value of the line NAME=VALUE of the last fact; empty if there is none.
@@ -129,6 +166,6 @@ fact_field() {
         return
         ;;
     esac
-  done <"$facts_dir/out"
+  done <"$fact_out"
 }
 : "${field-}"

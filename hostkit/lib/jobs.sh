@@ -12,7 +12,7 @@
 # there, so two starts can't both run one, even when the first was killed in the middle.
 
 : "${RESURGO_LIB?}" "${arg_job-}" "${arg_kind-}" "${arg_group-}" "${arg_run-}" "${arg_term-}" "${arg_attempt-}" "${arg_io-}"
-: "${boot-}" "${line-}" "${time-}" "${request_pairs-}" "${procs-}"
+: "${boot-}" "${json-}" "${line-}" "${time-}" "${request_pairs-}" "${procs-}" "${uptime-}"
 
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/procs.sh"
@@ -44,6 +44,51 @@ job_has_ended() {
   [ -r "$job_dir/exit" ] && read -r job_exit job_ended <"$job_dir/exit" || return 1
   job_state=exited
   : "$job_exit" "$job_ended"
+}
+
+# job_settled JOB: job_look, with no job that is neither begun nor not: one whose start was cut off has died.
+job_settled() {
+  job_look "$1"
+  [ "$job_state" = starting ] || return 0
+  # Either a start is under way, which holds the lock until there is a pid, or one was cut off.
+  with_lock "job-$1"
+  job_look "$1"
+  unlock
+  [ "$job_state" != starting ] || job_state=died
+}
+
+# job_wait JOB MS: after job_settled, until the job has ended or the time is over, 10 s at most. The looks become rarer, so that a long wait costs
+# next to nothing.
+job_wait() {
+  job_left=$2
+  [ "$job_left" -le 10000 ] || job_left=10000
+  read_uptime
+  job_until=$((uptime + job_left))
+  job_nap=20
+  while [ "$job_state" = running ] && [ "$uptime" -lt "$job_until" ]; do
+    sleep "0.$(printf '%03d' "$job_nap")"
+    [ "$job_nap" -ge 200 ] || job_nap=$((job_nap * 5 / 4))
+    job_look "$1"
+    read_uptime
+  done
+}
+
+# job_report: sets $job_report: the state that job_look has found, the progress, the result and, of one that failed, the end of its log.
+job_report() {
+  job_report="\"state\":\"$job_state\""
+  [ "$job_state" != unknown ] || return 0
+  job_tail=
+  case $job_state/$job_exit in
+    running/ | exited/0) ;;
+    *) [ ! -r "$job_dir/log" ] || job_tail=$(tail -c 2048 "$job_dir/log") ;;
+  esac
+  json_quote "$job_tail"
+  job_report="$job_report,\"tail\":$json"
+  [ -z "$job_exit" ] || job_report="$job_report,\"exit\":$job_exit,\"endedMs\":$job_ended"
+  for job_file in progress result; do
+    ! read_line "$job_dir/$job_file" || job_report="$job_report,\"$job_file\":{$line}"
+  done
+  ! read_line "$job_dir/started" || job_report="$job_report,\"startedMs\":$line"
 }
 
 # job_owner: sets $job_group $job_run $job_term $job_attempt of the newest start.

@@ -1,11 +1,12 @@
 #!/bin/sh
 # Facts of block devices: what each is, its partition table, what lies on it, and what that says of itself.
 
-: "${disk_bytes-}" "${disk_serial-}" "${disk_word-}" "${disk_wwn-}" "${encoded-}" "${facts_dir-}" "${field-}" "${line-}" "${tool_at-}"
+: "${disk_bytes-}" "${disk_serial-}" "${disk_word-}" "${disk_wwn-}" "${encoded-}" "${fact_out-}" "${facts_dir-}" "${field-}" "${line-}" "${tool_at-}"
 
 LAYOUT_COLUMNS=NAME,KNAME,PKNAME,MAJ:MIN,SIZE,RO,RM,ROTA,LOG-SEC,PHY-SEC,TYPE,TRAN,WWN,MODEL,SERIAL,VENDOR,SUBSYSTEMS
 
 layout_devices() {
+  layout_held=' '
   fact lsblk lsblk -J -b -o "$LAYOUT_COLUMNS"
   fact_made disks layout_disks
   fact_made slaves layout_slaves
@@ -58,11 +59,12 @@ layout_device() {
   # `udev` is the one form that writes every byte of a label so that it can be read back.
   fact "blkid:$device_at" blkid -p -o udev "$device_at"
   fact_field ID_FS_TYPE
+  layout_held="$layout_held$field "
   case $field in
     linux_raid_member) fact "mdadm-examine:$device_at" mdadm --examine "$device_at" ;;
     crypto_LUKS)
       fact "luks-dump:$device_at" cryptsetup luksDump "$device_at"
-      ! grep -q '^Version:[[:space:]]*2' "$facts_dir/out" ||
+      ! grep -q '^Version:[[:space:]]*2' "$fact_out" ||
         fact "luks-json:$device_at" cryptsetup luksDump --dump-json-metadata "$device_at"
       ;;
     ext2 | ext3 | ext4) fact "dumpe2fs:$device_at" dumpe2fs -h "$device_at" ;;
@@ -99,7 +101,7 @@ layout_links() {
 
 layout_lvm() {
   # Where no device holds LVM, nothing is asked: on a host without it the tools may be missing, and that is as it should be.
-  grep -q 'ID_FS_TYPE=LVM2_member' "$facts_dir/facts" || return 0
+  case $layout_held in *' LVM2_member '*) ;; *) return 0 ;; esac
   fact lvm-vgs vgs --reportformat json --units b --nosuffix \
     -o vg_name,vg_uuid,vg_extent_size,vg_extent_count,vg_tags,vg_missing_pv_count,vg_shared,vg_exported
   fact lvm-pvs pvs --reportformat json --units b --nosuffix \
@@ -111,7 +113,7 @@ layout_lvm() {
 
 layout_zfs() {
   # A call of zpool loads the module: only where there is ZFS.
-  [ -e /dev/zfs ] || grep -q 'ID_FS_TYPE=zfs_member' "$facts_dir/facts" || return 0
+  case $layout_held in *' zfs_member '*) ;; *) [ -e /dev/zfs ] || return 0 ;; esac
   fact zpool-list zpool list -Hp -o name,guid,size,allocated,health
   fact zpool-status zpool status -P
   fact zpool-get zpool get -Hp all

@@ -1,6 +1,8 @@
 # What a recovery onto blank disks needs to know of this host: its disks up to its mount points, how it boots, its network. Changes nothing.
-# keys:
-# The tools' own words; `planning/layout-read.ts` makes sense of them, so that what is understood can grow without touching a host.
+# keys: part:word(all|network)=all
+# `network` asks for that alone. The tools' own words; `planning/layout-read.ts` makes sense of them, so that what is understood can grow without touching a host.
+
+: "${arg_part-}"
 
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/facts.sh"
@@ -22,6 +24,11 @@
 verb_main() {
   set +e
   facts_begin
+  if [ "$arg_part" = network ]; then
+    layout_network
+    facts_reply
+    return
+  fi
   # The system first: its facts are cheap, and disks that don't answer must not cost them.
   layout_system
   layout_boot

@@ -5,8 +5,6 @@ import { count } from './common';
 export const leaseTake = z.object({ term: z.number().int().positive(), untilMs: count.optional() });
 export const leaseRenew = z.object({ term: z.number().int().positive().optional(), untilMs: count.optional() });
 
-export const jobStart = z.looseObject({ job: z.string().optional(), attached: z.boolean().optional() });
-
 export const jobProgress = z.looseObject({
   bytes: count.optional(),
   totalBytes: count.optional(),
@@ -24,6 +22,12 @@ export const jobPoll = z.object({
   tail: z.string().nullish(),
   startedMs: count.nullish(),
   endedMs: count.nullish(),
+});
+/** With how the job is where that was waited for. */
+export const jobStart = z.looseObject({
+  job: z.string().optional(),
+  attached: z.boolean().optional(),
+  ...jobPoll.partial().shape,
 });
 export const jobStop = z.looseObject({ state: z.string().optional() });
 

@@ -54,9 +54,10 @@ const SSH_PORT = 22;
 const CAN_NOT_TELL: ReadonlySet<string> = new Set(['hostkit-old', 'not-allowed', 'missing-tool']);
 
 /** What the host's tools say of its disks up to its mount points, its boot set-up and its network. */
-export async function layoutFacts(on: On): Promise<Facts> {
+export async function layoutFacts({ part, ...on }: On & { part?: 'network' }): Promise<Facts> {
+  const args = part === undefined ? {} : { part };
   // The hostkit gives its tools 100 s together.
-  const reply = await on.hosts.call({ ...context(on), timeoutMs: on.timeoutMs ?? CHECK_MS, verb: 'layout', args: {} });
+  const reply = await on.hosts.call({ ...context(on), timeoutMs: on.timeoutMs ?? CHECK_MS, verb: 'layout', args });
   return reply.facts;
 }
 

@@ -2,6 +2,7 @@
 import { askingAgain } from '../../activities/rescue-step';
 import { HostError } from '../../hosts/errors';
 import { liveAt, rescueAt } from '../../hosts/rescue-host';
+import { bench, FENCE, run } from './support/run';
 import { armCommand } from '../../planning/recover-words';
 
 const HOST = { name: 'prod-web-1', short: 'web-1', address: '192.0.2.1', port: 22, user: 'resurgo' };
@@ -33,4 +34,20 @@ test('that command names the group and the backup of the run, and the volumes wh
   expect(command).toBe(
     "resurgo recover prod-web-1 --at 192.0.2.7:22 --group portal --backup 20261129_120000 --new-key cr_root --new-key 'it'\\''s' --arm-only",
   );
+});
+
+test('media that were booted anew and whose hostkit knows less: that they were is what is told', async () => {
+  const rescue = { host: rescueAt({ host: HOST, at: '192.0.2.7' }), bootId: 'one' };
+  const input = { fence: FENCE, rescue, kind: 'new-verify' as const, args: { tree: 'web-1@+' } };
+  const tried = (bootId: string) => {
+    const it = bench({
+      intercept: ({ host, verb }) => {
+        if (verb === 'probe') return { bootId };
+        throw new HostError({ host, verb, code: 'bad-request', message: "verb job.start has no key 'boot'" });
+      },
+    });
+    return run(it, it.activities.newSystem, input);
+  };
+  await expect(tried('two')).rejects.toThrow(/\[rebooted\]/);
+  await expect(tried('one')).rejects.toThrow(/\[bad-request\]/);
 });

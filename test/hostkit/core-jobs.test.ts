@@ -48,6 +48,26 @@ describeAsRoot('durable jobs', () => {
     const runner = (job: string) => Number(fs.readFileSync(box.state(`jobs/${job}/pid`), 'utf8').split(' ')[0]);
     const alive = (job: string) => marked(job).length;
 
+    it('a start that waits tells how the job is, and one for another boot does nothing', () => {
+      const boot = fs.readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+      const [short, long, never] = [name(), name(), name()];
+      const ended = { attached: false, state: 'exited', exit: 0, result: { answer: 42 }, tail: '' };
+      expect(start(short, { ms: 300, wait_ms: 10_000, boot })).toMatchObject({ ok: true, job: short, ...ended });
+      expect(start(short, { wait_ms: 1, boot })).toMatchObject({ ...ended, attached: true });
+      expect(starts(short)).toBe(1);
+      expect(start(long, { ms: 3_000, wait_ms: 100 })).toMatchObject({ ok: true, state: 'running' });
+      expect(start(name(), { code: 1, wait_ms: 10_000 })).toMatchObject({
+        state: 'exited',
+        exit: 1,
+        result: { code: 'no-space' },
+      });
+      expect(start(never, { boot: boot.replace(/.$/, (last) => (last === '0' ? '1' : '0')) })).toMatchObject({
+        ok: false,
+        code: 'rebooted',
+      });
+      expect(poll(never)).toMatchObject({ state: 'unknown' });
+    });
+
     it('runs once, and a retry attaches', () => {
       const job = name();
       expect(start(job, { ms: 3_000 })).toMatchObject({ ok: true, attached: false });

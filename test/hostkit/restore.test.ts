@@ -1,5 +1,5 @@
 /** A restore between the real jobs: what is protected stays, also in a part of a tree, and makes nothing differ. */
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { sh, storeKit, tree, type Answer, type StoreKit } from './stores-kit';
 import { describeAsRoot } from './support';
@@ -17,7 +17,11 @@ describeAsRoot('what a restore leaves alone', () => {
     kit = await storeKit({ kind: 'hardlink', fs: 'ext4' });
     const conf = join(kit.root, 'etc/host.conf');
     writeFileSync(conf, `${readFileSync(conf, 'utf8')}restore-to ${kit.root}/to\n`);
-    sh('cd "$1" && mkdir part part/deep && echo a >one && echo b >part/two && echo c >part/deep/three', kit.source);
+    sh(
+      `cd "$1" && mkdir part part/deep && echo a >one && echo b >part/two && echo c >part/deep/three
+       truncate -s 3M part/deep/holes && echo end >>part/deep/holes && ln part/deep/holes linked`,
+      kit.source,
+    );
     await kit.copy('run-0001');
     expect(kit.seal('run-0001', ID)).toMatchObject({ ok: true });
   });
@@ -37,10 +41,12 @@ describeAsRoot('what a restore leaves alone', () => {
     const part: Record<string, string> = subpath === undefined ? {} : { subpath };
     const incoming = join(kit.root, 'var/runs', name, 'incoming', tree);
     await kit.serve(subpath === undefined ? base : join(base, subpath), incoming);
-    const args = { store: 'main', id: ID, tree, delete: '1', excludes: b64(excludes), ...part, ...kit.peer() };
+    const kept: Record<string, string> = excludes.length === 0 ? {} : { excludes: b64(excludes) };
+    const args = { store: 'main', id: ID, tree, delete: '1', ...kept, ...part, ...kit.peer() };
     const send = kit.job('restore-send', args, name);
+    if (!send.ok) throw new Error(`not sent: ${JSON.stringify(send)}`);
     const listing = send['listing'] as { sha256: string };
-    const place = { path: join(kit.root, 'to'), tree, sha256: listing.sha256, excludes: b64(excludes), ...part };
+    const place = { path: join(kit.root, 'to'), tree, sha256: listing.sha256, ...kept, ...part };
     return { send, verify: kit.job('restore-verify', place, name) };
   };
 
@@ -58,6 +64,20 @@ describeAsRoot('what a restore leaves alone', () => {
     writeFileSync(conf, before.replace(/^(accept .*)$/m, '$1 peer-1'));
     expect(kit.job('restore-send', { ...args, job: 'again' }, 'rest-0100')).toMatchObject({ ok: true });
     writeFileSync(conf, before);
+  });
+
+  it.each([
+    ['by themselves', [], true],
+    ['with all else where something is protected, as names that are given pass every filter', ['*.tmp'], false],
+  ])('files with holes come back with them: %s', async (_how, excludes, apart) => {
+    const { send, verify } = await restored(excludes);
+    expect(send).toMatchObject({ ok: true, files: 4 });
+    expect(verify).toMatchObject({ equal: true });
+    const holes = statSync(join(base, 'part/deep/holes'));
+    expect(holes).toMatchObject({ size: 3 * 2 ** 20 + 4, ino: statSync(join(base, 'linked')).ino });
+    expect(holes.blocks * 512).toBeLessThan(2 ** 16);
+    const job = `restore-send.rest-${String(run).padStart(4, '0')}`;
+    expect(existsSync(join(kit.root, 'jobs', job, 'holes.out'))).toBe(apart);
   });
 
   it('S20 a new folder that holds something excluded stays, is told, and is no difference', async () => {

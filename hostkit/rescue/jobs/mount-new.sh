@@ -26,6 +26,8 @@ job_main() {
     job_fail identity-changed "the file system on $device is ${mount_has:-none}, not $arg_uuid"
   mkdir -p "$new_place"
   mount_words
+  # What mkfs has left of its tables to be written at leisure is not written beside the data: the new system does it.
+  [ "$arg_type" != ext4 ] || mount_options="$mount_options${mount_options:+,}noinit_itable"
   new_outside mount -t "$arg_type" ${mount_options:+-o "$mount_options"} "$device" "$new_place" 2>mount.out ||
     job_fail failed "$device can not be mounted at $new_place: $(tail -n 3 mount.out | tr '\n' ' ')"
   mount_is || job_fail failed "$device was mounted, and at $new_place is ${mount_source:-nothing}: look at what else mounts there (findmnt $new_place), and repeat this step"

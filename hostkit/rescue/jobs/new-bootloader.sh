@@ -1,10 +1,12 @@
 # Makes the new system boot by itself: GRUB's boot code on each boot disk (BIOS), or the loader's files on the EFI system partition, there also
 # at the path that a firmware tries which knows no entry, and an entry of the firmware; then GRUB's configuration. By the new system's programs.
-# keys: tree:tree firmware:word(bios|uefi) disks:lines? id:text?
+# With `keep` a configuration that Debian's tool has made stays as it was restored, where nothing was changed (new-fix) and all that it names is
+# here: a new one would say the same.
+# keys: tree:tree firmware:word(bios|uefi) disks:lines? id:text? keep:bool=0
 # tools: blkid findmnt efibootmgr?
 
 # Set or read elsewhere:
-: "${arg_disks-}" "${arg_firmware-}" "${arg_id-}" "${device-}" "${efi_loader-}" "${json-}" "${line-}" "${new-}" "${new_esp-}" "${LF-}"
+: "${arg_disks-}" "${arg_firmware-}" "${arg_keep-}" "${arg_run-}" "${arg_id-}" "${device-}" "${efi_loader-}" "${json-}" "${line-}" "${new-}" "${new_esp-}" "${LF-}"
 
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/device.sh"
@@ -12,13 +14,15 @@
 . "$RESURGO_LIB/lib/new.sh"
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/efi.sh"
+# shellcheck source=/dev/null
+. "$RESURGO_LIB/lib/verify.sh"
 
 job_main() {
   case $arg_id in *[!A-Za-z0-9._-]*) job_fail bad-request 'the folder of a loader on the EFI system partition is a plain name' ;; esac
   new_enter
   : >warnings
   : >tool.out
-  boot_disks='' boot_entry=''
+  boot_disks='' boot_entry='' boot_kept=''
   boot_folder=/boot/grub
   if new_has grub2-install; then boot_install=grub2-install boot_folder=/boot/grub2; else boot_install=grub-install; fi
   # Where its loaders are those of packages, grub2-install may be missing, and the configuration has its place all the same.
@@ -31,7 +35,7 @@ job_main() {
     boot_uefi
   fi
   sync
-  job_result "\"disks\":[$(printf '%s' "$boot_disks" | new_strings)],\"entry\":\"$boot_entry\",\"warnings\":[$(new_strings <warnings)]"
+  job_result "\"disks\":[$(printf '%s' "$boot_disks" | new_strings)],\"entry\":\"$boot_entry\"$boot_kept,\"warnings\":[$(new_strings <warnings)]"
 }
 
 # boot_run COMMAND…
@@ -86,7 +90,7 @@ boot_grub_uefi() {
 # boot_config FILE: writes GRUB's configuration anew.
 boot_config() {
   if new_has update-grub && [ "$1" = /boot/grub/grub.cfg ]; then
-    boot_run update-grub
+    if boot_fits; then boot_kept=',"kept":true'; else boot_run update-grub; fi
   elif new_has grub2-mkconfig; then
     boot_run grub2-mkconfig -o "$1"
   elif new_has grub-mkconfig; then
@@ -96,4 +100,15 @@ boot_config() {
   else
     printf '%s\n' 'the new system has no grub-mkconfig: its loader keeps the configuration that came with the data' >>warnings
   fi
+}
+
+# boot_fits: whether the configuration that was restored is what would be made: that it leads to a kernel and a root that are here is looked at as
+# before the first boot (new-verify). A name that the kernel gives, /dev/sda2, may be another's on this machine.
+boot_fits() {
+  [ "$arg_keep" = 1 ] && [ ! -e "$RESURGO_VAR/runs/$arg_run/made/fixed" ] || return 1
+  [ -s "$new/boot/grub/grub.cfg" ] || return 1
+  ! grep -qE '/dev/([shvx]v?d[a-z]|nvme[0-9]|mmcblk[0-9]|md[0-9]|dm-[0-9])' "$new/boot/grub/grub.cfg" || return 1
+  : >problems
+  verify_config
+  [ ! -s problems ]
 }

@@ -51,30 +51,32 @@ new_bind() {
     case $_nb_name in loop* | ram* | sr* | fd* | zram*) continue ;; esac
     if ! read_line "$_nb_path/size" || [ "$line" = 0 ]; then continue; fi
     blkid -p -o udev "/dev/$_nb_name" >names 2>/dev/null || continue
-    new_link by-uuid ID_FS_UUID_ENC "$_nb_name"
-    new_link by-label ID_FS_LABEL_ENC "$_nb_name"
-    new_link by-partuuid ID_PART_ENTRY_UUID "$_nb_name"
-    new_link by-partlabel ID_PART_ENTRY_NAME "$_nb_name"
+    while IFS= read -r _nb_line; do
+      case $_nb_line in
+        ID_FS_UUID_ENC=*) new_link by-uuid "${_nb_line#*=}" "$_nb_name" ;;
+        ID_FS_LABEL_ENC=*) new_link by-label "${_nb_line#*=}" "$_nb_name" ;;
+        ID_PART_ENTRY_UUID=*) new_link by-partuuid "${_nb_line#*=}" "$_nb_name" ;;
+        ID_PART_ENTRY_NAME=*) new_link by-partlabel "${_nb_line#*=}" "$_nb_name" ;;
+      esac
+    done <names
   done
   # What udev's rules of device mapper and md name, as Ubuntu's installer writes it in fstab.
   for _nb_path in /sys/class/block/dm-* /sys/class/block/md*; do
-    : >names
-    ! read_line "$_nb_path/dm/name" || printf 'NAME=dm-name-%s\n' "$line" >>names
-    ! read_line "$_nb_path/dm/uuid" || printf 'UUID=dm-uuid-%s\n' "$line" >>names
+    _nb_name=${_nb_path##*/}
+    ! read_line "$_nb_path/dm/name" || new_link by-id "dm-name-$line" "$_nb_name"
+    ! read_line "$_nb_path/dm/uuid" || new_link by-id "dm-uuid-$line" "$_nb_name"
     # The kernel writes it as 8-4-4-4-12 digits, mdadm as four times eight.
-    ! read_line "$_nb_path/md/uuid" || printf '%s\n' "$line" | tr -d - | sed 's/\(.\{8\}\)\(.\{8\}\)\(.\{8\}\)/UUID=md-uuid-\1:\2:\3:/' >>names
-    new_link by-id NAME "${_nb_path##*/}"
-    new_link by-id UUID "${_nb_path##*/}"
+    ! read_line "$_nb_path/md/uuid" ||
+      new_link by-id "md-uuid-$(printf '%s\n' "$line" | tr -d - | sed 's/\(.\{8\}\)\(.\{8\}\)\(.\{8\}\)/\1:\2:\3:/')" "$_nb_name"
   done
   rm -f names
 }
 
-# new_link FOLDER KEY NAME: a link in that folder of /dev/disk, named by the key's value in ./names.
+# new_link FOLDER LINK NAME: a link in that folder of /dev/disk to the device.
 new_link() {
-  _nl_value=$(sed -n "s/^$2=//p" names)
-  case $_nl_value in '' | */*) return 0 ;; esac
-  mkdir -p "$new/dev/disk/$1"
-  ln -sfn "../../$3" "$new/dev/disk/$1/$_nl_value"
+  case $2 in '' | */*) return 0 ;; esac
+  [ -d "$new/dev/disk/$1" ] || mkdir -p "$new/dev/disk/$1"
+  ln -sfn "../../$3" "$new/dev/disk/$1/$2"
 }
 
 # new_run COMMAND…: a program of the new system, in it; stdout and stderr are the caller's. os-prober would mount every disk of the machine.

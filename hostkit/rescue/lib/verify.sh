@@ -108,7 +108,7 @@ verify_initramfs() {
     verify_why="${new_initramfs#"$new"} is older than the last change of the new system's configuration, and holds the old one: make it anew (step new-initramfs)"
     return
   fi
-  verify_names "$new_initramfs" >names || { verify_why="${new_initramfs#"$new"} can not be read by the new system's own tool: make it anew (step new-initramfs)"; return; }
+  verify_names "$1" >names || { verify_why="${new_initramfs#"$new"} can not be read by the new system's own tool: make it anew (step new-initramfs)"; return; }
   sed 's|.*/||; s/\.ko.*//' "$new_modules/$1/modules.builtin" 2>/dev/null | tr - _ | sort -u >builtin
   _vi_missing=''
   for _vi_need in $chain_needs; do
@@ -118,14 +118,26 @@ verify_initramfs() {
   [ -z "$_vi_missing" ] || verify_why="${new_initramfs#"$new"} lacks drivers that the new system's root needs on this machine ($_vi_missing): name them in /etc/initramfs-tools/modules or /etc/dracut.conf.d, and make it anew (step new-initramfs)"
 }
 
-# verify_names INITRAMFS: prints the names of the modules in it.
+# verify_names KERNEL: prints the names of the modules in $new_initramfs. To unpack it takes seconds: a file that has not been touched since is
+# not unpacked again in this run.
 verify_names() {
+  _vn_file=$(stat -c '%d %i %s %y %z' "$new_initramfs") || return 1
+  _vn_made=$RESURGO_VAR/runs/${arg_run-}/made
+  if [ -n "${arg_run-}" ] && read_line "$_vn_made/names.$1" && [ "$line" = "$_vn_file" ]; then
+    sed 1d "$_vn_made/names.$1"
+    return 0
+  fi
   for _vn_tool in lsinitramfs lsinitrd; do
     new_has "$_vn_tool" || continue
-    new_run "$_vn_tool" "${1#"$new"}" >listed 2>listed.err || return 1
+    new_run "$_vn_tool" "${new_initramfs#"$new"}" >listed 2>listed.err || return 1
     # dracut packs modules as files too.
-    grep -o '[^/[:blank:]]*\.ko\(\.[a-z0-9]*\)\{0,1\}$' listed | sed 's/\.ko.*//' | tr - _ | sort -u
-    rm -f listed listed.err
+    grep -o '[^/[:blank:]]*\.ko\(\.[a-z0-9]*\)\{0,1\}$' listed | sed 's/\.ko.*//' | tr - _ | sort -u >listed.names
+    cat listed.names
+    if [ -n "${arg_run-}" ]; then
+      mkdir -p "$_vn_made"
+      { printf '%s\n' "$_vn_file" && cat listed.names; } | atomic_write "$_vn_made/names.$1" || return 1
+    fi
+    rm -f listed listed.err listed.names
     return 0
   done
   return 1

@@ -112,8 +112,8 @@ export function recovery(
     ...{ rescueBoot: 'rescue-1', oldMachine: 'unreachable', rebooted: false, mark: run },
   };
   const asked: string[] = [];
-  const away = (call: FakeCall, code: HostErrorCode): never => {
-    throw new HostError({ host: call.host, verb: call.verb, code, message: 'said the test' });
+  const away = (call: FakeCall, code: HostErrorCode, message = 'said the test'): never => {
+    throw new HostError({ host: call.host, verb: call.verb, code, message });
   };
   const intercept = (call: FakeCall): Record<string, unknown> | undefined => {
     const { verb, args } = call;
@@ -122,6 +122,8 @@ export function recovery(
       if (verb === 'job.start') asked.push(String(args['kind']));
       else if (!['probe', 'job.poll'].includes(verb)) asked.push(verb);
     }
+    if (call.host === RESCUE && verb === 'job.start' && (args['boot'] ?? now.rescueBoot) !== now.rescueBoot)
+      return away(call, 'rebooted', 'this system was booted anew since');
     const over = options.more?.(call);
     if (over !== undefined) return over;
     if (call.host === RESCUE && verb === 'layout') return { facts: rescueFacts(now.disks, layout.boot.firmware) };
