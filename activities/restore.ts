@@ -104,7 +104,8 @@ export function restoreActivities({ hosts, genuineSigners }: ActivityDeps) {
       },
       receiver: { host: destination.host, scope: scopeOf(item) },
       dial: item.dial,
-      lanes: 1,
+      // A whole machine comes in two streams.
+      lanes: item.withoutHeaders === true ? 2 : 1,
     });
     progress.step = 'copy';
     const { result } = await line.carry({

@@ -32,7 +32,7 @@ lab_obstacle() {
   done
 }
 
-# The recoveries from bare metal of `RESURGO_METAL=yes npm test`: one by BIOS, one by UEFI.
+# The recoveries from bare metal of `npm test`: one by BIOS, one by UEFI.
 metal_suites() { printf '%s\n' test/lab/vm/recover-bios.test.ts test/lab/vm/recover-uefi.test.ts; }
 
 # The suites of `npm test` that need the lab.

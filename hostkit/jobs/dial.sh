@@ -8,7 +8,7 @@
 
 : "${arg_grant-}" "${arg_group-}" "${arg_run-}" "${arg_peer_host-}" "${arg_peer_port-}" "${arg_peer_user-}" "${arg_peer_key-}"
 : "${json-}" "${arg_lanes-}" "${arg_scope-}" "${arg_store-}" "${arg_tree-}" "${arg_source-}" "${arg_subpath-}" "${arg_path-}"
-: "${arg_host-}" "${arg_id-}" "${arg_peer-}"
+: "${arg_host-}" "${arg_id-}" "${arg_peer-}" "${ciphers-}"
 
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/grants.sh"
@@ -16,11 +16,14 @@
 . "$RESURGO_LIB/lib/scopes.sh"
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/jail.sh"
+# shellcheck source=/dev/null
+. "$RESURGO_LIB/lib/ciphers.sh"
 
 job_main() {
   dial_key=$RESURGO_VAR/runs/$arg_run/grants/$arg_grant/key
   [ -f "$dial_key" ] || job_fail not-found "this run has no key for grant $arg_grant on this host; call grant.key first"
   grant_verify_host
+  ciphers_choose
   scope_check receive
   grant_group=$arg_group grant_run=$arg_run grant_scope=$arg_scope grant_store=$arg_store grant_tree=$arg_tree
   grant_source=$arg_source grant_subpath=$arg_subpath grant_path=$arg_path
@@ -100,6 +103,6 @@ dial_once() {
       -o BatchMode=yes -o IdentitiesOnly=yes -o IdentityAgent=none -o PreferredAuthentications=publickey \
       -o StrictHostKeyChecking=yes -o UserKnownHostsFile="$dial_here/known_hosts" -o GlobalKnownHostsFile=/dev/null \
       -o HostKeyAlias=resurgo-peer -o CheckHostIP=no -o UpdateHostKeys=no -o ClearAllForwardings=yes -o Compression=no \
-      -o LogLevel=ERROR -o ConnectTimeout=20 -o ServerAliveInterval=15 -o ServerAliveCountMax=4 \
+      -o LogLevel=ERROR -o ConnectTimeout=20 -o ServerAliveInterval=15 -o ServerAliveCountMax=4 -o Ciphers="$ciphers" \
       -- "$arg_peer_host" send 2>"$3" >"$2"
 }

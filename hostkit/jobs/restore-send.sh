@@ -8,7 +8,7 @@
 
 # Set or read elsewhere:
 : "${arg_checksum-}" "${arg_delete-}" "${arg_dry_run-}" "${arg_excludes-}" "${arg_group-}" "${arg_id-}" "${arg_store-}" \
-  "${arg_tree-}" "${arg_dial-}" "${arg_grant-}" "${arg_headers-}" "${arg_peer-}" "${grant_peer-}" "${json-}" "${listing_error-}" "${listing_find-}" "${stat-}" "${store_error-}" "${store_view-}"
+  "${arg_tree-}" "${client_share-}" "${arg_dial-}" "${arg_grant-}" "${arg_headers-}" "${arg_peer-}" "${grant_peer-}" "${json-}" "${listing_error-}" "${listing_find-}" "${stat-}" "${store_error-}" "${store_view-}"
 
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/listing.sh"
@@ -22,6 +22,8 @@
 . "$RESURGO_LIB/lib/protect.sh"
 
 SEND_HEADERS=var/lib/resurgo/luks
+# From this size on a file costs more for its bytes than for being a file.
+SEND_LARGE=262144
 
 job_main() {
   stores_load "$arg_store" "$arg_group"
@@ -77,21 +79,63 @@ send_inside() {
 send_holes() {
   send_sparse=-S
   [ -z "$arg_excludes" ] && listing_tools || return 0
-  "$listing_find" "$send_from" -type f -printf '%b %s %P\0' >sizes 2>/dev/null || return 0
+  "$listing_find" "$send_from" -type f -printf '%b %s %P\0' >found 2>/dev/null || return 0
   # A name with a line feed would be read as two.
-  [ "$(tr -cd '\n' <sizes | head -c 1 | wc -c)" -eq 0 ] || return 0
-  tr '\0' '\n' <sizes | LC_ALL=C awk -v headers="$SEND_HEADERS/" '
-    $1 * 512 + 4096 > $2 { next }
-    { sub(/^[0-9]+ [0-9]+ /, "") }
-    index($0, ".resurgo/") != 1 && index($0, headers) != 1 { print }
-  ' | tr '\n' '\0' >holes
-  rm -f sizes
+  [ "$(tr -cd '\n' <found | head -c 1 | wc -c)" -eq 0 ] || return 0
+  send_left=
+  [ "$arg_headers" = 1 ] || send_left=$SEND_HEADERS/
+  tr '\0' '\n' <found | LC_ALL=C awk -v left="$send_left" -v large="$SEND_LARGE" '
+    {
+      holes = $1 * 512 + 4096 <= $2; big = $2 >= large
+      if (!holes && !big) next
+      sub(/^[0-9]+ [0-9]+ /, "")
+      if (left != "" && index($0, left) == 1) next
+      if (holes) print > "holes.names"
+      if (big) print > "large.names"
+      # The folders that it lies in: who writes there spoils their times for the other.
+      if (!big) next
+      path = $0
+      do {
+        if (!sub("/[^/]*$", "", path)) path = "."
+        if (path in above) break
+        above[path]
+        print path > "folders.names"
+      } while (path != ".")
+    }
+  ' || return 0
+  for send_list in holes large folders; do
+    [ ! -f "$send_list.names" ] || tr '\n' '\0' <"$send_list.names" >"$send_list" || return 0
+  done
+  rm -f found ./*.names
   if [ -s holes ]; then
     client_run 0 holes "$@" --from0 --files-from=holes "$send_from/" peer::data/
     read -r send_code <holes.rc && [ "$send_code" = 0 ] || return 0
     send_add holes
   fi
   send_sparse=--no-S
+}
+
+# send_beside ARG…: a whole machine: small files wait for the receiver and large ones for the cipher, so they go side by side. Each file is in one
+# of both; afterwards the folders of the large ones get their times again.
+send_beside() {
+  client_share=2
+  rm -f large.rc large.out restore.rc restore.out
+  client_rsync large "$@" --from0 --files-from=large "$send_from/" peer::data/ &
+  send_pids=$!
+  client_rsync restore "$@" --max-size="$((SEND_LARGE - 1))" "$send_from/" peer::data/ &
+  send_pids="$send_pids $!"
+  client_watch 0 large restore &
+  send_watcher=$!
+  for send_pid in $send_pids; do wait "$send_pid" || :; done
+  kill "$send_watcher" 2>/dev/null || :
+  wait "$send_watcher" 2>/dev/null || :
+  client_share=1
+  client_verdict large
+  send_add large
+  client_verdict restore
+  client_run 0 folders "$@" --from0 --files-from=folders "$send_from/" peer::data/
+  client_verdict folders
+  send_add folders
 }
 
 # send_add PASS: what a pass has sent is added to what others have.
@@ -112,20 +156,23 @@ send_backup() {
   [ "$arg_dry_run" = 0 ] || set -- "$@" --dry-run
   client_private_xattrs="$client_private_xattrs security.selinux"
   send_bytes=0 send_files=0 send_wire=0
-  if [ -d "$send_from" ] && [ ! -h "$send_from" ]; then
-    if [ "$arg_dry_run" = 0 ]; then
-      send_holes "$@"
-      set -- "$@" "$send_sparse"
-    fi
+  if [ ! -d "$send_from" ] || [ -h "$send_from" ]; then
+    # A single file goes into its folder, which is what the grant's path then names.
+    client_run 0 restore "$@" "$send_from" peer::data/
+    client_verdict restore
+  else
+    rm -f holes large folders
+    send_sparse=
+    [ "$arg_dry_run" = 1 ] || { send_holes "$@" && set -- "$@" "$send_sparse"; }
     [ "$arg_delete" = 0 ] || set -- "$@" --delete-delay
     [ -z "$arg_max_delete" ] || set -- "$@" --max-delete="$arg_max_delete"
-    set -- "$@" "$send_from/"
-  else
-    # A single file goes into its folder, which is what the grant's path then names.
-    set -- "$@" "$send_from"
+    if [ "$arg_headers" = 0 ] && [ "$arg_delete" = 0 ] && [ "$send_sparse" = --no-S ] && [ -s large ]; then
+      send_beside "$@"
+    else
+      client_run 0 restore "$@" "$send_from/" peer::data/
+      client_verdict restore
+    fi
   fi
-  client_run 0 restore "$@" peer::data/
-  client_verdict restore
   send_add restore
   send_deleted=$(grep -c '^\*deleting ' restore.out || :)
   send_names=

@@ -3,10 +3,12 @@
 
 # Set or read elsewhere:
 : "${arg_dial-}" "${arg_grant-}" "${arg_peer-}" "${arg_peer_host-}" "${arg_peer_key-}" "${arg_peer_port-}" "${arg_peer_user-}" "${arg_run-}"
-: "${arg_max_delete-}" "${arg_signature-}"
+: "${arg_max_delete-}" "${arg_signature-}" "${ciphers-}"
 
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/grants.sh"
+# shellcheck source=/dev/null
+. "$RESURGO_LIB/lib/ciphers.sh"
 
 # What rsync may not carry over: attributes that belong to a file system and not to the data.
 client_private_xattrs='btrfs.* trusted.SGI_ACL_*'
@@ -30,6 +32,7 @@ client_connect() {
   [ -f "$client_key" ] || job_fail not-found "this run has no key for grant $arg_grant on this host; call grant.key first"
   case $arg_peer_host in -*) job_fail bad-request 'the peer is not a host name or address' ;; esac
   grant_verify_host
+  ciphers_choose
   printf 'resurgo-peer %s\n' "$arg_peer_key" >known_hosts
   cat >ssh <<SSH
 #!/bin/sh
@@ -38,7 +41,7 @@ exec ssh -F /dev/null -T -x -a -p '$arg_peer_port' -l '$arg_peer_user' -i '$clie
   -o StrictHostKeyChecking=yes -o UserKnownHostsFile='$PWD/known_hosts' -o GlobalKnownHostsFile=/dev/null \\
   -o HostKeyAlias=resurgo-peer -o CheckHostIP=no -o UpdateHostKeys=no -o ClearAllForwardings=yes -o Compression=no \\
   -o LogLevel=ERROR -o ConnectTimeout=20 -o ServerAliveInterval=15 -o ServerAliveCountMax=4 \\
-  -o Ciphers=aes128-gcm@openssh.com,aes256-gcm@openssh.com,chacha20-poly1305@openssh.com,aes128-ctr \\
+  -o Ciphers=$ciphers \\
   -- '$arg_peer_host' 'rsync --server --daemon .'
 SSH
   chmod 0700 ssh known_hosts

@@ -208,6 +208,8 @@ test('with identical-disks a blank disk needs no word, and that is told', async 
   const report = await playing(made, (handle) => handle.result());
   expect(report.state).toBe('Completed');
   expect(report.warnings).toContain('approved by the runbook (recover.approve: identical-disks), by no person');
+  // What was looked at moments before is not looked at again; each step looks its disks up by itself.
+  expect(report.phases.map(({ phase }) => phase)).not.toContain('look again');
 });
 
 test('and what the backup does not hold needs one all the same', async () => {
