@@ -104,8 +104,7 @@ export function restoreActivities({ hosts, genuineSigners }: ActivityDeps) {
       },
       receiver: { host: destination.host, scope: scopeOf(item) },
       dial: item.dial,
-      // A whole machine comes in two streams.
-      lanes: item.withoutHeaders === true ? 2 : 1,
+      lanes: 1,
     });
     progress.step = 'copy';
     const { result } = await line.carry({

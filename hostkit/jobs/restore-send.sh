@@ -8,7 +8,7 @@
 
 # Set or read elsewhere:
 : "${arg_checksum-}" "${arg_delete-}" "${arg_dry_run-}" "${arg_excludes-}" "${arg_group-}" "${arg_id-}" "${arg_store-}" \
-  "${arg_tree-}" "${client_share-}" "${arg_dial-}" "${arg_grant-}" "${arg_headers-}" "${arg_peer-}" "${grant_peer-}" "${json-}" "${listing_error-}" "${listing_find-}" "${stat-}" "${store_error-}" "${store_view-}"
+  "${arg_tree-}" "${arg_dial-}" "${arg_grant-}" "${arg_headers-}" "${arg_peer-}" "${grant_peer-}" "${json-}" "${listing_error-}" "${listing_find-}" "${stat-}" "${store_error-}" "${store_view-}"
 
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/listing.sh"
@@ -22,8 +22,6 @@
 . "$RESURGO_LIB/lib/protect.sh"
 
 SEND_HEADERS=var/lib/resurgo/luks
-# From this size on a file costs more for its bytes than for being a file.
-SEND_LARGE=262144
 
 job_main() {
   stores_load "$arg_store" "$arg_group"
@@ -73,9 +71,9 @@ send_inside() {
   [ -e "$send_at" ] || [ -h "$send_at" ]
 }
 
-# send_holes: sends the files that have holes, and sets $send_sparse to what all else then needs of rsync. Asked for holes, it writes whatever it
-# gets by the KiB, and a whole machine took twice as long for the few that have some. What this pass can't do is left to the next, which has the
-# last word on everything. Names that are given are sent whatever the filters say, so where something is protected all goes in one pass.
+# send_holes ARG…: sends the files that have holes, and sets $send_sparse to what all else then needs of rsync: asked for holes, it writes whatever
+# it gets by the KiB. What this pass can't do is left to the next, which has the last word on everything. Names that are given are sent whatever
+# the filters say, so where something is protected all goes in one pass.
 send_holes() {
   send_sparse=-S
   [ -z "$arg_excludes" ] && listing_tools || return 0
@@ -84,58 +82,18 @@ send_holes() {
   [ "$(tr -cd '\n' <found | head -c 1 | wc -c)" -eq 0 ] || return 0
   send_left=
   [ "$arg_headers" = 1 ] || send_left=$SEND_HEADERS/
-  tr '\0' '\n' <found | LC_ALL=C awk -v left="$send_left" -v large="$SEND_LARGE" '
-    {
-      holes = $1 * 512 + 4096 <= $2; big = $2 >= large
-      if (!holes && !big) next
-      sub(/^[0-9]+ [0-9]+ /, "")
-      if (left != "" && index($0, left) == 1) next
-      if (holes) print > "holes.names"
-      if (big) print > "large.names"
-      # The folders that it lies in: who writes there spoils their times for the other.
-      if (!big) next
-      path = $0
-      do {
-        if (!sub("/[^/]*$", "", path)) path = "."
-        if (path in above) break
-        above[path]
-        print path > "folders.names"
-      } while (path != ".")
-    }
-  ' || return 0
-  for send_list in holes large folders; do
-    [ ! -f "$send_list.names" ] || tr '\n' '\0' <"$send_list.names" >"$send_list" || return 0
-  done
-  rm -f found ./*.names
+  tr '\0' '\n' <found | LC_ALL=C awk -v left="$send_left" '
+    $1 * 512 + 4096 > $2 { next }
+    { sub(/^[0-9]+ [0-9]+ /, "") }
+    left == "" || index($0, left) != 1 { print }
+  ' | tr '\n' '\0' >holes
+  rm -f found
   if [ -s holes ]; then
     client_run 0 holes "$@" --from0 --files-from=holes "$send_from/" peer::data/
     read -r send_code <holes.rc && [ "$send_code" = 0 ] || return 0
     send_add holes
   fi
   send_sparse=--no-S
-}
-
-# send_beside ARG…: a whole machine: small files wait for the receiver and large ones for the cipher, so they go side by side. Each file is in one
-# of both; afterwards the folders of the large ones get their times again.
-send_beside() {
-  client_share=2
-  rm -f large.rc large.out restore.rc restore.out
-  client_rsync large "$@" --from0 --files-from=large "$send_from/" peer::data/ &
-  send_pids=$!
-  client_rsync restore "$@" --max-size="$((SEND_LARGE - 1))" "$send_from/" peer::data/ &
-  send_pids="$send_pids $!"
-  client_watch 0 large restore &
-  send_watcher=$!
-  for send_pid in $send_pids; do wait "$send_pid" || :; done
-  kill "$send_watcher" 2>/dev/null || :
-  wait "$send_watcher" 2>/dev/null || :
-  client_share=1
-  client_verdict large
-  send_add large
-  client_verdict restore
-  client_run 0 folders "$@" --from0 --files-from=folders "$send_from/" peer::data/
-  client_verdict folders
-  send_add folders
 }
 
 # send_add PASS: what a pass has sent is added to what others have.
@@ -159,20 +117,13 @@ send_backup() {
   if [ ! -d "$send_from" ] || [ -h "$send_from" ]; then
     # A single file goes into its folder, which is what the grant's path then names.
     client_run 0 restore "$@" "$send_from" peer::data/
-    client_verdict restore
   else
-    rm -f holes large folders
-    send_sparse=
     [ "$arg_dry_run" = 1 ] || { send_holes "$@" && set -- "$@" "$send_sparse"; }
     [ "$arg_delete" = 0 ] || set -- "$@" --delete-delay
     [ -z "$arg_max_delete" ] || set -- "$@" --max-delete="$arg_max_delete"
-    if [ "$arg_headers" = 0 ] && [ "$arg_delete" = 0 ] && [ "$send_sparse" = --no-S ] && [ -s large ]; then
-      send_beside "$@"
-    else
-      client_run 0 restore "$@" "$send_from/" peer::data/
-      client_verdict restore
-    fi
+    client_run 0 restore "$@" "$send_from/" peer::data/
   fi
+  client_verdict restore
   send_add restore
   send_deleted=$(grep -c '^\*deleting ' restore.out || :)
   send_names=

@@ -26,7 +26,7 @@ const BUILD_MS = 900_000;
 const RECOVERY_MS = 2_400_000;
 const READY_MS = 120_000;
 
-export const ended = z.looseObject({
+const ended = z.looseObject({
   type: z.literal('ended'),
   state: z.literal('Completed'),
   phases: z.array(z.object({ phase: z.string(), seconds: z.number() })),
@@ -51,7 +51,7 @@ export async function measureOurs({ wanted, round, source, say }: Task): Promise
   }
 }
 
-export async function raise({ source: disk, say }: Pick<Task, 'source' | 'say'>): Promise<Side> {
+async function raise({ source: disk, say }: Pick<Task, 'source' | 'say'>): Promise<Side> {
   let source: Machine | undefined;
   const product = await raiseProduct({
     name: 'bench-metal',
@@ -102,7 +102,7 @@ groups:
 }
 
 /** The whole command, from the question to media in the store's list; the start in a virtual machine that may follow it is left out. */
-export async function buildMedia(side: Side): Promise<{ image: Result<'rescue-image'>; iso: string }> {
+async function buildMedia(side: Side): Promise<{ image: Result<'rescue-image'>; iso: string }> {
   const { product, worker, source, say } = side;
   const { env, hosts, serverPid } = worker;
   hosts.spans.length = 0;
@@ -174,7 +174,7 @@ function endedTooEarly(rescue: Machine): (said: { stdout: string }) => never {
 }
 
 /** The mark on the console comes a moment before its sshd. */
-export async function sshAnswers(machine: Machine): Promise<void> {
+async function sshAnswers(machine: Machine): Promise<void> {
   const end = Date.now() + READY_MS;
   while (!(await greets(machine.address))) {
     await sleep(50);

@@ -58,11 +58,6 @@ export interface MachineSpec {
 export function machineAddress({ fleet, number }: Pick<MachineSpec, 'fleet' | 'number'>): string {
   return fleet.directorAddress.replace(/\d+$/, String(number));
 }
-/**
- * A processor whose time stamp counter Linux trusts, as that of each real one: of `qemu64` it reads the time from the board's timer, all processors
- * of the machine wait for each other there, and a third of the kernel's time was that. (`-cpu max` hangs without hardware help.)
- */
-const PROCESSOR = 'qemu64,vendor=GenuineIntel,family=6,model=28,stepping=10';
 
 export class Machine {
   readonly address: string;
@@ -240,7 +235,7 @@ export class Machine {
 
   private async arguments(tap: string): Promise<string[]> {
     const { memoryMb = 768, firmware = 'bios', disks, cdrom, kernel, name, screen = false } = this.spec;
-    // The machine type that works without hardware help here.
+    // The machine types that work without hardware help here: `-cpu max` hangs.
     const machine = firmware === 'secure' ? 'q35,smm=on' : 'q35';
     return [
       ...[
@@ -251,7 +246,7 @@ export class Machine {
         '-M',
         machine,
         '-cpu',
-        PROCESSOR,
+        'qemu64',
         '-smp',
         '2',
         '-m',
