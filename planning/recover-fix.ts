@@ -37,11 +37,26 @@ export function planFixes({ layout, cards }: { layout: Layout; cards: readonly F
     return after === text ? [] : [{ path, before: text, after, why: said.join('; ') }];
   });
   const network = pairCards({ layout, found: cards });
+  const all = [...edits, ...networkEdits({ layout, pairs: network.pairs })];
   return {
-    edits: [...edits, ...networkEdits({ layout, pairs: network.pairs })],
+    edits: all.filter(isWhole),
     cards: network.pairs,
-    warnings: [...warnings, ...offsetWarnings(layout), ...network.warnings],
+    warnings: [
+      ...warnings,
+      ...all.filter((edit) => !isWhole(edit)).map(leftOut),
+      ...offsetWarnings(layout),
+      ...network.warnings,
+    ],
   };
+}
+
+/** Lines that may hold a secret are not in a layout (hostkit/lib/layout-configs.sh): what is made of the others is not that file. */
+function isWhole({ before }: ConfigEdit): boolean {
+  return before === null || !/LEFT-OUT|# left out by Resurgo/.test(before);
+}
+
+function leftOut({ path, why }: ConfigEdit): string {
+  return `${path} holds what may be a secret, which the layout leaves out, and was not changed (${why}): change it by hand`;
 }
 
 /** A swap file lies elsewhere after a recovery, and where is known only once it is made. */

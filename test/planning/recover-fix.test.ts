@@ -53,6 +53,16 @@ describe('device names in a restored system', () => {
     );
   });
 
+  test('S29 a file of which the layout has left out what may be a secret is not written anew: that is told', () => {
+    const share = '//nas/x /mnt/x cifs user=a,password=LEFT-OUT 0 0\n';
+    const layout = host({ '/etc/fstab': `/dev/sda2 / ext4 defaults 0 1\n${share}` });
+    const made = planFixes({ layout, cards: cardsOf(layout) });
+    expect(made.edits).toEqual([]);
+    expect(made.warnings).toEqual([
+      expect.stringMatching(/^\/etc\/fstab holds what may be a secret.*change it by hand$/),
+    ]);
+  });
+
   test('kernel command lines: root and resume, quoted or not, in every file that holds one', () => {
     const layout = host({
       '/etc/default/grub': 'GRUB_CMDLINE_LINUX="root=/dev/sda2 resume=/dev/sda3 quiet"\n# root=/dev/sda2\n',
