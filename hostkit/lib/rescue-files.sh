@@ -9,10 +9,11 @@
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/rescue-storage.sh"
 
-# The rescue system can't do without these; `doctor` and the build name all that is missing (rescue-needs.sh).
+# The rescue system can't do without these; `doctor` and the build name all that is missing (rescue-needs.sh). Its awk is busybox's, which
+# is enough for the hostkit: GNU's would bring libraries of 2 MB.
 RESCUE_NEEDED='busybox sshd ssh ssh-keygen rsync mount umount sfdisk blkid lsblk findmnt wipefs partx blockdev mkswap
   find stat sort flock unshare nsenter setsid timeout getfattr setfattr getfacl setfacl modprobe ip tar gzip readlink realpath chroot
-  mountpoint sync date sed awk'
+  mountpoint sync date sed'
 # These come along where the host has them; those that serve one kind of storage stand in rescue-storage.sh.
 RESCUE_WANTED='swaplabel losetup mke2fs tune2fs e2fsck resize2fs dumpe2fs mkfs.vfat mkfs.fat fsck.fat dmsetup efibootmgr setcap getcap lsattr chattr
   kmod dash sh paste'
@@ -124,8 +125,9 @@ rescue_modules() {
 RESCUE_ALWAYS='kernel/fs/(ext4|jbd2|fat|isofs|efivarfs|nls/nls_(cp437|iso8859-1|ascii|utf8))|kernel/fs/mbcache|kernel/crypto/crc|kernel/lib/(crc|libcrc)|kernel/arch/[^/]*/(crypto/crc|lib)|kernel/drivers/(virtio|block/(virtio|loop)|scsi/(virtio|sd_mod|sr_mod|scsi_mod|sg\.)|char/hw_random/virtio|char/virtio)|kernel/net/(802|8021q|llc|core/failover|packet)|kernel/drivers/net/(bonding|net_failover|virtio_net)|(updates|extra)/|kernel/drivers/cdrom'
 # And what a replacement may have: disks, the controllers before them (NVMe behind Intel's VMD, what a hypervisor hands through), network cards,
 # USB, keyboards, serial lines, virtual machines of other makers. NVMe over a fabric and iSCSI in software are reached by nobody here, so
-# what serves them is left out, with the InfiniBand that the first needs; nor does anybody need tapes, or a disk that is none.
-RESCUE_NEVER='kernel/drivers/scsi/(scsi_debug|iscsi_tcp|iscsi_boot_sysfs|libiscsi|scsi_transport_iscsi|cxgbi/|bnx2i/|qedi/|st\.|ch\.|osst\.)'
+# what serves them is left out, with the InfiniBand that the first needs; nor does anybody need tapes, or a disk that is none. What a running host
+# has loaded for guests, containers, sound and firewalls serves no recovery.
+RESCUE_NEVER='((kernel/(arch/[^/]*/kvm|virt|sound|fs/fuse|fs/overlayfs|net/(netfilter|bridge|bluetooth|wireless|ipv[46]/netfilter))|kernel/drivers/(vhost|bluetooth|vfio))/|kernel/drivers/scsi/(scsi_debug|iscsi_tcp|iscsi_boot_sysfs|libiscsi|scsi_transport_iscsi|cxgbi/|bnx2i/|qedi/|st\.|ch\.|osst\.))'
 RESCUE_COMMON='kernel/drivers/(ata|scsi/[^/]*(\.ko|/)|nvme/host/nvme(-core|-apple)?\.ko|nvme/common|ufs|message|mmc/(core|host)|nvdimm|acpi/nfit|firewire/firewire-(core|ohci|sbp2)|block/(xen-blkfront|mtip32xx|rsxx|skd|umem|sx8)|pci/(controller|xen-pcifront)|usb/(host|storage|core|common)|hid/(hid|hid-generic|hid-hyperv|usbhid/.*)\.ko|input/(keyboard|serio)|tty/serial/8250|hv/hv_vmbus|vmw|dca|i2c/algos|ptp|pps|net/(ethernet|phy|mdio|pcs|usb|hyperv|vmxnet3|xen-netfront|mii)|staging/qlge)'
 
 # rescue_firmware MODULES_FOLDER: what the chosen modules name and this host has. A firmware that is not here can't be packed; what hardware

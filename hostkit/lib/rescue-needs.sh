@@ -72,7 +72,6 @@ rescue_package() {
     modprobe | modinfo) printf 'kmod' ;;
     ip) printf 'iproute2' ;;
     ldd) printf 'libc-bin' ;;
-    awk) printf 'mawk' ;;
     *) printf '%s' "$1" ;;
   esac
 }
