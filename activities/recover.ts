@@ -64,7 +64,7 @@ export interface FixedConfig {
 export interface NewSystem {
   /** Of the look whether it can boot: the kernel that it would. */
   kernel: string | null;
-  /** Of the initramfs: the restored one holds all that a new one would. */
+  /** Of the initramfs, and of the boot loader's configuration: the restored one holds all that a new one would. */
   kept?: true;
   warnings: string[];
 }

@@ -8,6 +8,7 @@ import { armCommand } from '../planning/recover-words';
 import type { FleetHost } from '../planning/run-input';
 import type { RunFence } from './context';
 import { fenceFor } from './context';
+import { probeWithOwnKit } from '../hosts/verbs/rescue-kit';
 import { sameBoot } from './same-boot';
 
 /** A rescue system, as it was when the plan was made: one that has booted since knows nothing of what was mounted and opened. */
@@ -51,7 +52,10 @@ export async function rescueStep(input: {
   }
 }
 
-/** What only this director's hostkit knows. Media that were booted anew have that which they were built with: that they were is what is told then. */
+/**
+ * What only this director's hostkit knows. Media that were booted anew have that which they were built with: that they were is what is told then.
+ * In the same boot the director itself is another one since: the rescue system gets its hostkit.
+ */
 export async function withOwnKit<T>(request: {
   hosts: Hosts;
   rescue: RescueRef;
@@ -62,8 +66,11 @@ export async function withOwnKit<T>(request: {
   try {
     return await body();
   } catch (error) {
-    if (error instanceof HostError && error.code === 'bad-request') await sameBoot({ hosts, ...rescue, step });
-    throw error;
+    if (!(error instanceof HostError) || error.code !== 'bad-request') throw error;
+    const { host } = rescue;
+    const found = await sameBoot({ hosts, ...rescue, step });
+    await probeWithOwnKit({ hosts, host, step, found });
+    return body();
   }
 }
 

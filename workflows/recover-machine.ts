@@ -96,7 +96,9 @@ export class RecoveredMachine {
     const keep = isStale ? undefined : '1';
     const ramfs = { phase: 'initramfs', kind: 'new-initramfs', args: { tree, keep }, rescue } as const;
     const initramfs = await this.newSystem(ramfs);
-    const args = { tree, firmware, id: efiId ?? undefined, keep: sameFirmware === true ? keep : undefined };
+    // One that names no initramfs, as there was none, must not outlive the making of one.
+    const stays = sameFirmware === true && initramfs.kept === true;
+    const args = { tree, firmware, id: efiId ?? undefined, keep: stays ? keep : undefined };
     const loader = await this.newSystem({ phase: 'boot loader', kind: 'new-bootloader', args, disks, rescue });
     // Of a machine that starts by UEFI none is looked at, and older media know no such key.
     const look = { phase: 'verify', kind: 'new-verify', args: { tree, firmware }, rescue } as const;

@@ -29,7 +29,7 @@ facts_at_exit() {
 
 # facts_reply: answers with all of them. They are quoted together: a program for each of them took most of the time that all took.
 facts_reply() {
-  facts_json >"$facts_dir/reply" || fail internal 'the facts could not be put together; free some space in /tmp'
+  facts_json >"$facts_dir/reply" || fail internal 'what the tools said could not be put together: one of them may still have written, or /tmp is full; ask again'
   hostkit_replied=yes
   cat "$facts_dir/reply"
 }

@@ -57,6 +57,11 @@ rescue_programs() {
     [ ! -x "$_rp_name" ] || _rp_found="$_rp_found$_rp_name$LF"
   done
   [ -z "$rescue_missing" ] || return 1
+  # One that was built without it.
+  if rescue_find busybox && ! "$rescue_path" --list | grep -qx awk; then
+    rescue_find awk || { rescue_missing=awk; return 1; }
+    _rp_found="$_rp_found$rescue_path$LF"
+  fi
   printf '%s' "$_rp_found" | sort -u >programs
   # One ldd for all. What is no ELF file has no libraries, and what libgcc_s serves (threads that are cancelled) no ldd shows.
   # shellcheck disable=SC2046 # Names of our own choice.

@@ -19,7 +19,7 @@ describeAsRoot('what a restore leaves alone', () => {
     writeFileSync(conf, `${readFileSync(conf, 'utf8')}restore-to ${kit.root}/to\n`);
     sh(
       `cd "$1" && mkdir part part/deep && echo a >one && echo b >part/two && echo c >part/deep/three
-       truncate -s 3M part/deep/holes && echo end >>part/deep/holes && ln part/deep/holes linked`,
+       truncate -s 3M part/deep/holes && echo end >>part/deep/holes && ln part/deep/holes linked && truncate -s 2M '#holes'`,
       kit.source,
     );
     await kit.copy('run-0001');
@@ -71,11 +71,12 @@ describeAsRoot('what a restore leaves alone', () => {
     ['with all else where something is protected, as names that are given pass every filter', ['*.tmp'], false],
   ])('files with holes come back with them: %s', async (_how, excludes, apart) => {
     const { send, verify } = await restored(excludes);
-    expect(send).toMatchObject({ ok: true, files: 4 });
+    expect(send).toMatchObject({ ok: true, files: 5 });
     expect(verify).toMatchObject({ equal: true });
     const holes = statSync(join(base, 'part/deep/holes'));
     expect(holes).toMatchObject({ size: 3 * 2 ** 20 + 4, ino: statSync(join(base, 'linked')).ino });
     expect(holes.blocks * 512).toBeLessThan(2 ** 16);
+    expect(statSync(join(base, '#holes'))).toMatchObject({ size: 2 * 2 ** 20, blocks: 0 });
     const job = `restore-send.rest-${String(run).padStart(4, '0')}`;
     expect(existsSync(join(kit.root, 'jobs', job, 'holes.out'))).toBe(apart);
   });

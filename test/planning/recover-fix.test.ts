@@ -53,7 +53,7 @@ describe('device names in a restored system', () => {
     );
   });
 
-  test('S29 a file of which the layout has left out what may be a secret is not written anew: that is told', () => {
+  test('S27 a file of which the layout has left out what may be a secret is not written anew: that is told', () => {
     const share = '//nas/x /mnt/x cifs user=a,password=LEFT-OUT 0 0\n';
     const layout = host({ '/etc/fstab': `/dev/sda2 / ext4 defaults 0 1\n${share}` });
     const made = planFixes({ layout, cards: cardsOf(layout) });

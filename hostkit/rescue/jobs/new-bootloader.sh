@@ -102,13 +102,24 @@ boot_config() {
   fi
 }
 
-# boot_fits: whether the configuration that was restored is what would be made: that it leads to a kernel and a root that are here is looked at as
-# before the first boot (new-verify). A name that the kernel gives, /dev/sda2, may be another's on this machine.
+# boot_fits: whether the configuration that was restored is what would be made: each kernel, initramfs and root that it names is here. A name that
+# the kernel gives, /dev/sda2, may be another's on this machine.
 boot_fits() {
-  [ "$arg_keep" = 1 ] && [ ! -e "$RESURGO_VAR/runs/$arg_run/made/fixed" ] || return 1
-  [ -s "$new/boot/grub/grub.cfg" ] || return 1
+  [ "$arg_keep" = 1 ] && [ ! -e "$RESURGO_VAR/runs/$arg_run/made/fixed" ] && [ -f "$new/boot/grub/grub.cfg" ] || return 1
   ! grep -qE '/dev/([shvx]v?d[a-z]|nvme[0-9]|mmcblk[0-9]|md[0-9]|dm-[0-9])' "$new/boot/grub/grub.cfg" || return 1
-  : >problems
-  verify_config
-  [ ! -s problems ]
+  sed -n 's/^[[:space:]]*\(linux\|initrd\)\(16\|efi\)\{0,1\}[[:space:]]\{1,\}/\1 /p' "$new/boot/grub/grub.cfg" >boot.named
+  boot_kernels=0
+  while read -r boot_word boot_file boot_rest; do
+    case $boot_word in
+      linux)
+        boot_kernels=$((boot_kernels + 1))
+        verify_there "$boot_file" || return 1
+        printf '%s\n' "$boot_rest" | tr ' \t' '\n\n' | sed -n 's/^root=//p' >boot.roots
+        while IFS= read -r boot_root; do verify_device "$boot_root" || return 1; done <boot.roots
+        ;;
+      # One before it may hold microcode.
+      *) for boot_each in "$boot_file" "${boot_rest##* }"; do [ -z "$boot_each" ] || verify_there "$boot_each" || return 1; done ;;
+    esac
+  done <boot.named
+  [ "$boot_kernels" -gt 0 ]
 }

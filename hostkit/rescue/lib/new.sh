@@ -66,7 +66,7 @@ new_bind() {
     ! read_line "$_nb_path/dm/name" || new_link by-id "dm-name-$line" "$_nb_name"
     ! read_line "$_nb_path/dm/uuid" || new_link by-id "dm-uuid-$line" "$_nb_name"
     # The kernel writes it as 8-4-4-4-12 digits, mdadm as four times eight.
-    ! read_line "$_nb_path/md/uuid" ||
+    ! read_line "$_nb_path/md/uuid" || [ -z "$line" ] ||
       new_link by-id "md-uuid-$(printf '%s\n' "$line" | tr -d - | sed 's/\(.\{8\}\)\(.\{8\}\)\(.\{8\}\)/\1:\2:\3:/')" "$_nb_name"
   done
   rm -f names

@@ -183,16 +183,21 @@ verify_first() {
   while read -r _vi_word _vi_kernel _; do
     # A name that GRUB makes up only then can't be looked up.
     case $_vi_word$_vi_kernel in options* | *\$*) continue ;; esac
-    _vi_kernel=$(printf '%s' "${_vi_kernel#\(*\)}" | tr -d "\"'")
-    # From the file system's own top: /boot/vmlinuz, /vmlinuz of a /boot of its own, /@/boot/vmlinuz of a btrfs.
-    if new_first "$new/boot/${_vi_kernel##*/}" "$new$_vi_kernel" "$new/boot$_vi_kernel" "$new/boot/efi$_vi_kernel" "$new/efi$_vi_kernel"; then
+    if verify_there "$_vi_kernel"; then
       _vg_found=yes
     else
-      _vg_missing="$_vg_missing${_vg_missing:+, }$_vi_kernel"
+      _vg_missing="$_vg_missing${_vg_missing:+, }$verify_there"
     fi
     break
   done <named
   rm -f named
+}
+
+# verify_there FILE: is what a loader's configuration names here? From the file system's own top: /boot/vmlinuz, /vmlinuz of a /boot of its own,
+# /@/boot/vmlinuz of a btrfs. Sets $verify_there to it.
+verify_there() {
+  verify_there=$(printf '%s' "${1#\(*\)}" | tr -d "\"'")
+  new_first "$new/boot/${verify_there##*/}" "$new$verify_there" "$new/boot$verify_there" "$new/boot/efi$verify_there" "$new/efi$verify_there"
 }
 
 # verify_pools: each pool that this run has made is here and whole, and the new system has what imports it.

@@ -190,6 +190,18 @@ describeAsRoot('a restored system of each family', () => {
         expect(system.read(debian.initramfs)).toBe(before);
       });
 
+      test('one that was looked into is unpacked again only where it has been touched since', () => {
+        const system = made(DEBIAN);
+        const lists = () => system.calls().filter((each) => each.startsWith('lsinitramfs')).length;
+        ramfs(system, { keep: '1' });
+        ramfs(system, { keep: '1' });
+        expect(lists()).toBe(1);
+        const held = system.read(debian.initramfs);
+        system.write(`new/web/${debian.initramfs}`, held.replaceAll('virtio_blk', 'virtio_bla'));
+        expect(ramfs(system, { keep: '1' })).not.toHaveProperty('kept');
+        expect(lists()).toBeGreaterThan(1);
+      });
+
       test.each<[string, Record<string, string | null | undefined>, { needs?: string; fixed?: true; keep?: '0' }]>([
         ['nobody asks for it', {}, { keep: '0' }],
         ['the configuration was changed', {}, { fixed: true }],
@@ -294,6 +306,47 @@ describeAsRoot('a restored system of each family', () => {
           `${install} --target=i386-pc --recheck /dev/vdb`,
           configure,
         ]);
+      });
+
+      const CFG = DEBIAN['boot/grub/grub.cfg'] ?? '';
+      const [UUID = ''] = /[0-9a-f-]{36}/.exec(CFG) ?? [];
+      const NAMED = { [`dev/disk/by-uuid/${UUID}`]: '-> ../../vda2' };
+
+      test('a configuration that names only what is here stays', () => {
+        const initrd = `initrd /boot/ucode /${trees.DEBIAN_KERNEL.initramfs}\n`;
+        const system = made(DEBIAN, { ...NAMED, 'boot/ucode': '', 'boot/grub/grub.cfg': `${CFG}${initrd}` });
+        const args = { firmware: 'bios', disks: disk('vda'), keep: '1' };
+        expect(loader(system, args, { disks: ['vda'] })).toMatchObject({ kept: true, disks: ['/dev/vda'] });
+        expect(system.calls()).toEqual(['grub-install --target=i386-pc --recheck /dev/vda']);
+      });
+
+      test.each<[string, Record<string, string | null | undefined>, { fixed?: true; keep?: '0' }]>([
+        ['nobody asks for it', NAMED, { keep: '0' }],
+        ['the configuration was changed', NAMED, { fixed: true }],
+        ['the root is another', {}, {}],
+        [
+          'a root is named by the kernel’s name of a disk',
+          { ...NAMED, 'boot/grub/grub.cfg': `${CFG}linux /boot/vmlinuz-6.1.0-50-amd64 root=/dev/sda2\n` },
+          {},
+        ],
+        [
+          'a kernel is gone, whatever else lies there',
+          {
+            ...NAMED,
+            'boot/grub/grub.cfg': `${CFG}linux /boot/vmlinuz-gone root=UUID=${UUID}\n`,
+            'boot/loader/entries/x.conf': `linux /vmlinuz-6.1.0-50-amd64\noptions root=UUID=${UUID}\n`,
+          },
+          {},
+        ],
+        ['an initramfs is gone', { ...NAMED, 'boot/grub/grub.cfg': `${CFG}initrd /boot/initrd.img-gone\n` }, {}],
+        ['it names no kernel', { ...NAMED, 'boot/grub/grub.cfg': 'menuentry x {\n}\n' }, {}],
+      ])('it is made anew where %s', (_, change, { fixed, keep = '1' }) => {
+        const system = made(DEBIAN, change);
+        if (fixed === true) shell.run({ parts: [], script: `mkdir -p '${system.base}/var/runs/run-1/made'` });
+        if (fixed === true) system.write('var/runs/run-1/made/fixed', '1796025408\n');
+        const args = { firmware: 'bios', disks: disk('vda'), keep };
+        expect(loader(system, args, { disks: ['vda'] })).not.toHaveProperty('kept');
+        expect(system.calls()).toContain('update-grub');
       });
 
       test('no boot code is written where one of the disks is another', () => {
