@@ -28,6 +28,8 @@ export interface RecoveryCase extends Omit<ServerCase, 'name'> {
   expected?: RegExp;
   /** Not seen to pass yet: `npm run test:metal` runs it, `npm test` never does. */
   untried?: true;
+  /** Takes longer than `npm test` has room for: `npm run test:metal` runs it. */
+  long?: true;
   /** Looked at after everything was compared. */
   then?: (recovery: Recovery) => Promise<void>;
 }
@@ -63,6 +65,7 @@ export const biosCases: readonly RecoveryCase[] = [
   },
   {
     name: 'again',
+    long: true,
     title: 'LVM on md RAID1, onto its own disks with all that is on them',
     layout: biosMirror,
     number: 138,
@@ -73,6 +76,7 @@ export const biosCases: readonly RecoveryCase[] = [
   { name: 'mbr', title: 'MBR with logical partitions, XFS', layout: biosMbrXfs, number: 135 },
   {
     name: 'zfs',
+    long: true,
     title: 'ZFS data pool',
     layout: biosZfs,
     number: 137,
@@ -117,6 +121,7 @@ export const uefiCases: readonly RecoveryCase[] = [
   },
   {
     name: 'luks',
+    long: true,
     title: 'LVM on LUKS 2',
     layout: uefiEncrypted,
     number: 142,
@@ -124,6 +129,7 @@ export const uefiCases: readonly RecoveryCase[] = [
   },
   {
     name: 'other',
+    long: true,
     title: 'another machine: a bigger NVMe disk, another MAC',
     layout: { ...uefiExt4, script: `${uefiExt4.script}\n${EVERY_DRIVER}` },
     number: 143,
@@ -135,5 +141,5 @@ export const uefiCases: readonly RecoveryCase[] = [
 /** Those of the cases that the choice takes: all of them, or some of those that have passed. */
 export function chosenCases(cases: readonly RecoveryCase[]): RecoveryCase[] {
   const choice = choiceOf();
-  return chosen(choice.wanted === 'all' ? cases : cases.filter(({ untried }) => untried !== true), choice);
+  return chosen(choice.wanted === 'all' ? cases : cases.filter(({ untried, long }) => untried !== true && long !== true), choice);
 }
