@@ -141,5 +141,8 @@ export const uefiCases: readonly RecoveryCase[] = [
 /** Those of the cases that the choice takes: all of them, or some of those that have passed. */
 export function chosenCases(cases: readonly RecoveryCase[]): RecoveryCase[] {
   const choice = choiceOf();
-  return chosen(choice.wanted === 'all' ? cases : cases.filter(({ untried, long }) => untried !== true && long !== true), choice);
+  return chosen(
+    choice.wanted === 'all' ? cases : cases.filter(({ untried, long }) => untried !== true && long !== true),
+    choice,
+  );
 }
