@@ -62,6 +62,14 @@ describeAsRoot('what a host tells of its layout', () => {
       expect(folders()).toBe(left);
     });
 
+    it('a part of it, where just that is asked for', () => {
+      const whole = Object.keys(asked());
+      const some = Object.keys(layout.parse(box.ask('layout', { part: 'network' })).facts);
+      expect(some).toEqual(expect.arrayContaining(['ip-link', 'ip-addr', 'drivers']));
+      expect(some.length).toBeLessThan(whole.length / 2);
+      expect(whole).toEqual(expect.arrayContaining(some));
+    });
+
     it('output of any kind breaks no reply, and is kept byte for byte', () => {
       stub(
         box,
