@@ -8,7 +8,7 @@
 
 # Set or read elsewhere:
 : "${arg_checksum-}" "${arg_delete-}" "${arg_dry_run-}" "${arg_excludes-}" "${arg_group-}" "${arg_id-}" "${arg_store-}" \
-  "${arg_tree-}" "${arg_dial-}" "${arg_grant-}" "${arg_headers-}" "${arg_peer-}" "${grant_peer-}" "${json-}" "${listing_error-}" "${listing_find-}" "${stat-}" "${store_error-}" "${store_view-}"
+  "${arg_tree-}" "${arg_dial-}" "${arg_grant-}" "${arg_headers-}" "${arg_peer-}" "${grant_peer-}" "${json-}" "${listing_error-}" "${stat-}" "${store_error-}" "${store_view-}"
 
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/listing.sh"
@@ -71,64 +71,27 @@ send_inside() {
   [ -e "$send_at" ] || [ -h "$send_at" ]
 }
 
-# send_holes ARG…: sends the files that have holes, and sets $send_sparse to what all else then needs of rsync: asked for holes, it writes whatever
-# it gets by the KiB. What this pass can't do is left to the next, which has the last word on everything. Names that are given are sent whatever
-# the filters say, so where something is protected all goes in one pass.
-send_holes() {
-  send_sparse=-S
-  [ -z "$arg_excludes" ] && listing_tools || return 0
-  "$listing_find" "$send_from" -type f -printf '%b %s %P\0' >found 2>/dev/null || return 0
-  # A name with a line feed would be read as two.
-  [ "$(tr -cd '\n' <found | head -c 1 | wc -c)" -eq 0 ] || return 0
-  send_left=
-  [ "$arg_headers" = 1 ] || send_left=$SEND_HEADERS/
-  tr '\0' '\n' <found >found.lines
-  rm -f found
-  # Where many seem to have some, the store compresses. By its name alone one that begins with # were a comment.
-  LC_ALL=C awk -v left="$send_left" '
-    $1 * 512 + 4096 > $2 { next }
-    { sub(/^[0-9]+ [0-9]+ /, "") }
-    left == "" || index($0, left) != 1 { print "./" $0; n++ }
-    END { exit (n > 1000 && n * 10 > NR) }
-  ' found.lines >holes.lines || return 0
-  tr '\n' '\0' <holes.lines >holes
-  rm -f found.lines holes.lines
-  if [ -s holes ]; then
-    client_run 0 holes "$@" --from0 --files-from=holes "$send_from/" peer::data/
-    read -r send_code <holes.rc && [ "$send_code" = 0 ] || return 0
-    send_add holes
-    client_base=$send_wire
-  fi
-  send_sparse=--no-S
-}
-
-# send_add PASS: what a pass has sent is added to what others have.
-send_add() {
-  client_stat "$1.out" 'Total transferred file size'
-  send_bytes=$((send_bytes + stat))
-  client_stat "$1.out" 'Number of regular files transferred'
-  send_files=$((send_files + stat))
-  client_stat "$1.out" 'Total bytes sent'
-  send_wire=$((send_wire + stat))
-}
-
 send_backup() {
   set -- -H --filter='merge filters' --itemize-changes
   [ "$arg_checksum" = 0 ] || set -- "$@" --checksum
   [ "$arg_dry_run" = 0 ] || set -- "$@" --dry-run
-  client_private_xattrs="$client_private_xattrs security.selinux"
-  send_bytes=0 send_files=0 send_wire=0
-  if [ ! -d "$send_from" ] || [ -h "$send_from" ]; then
-    # A single file goes into its folder, which is what the grant's path then names.
-    client_run 0 restore "$@" "$send_from" peer::data/
-  else
-    [ "$arg_dry_run" = 1 ] || { send_holes "$@" && set -- "$@" "$send_sparse"; }
+  if [ -d "$send_from" ] && [ ! -h "$send_from" ]; then
     [ "$arg_delete" = 0 ] || set -- "$@" --delete-delay
     [ -z "$arg_max_delete" ] || set -- "$@" --max-delete="$arg_max_delete"
-    client_run 0 restore "$@" "$send_from/" peer::data/
+    set -- "$@" "$send_from/"
+  else
+    # A single file goes into its folder, which is what the grant's path then names.
+    set -- "$@" "$send_from"
   fi
+  client_private_xattrs="$client_private_xattrs security.selinux"
+  client_run 0 restore "$@" peer::data/
   client_verdict restore
-  send_add restore
+  client_stat restore.out 'Total transferred file size'
+  send_bytes=$stat
+  client_stat restore.out 'Number of regular files transferred'
+  send_files=$stat
+  client_stat restore.out 'Total bytes sent'
+  send_wire=$stat
   send_deleted=$(grep -c '^\*deleting ' restore.out || :)
   send_names=
   sed -n 's/^\*deleting *//p' restore.out | head -n 20 >deleting
