@@ -59,7 +59,7 @@ rescue_programs() {
   [ -z "$rescue_missing" ] || return 1
   # One that was built without it.
   if rescue_find busybox && ! "$rescue_path" --list | grep -qx awk; then
-    rescue_find awk || { rescue_missing=awk; return 1; }
+    rescue_find awk || { rescue_missing='awk'; return 1; }
     _rp_found="$_rp_found$rescue_path$LF"
   fi
   printf '%s' "$_rp_found" | sort -u >programs

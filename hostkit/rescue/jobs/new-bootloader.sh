@@ -114,7 +114,7 @@ boot_fits() {
       linux)
         boot_kernels=$((boot_kernels + 1))
         verify_there "$boot_file" || return 1
-        printf '%s\n' "$boot_rest" | tr ' \t' '\n\n' | sed -n 's/^root=//p' >boot.roots
+        printf '%s\n' "$boot_rest" | tr '[:blank:]' '\n' | sed -n 's/^root=//p' >boot.roots
         while IFS= read -r boot_root; do verify_device "$boot_root" || return 1; done <boot.roots
         ;;
       # One before it may hold microcode.
