@@ -171,6 +171,8 @@ describeLab('freeze', () => {
     session.vanish();
     expect(await until(async () => !(await states()).includes('Paused'), 10_000)).toBe(true);
     expect(await until(async () => (await deadmen()) === '', 10_000)).toBe(true);
+    // What waits for nobody comes after the thaw.
+    await until(async () => (await snapshotsLeft()) === '0\n0', 10_000);
     expect(await snapshotsLeft()).toBe('0\n0');
   });
 
