@@ -157,8 +157,7 @@ with_lock() {
 # lock_try FILE: whoever held it before may have forgotten it: a file that is not there under its name any more locks nothing.
 lock_try() {
   exec 9>>"$1"
-  # `-ef` is not in POSIX, but in dash and in busybox's ash, and it costs no fork.
-  # shellcheck disable=SC3013
+  # shellcheck disable=SC3013 # `-ef` is not in POSIX, but in dash and in busybox's ash, and it costs no fork.
   flock -n 9 && [ "$1" -ef /proc/self/fd/9 ]
 }
 

@@ -57,7 +57,7 @@ CONFIG_LINES='
 
 # A connection may be a VPN or a wireless network with any kind of secret, so only the sections that hold none are told, and of these
 # no line that looks like one.
-# shellcheck disable=SC2016
+# shellcheck disable=SC2016 # awk's own.
 CONFIG_KEYFILE='
   /^[ \t]*\[/ {
     name = $0

@@ -60,7 +60,7 @@ layout_at_top() {
 }
 
 # The attributes (C: no copy on write) of each subvolume.
-# shellcheck disable=SC2016
+# shellcheck disable=SC2016 # The inner shell's own.
 LAYOUT_ATTRIBUTES='
   lsattr -d . && btrfs subvolume list . | while IFS= read -r row; do
     case $row in *" path "*) [ ! -d "./${row#* path }" ] || lsattr -d "./${row#* path }" ;; esac
