@@ -29,6 +29,8 @@ export interface LineOptions {
   dial: 'out' | 'in';
   /** Connections side by side that the sender will use; for `in` they are held open. */
   lanes: number;
+  /** The receiver takes one tar stream instead of being an rsync daemon: a rescue system alone does so. */
+  stream?: true;
 }
 
 /** What the sender's job is told, and how the line ends. */
@@ -51,7 +53,7 @@ export function openLine(options: LineOptions): Promise<DataLine> {
   return options.dial === 'out' ? dialOut(options) : dialIn(options);
 }
 
-async function dialOut({ hosts, fence, step, grant, sender, receiver }: LineOptions): Promise<DataLine> {
+async function dialOut({ hosts, fence, step, grant, sender, receiver, stream }: LineOptions): Promise<DataLine> {
   const key = await hosts.call({
     host: sender.host,
     verb: 'grant.key',
@@ -67,6 +69,7 @@ async function dialOut({ hosts, fence, step, grant, sender, receiver }: LineOpti
     signature: key.signature,
     peer: sender.host.name,
     expiresS: GRANT_S,
+    stream,
   };
   const granted = await hosts.call({ host: receiver.host, verb: 'grant.add', step, args });
   return {
@@ -78,7 +81,7 @@ async function dialOut({ hosts, fence, step, grant, sender, receiver }: LineOpti
   };
 }
 
-async function dialIn({ hosts, fence, step, grant, sender, receiver, lanes }: LineOptions): Promise<DataLine> {
+async function dialIn({ hosts, fence, step, grant, sender, receiver, lanes, stream }: LineOptions): Promise<DataLine> {
   const job = jobName({ run: fence.receiver.run, step: 'dial', key: grant });
   const before = await hosts.call({ host: receiver.host, verb: 'job.poll', step, args: { job, waitMs: 0 } });
   const key = await hosts.call({
@@ -108,6 +111,7 @@ async function dialIn({ hosts, fence, step, grant, sender, receiver, lanes }: Li
     grant,
     ...receiver.scope,
     lanes,
+    stream,
     ...pinned({ granted, host: sender.host, step }),
   };
   await hosts.call({ host: receiver.host, verb: 'job.start', step, args: dial });

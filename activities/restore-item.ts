@@ -31,6 +31,8 @@ export interface RestoreItemRef {
   checksum?: true;
   /** Headers of encrypted volumes, which lie in the tree of a whole machine, stay in the backup. */
   withoutHeaders?: true;
+  /** The destination was made for it and is empty: the data come as one stream first. */
+  fresh?: true;
 }
 
 /** `app-1:data` or `app-1:/var/restore`, with the part that is restored. */
@@ -46,6 +48,11 @@ export function placeArgs(item: RestoreItemRef): Record<string, string | undefin
   return source === null
     ? { path: folder ?? undefined, tree: item.backup.tree, subpath }
     : { source: source.name, subpath };
+}
+
+/** What stays as it is there, as jobs are told it. */
+export function protectArgs({ protect }: RestoreItemRef): { excludes?: string } {
+  return protect.length === 0 ? {} : { excludes: Buffer.from(protect.join('\n')).toString('base64') };
 }
 
 /** A single file goes into its folder: that is what the destination names. */

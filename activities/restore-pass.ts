@@ -7,7 +7,7 @@ import { nameOf } from './restore-item';
 import type { RestoreItemRef } from './restore-item';
 
 /** The passes over a tree, each a job of its own, and whether it only counts. */
-export const DRY = { count: true, recount: true, restore: false, prove: true } as const;
+export const DRY = { count: true, recount: true, stream: false, restore: false, prove: true } as const;
 export type Pass = keyof typeof DRY;
 
 /** The item, with all that is mounted there now kept as well as what the plan keeps. */

@@ -2,24 +2,23 @@
  * Bringing data back, step by step: what the destination is, what would change, the data itself through the destination's own jail
  * (S22), and the listing that proves it. What happens to the workloads meanwhile: `restore-workloads.ts`.
  */
-import { activityInfo, Context } from '@temporalio/activity';
-import { z } from 'zod';
+import { activityInfo } from '@temporalio/activity';
 import { HostError } from '../hosts/errors';
-import { runJob, stopJob } from '../hosts/jobs';
-import { jobName } from '../planning/ids';
-import { differencesInWords } from '../planning/listing';
+import { stopJob } from '../hosts/jobs';
 import type { DryRun } from '../planning/restore';
 import { mountsChanged } from '../planning/restore-mounts';
 import type { Mounts } from '../planning/restore-mounts';
 import type { ActivityDeps, RunFence } from './context';
 import { asActivity, fenceFor, heartbeating, jobSignal } from './context';
-import { openLine } from './data-line';
-import { nameOf, placeArgs, scopeOf } from './restore-item';
+import { AGAIN, verifyItem } from './restore-compare';
+import { nameOf } from './restore-item';
 import type { RestoreItemRef } from './restore-item';
-import { byContent, DRY, keyFor, protectingNow, sendName } from './restore-pass';
-import type { Pass } from './restore-pass';
+import { byContent, protectingNow, sendName } from './restore-pass';
 import { checkDestination, mountsAt } from './restore-place';
 import { restoreReading } from './restore-read';
+import { sendItem } from './restore-send';
+import type { Following } from './restore-send';
+import { streamItem } from './restore-stream';
 import { sameBoot } from './same-boot';
 import type { CopyProgress } from './transfer';
 
@@ -55,95 +54,14 @@ export interface RestoredItem {
   byContent?: boolean;
   /** Folders that the backup does not hold and that stay for what is protected in them (escaped). */
   kept?: string[];
-}
-
-const sent = z.looseObject({
-  bytes: z.number(),
-  files: z.number(),
-  deletions: z.number(),
-  sentBytes: z.number().default(0),
-  deleting: z.array(z.string()).default([]),
-  listing: z.looseObject({ sha256: z.string().optional() }).default({}),
-});
-const verified = z.looseObject({
-  differences: z.array(z.string()).default([]),
-  kept: z.array(z.string()).default([]),
-});
-
-/** What a step that follows a job shows of itself, and what ends it. */
-interface Following {
-  progress: CopyProgress;
-  signal: AbortSignal;
+  /** Why rsync had to go on after a stream; left out where there was none, or it was enough. */
+  afterStream?: string;
 }
 
 /** Makes the activities of the workflow `restore`. */
 export function restoreActivities({ hosts, genuineSigners }: ActivityDeps) {
-  async function send(
-    input: { fence: RunFence; item: RestoreItemRef; what: Pass; maxDelete?: number },
-    { progress, signal }: Following,
-  ) {
-    const { item, fence, what, maxDelete } = input;
-    const step = `${what} ${nameOf(item)}`;
-    const keys = fenceFor({ fence, step });
-    const grant = sendName(input);
-    const { store, destination, backup } = item;
-    const line = await openLine({
-      hosts,
-      fence: { sender: { ...keys, group: store.group }, receiver: keys },
-      step,
-      grant,
-      sender: {
-        host: store.host,
-        scope: {
-          scope: 'backup',
-          store: store.name,
-          id: backup.id,
-          tree: backup.tree,
-          subpath: backup.subpath ?? undefined,
-        },
-      },
-      receiver: { host: destination.host, scope: scopeOf(item) },
-      dial: item.dial,
-      lanes: 1,
-    });
-    progress.step = 'copy';
-    const { result } = await line.carry({
-      signal,
-      body: (until) =>
-        runJob({
-          hosts,
-          host: store.host,
-          job: grant,
-          kind: 'restore-send',
-          fence: { ...keys, group: store.group },
-          step,
-          signal: until,
-          args: {
-            store: store.name,
-            id: backup.id,
-            tree: backup.tree,
-            subpath: backup.subpath ?? undefined,
-            grant,
-            dryRun: DRY[what],
-            checksum: byContent(input),
-            delete: item.deletes && !item.single,
-            maxDelete,
-            headers: item.withoutHeaders === true ? false : undefined,
-            excludes: item.protect.length === 0 ? undefined : Buffer.from(item.protect.join('\n')).toString('base64'),
-            ...line.peer,
-          },
-          onProgress: (now) => {
-            Object.assign(progress, now, { step: 'copy' });
-            Context.current().heartbeat(progress);
-          },
-        }),
-    });
-    await line.close();
-    return sent.parse(result);
-  }
-
   async function countRestore({ again, ...input }: CountRestoreInput, following: Following): Promise<DryRun> {
-    const result = await send({ ...input, what: again === true ? 'recount' : 'count' }, following);
+    const result = await sendItem({ ...input, hosts, what: again === true ? 'recount' : 'count' }, following);
     return { files: result.files, bytes: result.bytes, deletions: result.deletions, deletionSamples: result.deleting };
   }
 
@@ -157,12 +75,16 @@ export function restoreActivities({ hosts, genuineSigners }: ActivityDeps) {
     const now = await mountsAt({ hosts, fence, item: input.item, step, fsUuid: fsUuid || undefined });
     await needsMountsOf(input, now);
     const item = protectingNow(input, now);
-    const result = await send({ ...input, item, what: 'restore' }, following);
+    const stream = await streamItem({ hosts, fence, item }, following);
+    const result = stream?.sent ?? (await sendItem({ ...input, hosts, item, what: 'restore' }, following));
     following.progress.step = 'compare';
     const listingSha256 = result.listing.sha256 ?? '';
+    const { signal } = following;
     const kept = item.single
       ? await proveSingle({ fence, item }, following)
-      : await verify({ fence, item, listingSha256, signal: following.signal });
+      : stream?.sent === undefined
+        ? await verifyItem({ hosts, fence, item, listingSha256, signal })
+        : [];
     return {
       files: result.files,
       bytes: result.bytes,
@@ -171,6 +93,7 @@ export function restoreActivities({ hosts, genuineSigners }: ActivityDeps) {
       listingSha256,
       byContent: byContent({ fence, item, what: 'restore' }),
       ...(kept.length === 0 ? {} : { kept }),
+      ...(stream?.why === undefined ? {} : { afterStream: stream.why }),
     };
   }
 
@@ -196,56 +119,12 @@ export function restoreActivities({ hosts, genuineSigners }: ActivityDeps) {
     });
   }
 
-  /** The destination lists itself, against what was sealed; what is protected there doesn't count (S9, S20). Returns the folders kept for it. */
-  async function verify({
-    fence,
-    item,
-    listingSha256,
-    signal,
-  }: {
-    fence: RunFence;
-    item: RestoreItemRef;
-    listingSha256: string;
-    signal: AbortSignal;
-  }): Promise<string[]> {
-    const step = `verify ${nameOf(item)}`;
-    const { host } = item.destination;
-    const { result } = await runJob({
-      hosts,
-      host,
-      job: jobName({ run: fence.run, step: 'verify', key: keyFor({ fence, item }) }),
-      kind: 'restore-verify',
-      fence: fenceFor({ fence, step }),
-      step,
-      signal,
-      args: {
-        ...placeArgs(item),
-        tree: item.destination.source?.tree ?? item.backup.tree,
-        sha256: listingSha256,
-        extra: !item.deletes,
-        excludes: item.protect.length === 0 ? undefined : Buffer.from(item.protect.join('\n')).toString('base64'),
-      },
-    });
-    const { differences, kept } = verified.parse(result);
-    if (differences.length === 0) return kept;
-    throw new HostError({
-      host: host.name,
-      verb: 'restore-verify',
-      step,
-      code: 'failed',
-      message: `what lies there now is not the backup: ${differencesInWords({ differences })}`,
-      // The same try would only find the same again: `retry` sends anew.
-      retryable: false,
-      next: `${AGAIN}; or ${damagedWords(item)}`,
-    });
-  }
-
   /** A single file has no listing: it is compared by content, and nothing may be left to send. */
   async function proveSingle(
     input: { fence: RunFence; item: RestoreItemRef },
     following: Following,
   ): Promise<string[]> {
-    const left = await send({ ...input, what: 'prove' }, following);
+    const left = await sendItem({ ...input, hosts, what: 'prove' }, following);
     if (left.files === 0) return [];
     throw new HostError({
       host: input.item.destination.host.name,
@@ -274,12 +153,4 @@ export function restoreActivities({ hosts, genuineSigners }: ActivityDeps) {
     countRestore: following(countRestore),
     restoreSource: following(restoreSource),
   };
-}
-
-const AGAIN =
-  'retry restores it again, compared by content; if it differs again, something still writes there, or the file can not be replaced (lsattr shows `i`: chattr -i)';
-
-/** What is compared is the listing that was sealed: data that the store has not kept differ as well. */
-function damagedWords({ backup: { id }, store: { name, group, host } }: RestoreItemRef): string {
-  return `backup ${id} in store ${name} on ${host.name} is damaged: abort, and restore another one (\`resurgo list ${group}\`)`;
 }

@@ -76,6 +76,8 @@ export interface JobArgs extends Record<RescueJob, Loose> {
     peerKey: string;
     signature: string;
     lanes: number;
+    /** One tar stream is taken instead of the daemon's protocol: in a rescue system alone. */
+    stream?: boolean;
   };
   'store-open': { store: string };
   'store-compare': {
@@ -116,6 +118,8 @@ export interface JobArgs extends Record<RescueJob, Loose> {
     bandwidthKib?: number;
     io?: 'normal' | 'low' | 'idle';
     dial?: 'out' | 'in';
+    /** As one tar, to a receiver that was granted that (lib/tar-stream.sh). */
+    stream?: boolean;
   };
   /** The destination's own listing against the one that came with the data; `extra`: other files may lie there too. */
   'restore-verify': {

@@ -69,6 +69,7 @@ export function recoverySource({ input, manifest }: { input: RecoverInput; manif
       protect: [],
       // What the file systems themselves put there (lost+found) stays.
       deletes: false,
+      fresh: true,
       // They have gone back to where they came from.
       ...(headers.length === 0 ? {} : { withoutHeaders: true as const }),
     },

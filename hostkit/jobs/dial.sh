@@ -1,14 +1,14 @@
 #!/bin/sh
 # Where the source can't reach the target (dial=in): this side, the receiver, dials the sender with a grant of purpose `send` and puts its
-# own jailed rsync daemon on the connection. Keeps `lanes` connections open until it is stopped, whatever becomes of each; why the last
+# own jailed rsync daemon on the connection, or takes one tar (`stream`, in a rescue system). Keeps `lanes` connections open until it is stopped, whatever becomes of each; why the last
 # one that failed did so is its result meanwhile. The sender's host key must be signed by
 # the sender's identity, or who has only the director's keys could have this host take data from himself (S27, S28).
 # keys: grant:grant peer:name peer_host:host peer_port:int peer_user:name peer_key:pubkey signature:b64 lanes:int=2
-# keys: scope:word(store|restore|folder|rescue) store:name? tree:tree? source:name? subpath:subpath? path:path? host:name? id:id?
+# keys: scope:word(store|restore|folder|rescue) store:name? tree:tree? source:name? subpath:subpath? path:path? host:name? id:id? stream:bool=0
 
 : "${arg_grant-}" "${arg_group-}" "${arg_run-}" "${arg_peer_host-}" "${arg_peer_port-}" "${arg_peer_user-}" "${arg_peer_key-}"
 : "${json-}" "${arg_lanes-}" "${arg_scope-}" "${arg_store-}" "${arg_tree-}" "${arg_source-}" "${arg_subpath-}" "${arg_path-}"
-: "${arg_host-}" "${arg_id-}" "${arg_peer-}" "${ciphers-}"
+: "${arg_host-}" "${arg_id-}" "${arg_peer-}" "${arg_stream-}" "${ciphers-}"
 
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/grants.sh"
@@ -16,6 +16,8 @@
 . "$RESURGO_LIB/lib/scopes.sh"
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/jail.sh"
+# shellcheck source=/dev/null
+. "$RESURGO_LIB/lib/tar-stream.sh"
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/ciphers.sh"
 
@@ -25,6 +27,7 @@ job_main() {
   grant_verify_host
   ciphers_choose
   scope_check receive
+  [ "$arg_stream" = 0 ] || tar_may "$arg_scope"
   grant_group=$arg_group grant_run=$arg_run grant_scope=$arg_scope grant_store=$arg_store grant_tree=$arg_tree
   grant_source=$arg_source grant_subpath=$arg_subpath grant_path=$arg_path
   grant_peer=$arg_peer grant_host=$arg_host grant_id=$arg_id
@@ -97,7 +100,7 @@ dial_tell() {
 dial_once() {
   { (
     scope_path
-    jail_serve "$dial_here/rsyncd.conf"
+    if [ "$arg_stream" = 1 ]; then tar_receive; else jail_serve "$dial_here/rsyncd.conf"; fi
   ) <"$1" || [ "$?" != "$JAIL_FULL" ] || : >"$dial_here/full"; } |
     ssh -F /dev/null -T -x -a -p "$arg_peer_port" -l "$arg_peer_user" -i "$dial_key" \
       -o BatchMode=yes -o IdentitiesOnly=yes -o IdentityAgent=none -o PreferredAuthentications=publickey \

@@ -2,13 +2,14 @@
 # the destination) are left alone at the destination: what the backup never held, and mounts below it (S20).
 # keys: store:name id:id tree:tree subpath:subpath? grant:grant peer:name? peer_host:host? peer_port:int=22 peer_user:name? peer_key:pubkey?
 # keys: signature:b64? dry_run:bool=0 delete:bool=0 max_delete:int? excludes:b64? checksum:bool=0 bandwidth_kib:int=0
-# keys: io:word(normal|low|idle)=normal dial:word(out|in)=out headers:bool=1
+# keys: io:word(normal|low|idle)=normal dial:word(out|in)=out headers:bool=1 stream:bool=0
 #
 # `headers`: 0 for a whole machine that is made again: headers of its encrypted volumes have gone back to where they came from, and are not files of it.
+# `stream`: as one tar, to a receiver that was granted that; nothing is deleted or left alone there.
 
 # Set or read elsewhere:
 : "${arg_checksum-}" "${arg_delete-}" "${arg_dry_run-}" "${arg_excludes-}" "${arg_group-}" "${arg_id-}" "${arg_store-}" \
-  "${arg_tree-}" "${arg_dial-}" "${arg_grant-}" "${arg_headers-}" "${arg_peer-}" "${grant_peer-}" "${json-}" "${listing_error-}" "${stat-}" "${store_error-}" "${store_view-}"
+  "${arg_tree-}" "${arg_dial-}" "${arg_grant-}" "${arg_headers-}" "${arg_peer-}" "${arg_stream-}" "${arg_bandwidth_kib-}" "${grant_peer-}" "${json-}" "${listing_error-}" "${stat-}" "${store_error-}" "${store_view-}"
 
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/listing.sh"
@@ -20,10 +21,13 @@
 . "$RESURGO_LIB/lib/scopes.sh"
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/protect.sh"
+# shellcheck source=/dev/null
+. "$RESURGO_LIB/lib/tar-stream.sh"
 
 SEND_HEADERS=var/lib/resurgo/luks
 
 job_main() {
+  [ "$arg_stream" = 0 ] || send_may_stream
   stores_load "$arg_store" "$arg_group"
   stores_need_id "$arg_id"
   send_to=$arg_peer
@@ -43,8 +47,12 @@ job_main() {
   # The destination may be the top level of a btrfs, and an older hostkit there doesn't say so. What the backup holds of that name is data.
   [ -n "$arg_subpath" ] || [ -e "$send_from/.resurgo" ] || [ -h "$send_from/.resurgo" ] || protect_ours filters
   [ "$arg_headers" = 1 ] || printf -- '- /%s/*\n' "$SEND_HEADERS" >>filters
-  send_backup
-  [ "$arg_dry_run" = 1 ] || [ ! -d "$send_from" ] || send_listing
+  if [ "$arg_stream" = 1 ]; then
+    send_stream
+  else
+    send_backup
+    [ "$arg_dry_run" = 1 ] || [ ! -d "$send_from" ] || send_listing
+  fi
   kind_unview "$arg_id" "$PWD/view" || job_fail busy "$store_error"
   trap - EXIT
   job_result "\"bytes\":$send_bytes,\"files\":$send_files,\"deletions\":$send_deleted,\"sentBytes\":$send_wire,\"deleting\":[$send_names],\"listing\":{$send_listed}"
@@ -102,8 +110,37 @@ send_backup() {
   send_listed=
 }
 
-# send_listing: what the destination will be verified against: the listing that was sealed, or that of the part sent.
+send_may_stream() {
+  case $arg_dry_run$arg_delete$arg_checksum/$arg_excludes/$arg_bandwidth_kib in
+    000//0) ;;
+    *) job_fail bad-request 'one tar sends all, as quickly as it can: without dry_run, delete, checksum, excludes and bandwidth_kib' ;;
+  esac
+  tar_here || job_fail missing-tool 'tar is missing on this host, or is not GNU tar'
+}
+
+send_stream() {
+  send_deleted=0 send_names='' client_program=tar
+  : "$client_program"
+  send_listing_make
+  set --
+  [ "$arg_headers" = 1 ] || set -- "--exclude=./$SEND_HEADERS/*"
+  client_watched 0 restore tar_send restore "$send_from" meta/listing.gz "$@"
+  client_verdict restore
+  send_wire=$(tail -n 1 restore.out)
+  send_wire=${send_wire%% *}
+  # Of files with several names one, as rsync counts.
+  send_count=$(LC_ALL=C awk -F '\t' 'NF == 10 && $1 == "f" && ($7 == "-" || $7 == $10) { files++; bytes += $5 } END { printf "%d %.0f", files, bytes }' listing)
+  send_files=${send_count% *} send_bytes=${send_count#* }
+}
+
 send_listing() {
+  send_listing_make
+  client_run 0 meta "$PWD/meta/listing.gz" peer::meta/
+  client_verdict meta
+}
+
+# send_listing_make: what the destination will be verified against: the listing that was sealed, or that of the part sent.
+send_listing_make() {
   mkdir -p meta
   send_sealed=$store_view/resurgo/listings/$arg_tree.gz
   if [ -z "$arg_subpath" ] && [ -f "$send_sealed" ]; then
@@ -113,8 +150,6 @@ send_listing() {
   fi
   [ "$arg_headers" = 1 ] || send_without_headers
   gzip -n -c -1 listing >meta/listing.gz || job_fail failed 'cannot write the listing'
-  client_run 0 meta "$PWD/meta/listing.gz" peer::meta/
-  client_verdict meta
   listing_sha256=$(sha256sum <listing)
   send_listed="\"sha256\":\"${listing_sha256%% *}\""
 }

@@ -64,7 +64,7 @@ grant_fact() {
 grant_load() {
   grant_dir=$RESURGO_VAR/grants/$1
   grant_group='' grant_run='' grant_purpose='' grant_peer='' grant_until_ms=0 grant_scope='' grant_store='' grant_tree='' grant_id=''
-  grant_subpath='' grant_source='' grant_path='' grant_pubkey='' grant_host=''
+  grant_subpath='' grant_source='' grant_path='' grant_pubkey='' grant_host='' grant_stream=0
   [ -r "$grant_dir/facts" ] || return 1
   while read -r grant_key grant_value <&8; do
     decode "$grant_value" || return 1
@@ -83,10 +83,11 @@ grant_load() {
       source) grant_source=$decoded ;;
       path) grant_path=$decoded ;;
       host) grant_host=$decoded ;;
+      stream) grant_stream=$decoded ;;
     esac
   done 8<"$grant_dir/facts" || return 1 # gone since it was looked at
   : "$grant_purpose" "$grant_peer" "$grant_until_ms" "$grant_scope" "$grant_store" "$grant_tree" "$grant_id" "$grant_subpath"
-  : "$grant_source" "$grant_path" "$grant_pubkey" "$grant_host"
+  : "$grant_source" "$grant_path" "$grant_pubkey" "$grant_host" "$grant_stream"
 }
 
 # grants_publish: makes authorized_keys anew. Holds the lock `grants` while it does.

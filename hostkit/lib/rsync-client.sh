@@ -64,7 +64,7 @@ client_rsync() {
   return "$client_code"
 }
 
-# client_verdict NAME: ends the job by what rsync's exit code means; returns only for success.
+# client_verdict NAME: ends the job by what rsync's exit code means ($client_program is another one that has the same); returns only for success.
 client_verdict() {
   read -r client_code <"$1.rc" || client_code=255
   [ "$client_code" != 0 ] || return 0
@@ -81,12 +81,12 @@ client_verdict() {
   esac
   case $client_code in
     10 | 12 | 30 | 35 | 255)
-      job_fail interrupted "the connection to $client_peer broke (rsync exit $client_code); repeat the step, what was sent stays: $client_said" ;;
+      job_fail interrupted "the connection to $client_peer broke (${client_program-rsync} exit $client_code); repeat the step, what was sent stays: $client_said" ;;
     23 | 24)
       [ -z "${view_shown-}" ] || view_blame
-      job_fail failed "rsync could not copy everything (exit $client_code), so nothing of this is sealed: $client_said" ;;
+      job_fail failed "${client_program-rsync} could not copy everything (exit $client_code), so nothing of this is sealed: $client_said" ;;
     25) job_fail too-many-deletions "more would be deleted there than the plan's approval covers: something has written there since. $arg_max_delete entries were deleted, the rest still lies there: $client_said" ;;
-    *) job_fail failed "rsync ended with exit $client_code: $client_said" ;;
+    *) job_fail failed "${client_program-rsync} ended with exit $client_code: $client_said" ;;
   esac
 }
 

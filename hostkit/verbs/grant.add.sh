@@ -2,23 +2,26 @@
 # Lets a peer's key in, for one purpose, into one place, until it expires. The peer's identity must have signed the key (S27), and the
 # place must be one that this host's configuration allows. Asked again with the same key, it prolongs the grant.
 # keys: grant:grant purpose:word(receive|send) scope:word(store|backup|snapshot|restore|folder|rescue) pubkey:pubkey peer:name signature:b64
-# keys: expires_s:seconds store:name? tree:tree? id:id? subpath:subpath? source:name? path:path? host:name?
+# keys: expires_s:seconds store:name? tree:tree? id:id? subpath:subpath? source:name? path:path? host:name? stream:bool=0
 # fenced: yes
 
 : "${arg_group-}" "${arg_run-}" "${arg_grant-}" "${arg_purpose-}" "${arg_scope-}" "${arg_pubkey-}" "${arg_peer-}" "${arg_signature-}"
-: "${arg_expires_s-}" "${arg_store-}" "${arg_tree-}" "${arg_id-}" "${arg_subpath-}" "${arg_source-}" "${arg_path-}" "${arg_host-}"
+: "${arg_expires_s-}" "${arg_store-}" "${arg_tree-}" "${arg_id-}" "${arg_subpath-}" "${arg_source-}" "${arg_path-}" "${arg_host-}" "${arg_stream-}"
 : "${signature-}" "${time-}" "${line-}" "${json-}" "${grant_dir-}" "${grant_command-}" "${grant_group-}" "${grant_run-}" "${grant_pubkey-}"
 
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/grants.sh"
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/scopes.sh"
+# shellcheck source=/dev/null
+. "$RESURGO_LIB/lib/tar-stream.sh"
 
 verb_main() {
   add_statement=$(grant_statement "$arg_run" "$arg_grant" "$arg_purpose" "$arg_pubkey")
   grant_verify "$arg_peer" "$arg_signature" "$add_statement" ||
     fail not-allowed "the key for grant $arg_grant is not signed by the identity of $arg_peer that this host knows; enrol both hosts again (resurgo enroll)"
   scope_check "$arg_purpose"
+  [ "$arg_stream" = 0 ] || tar_may "$arg_scope"
   if grant_load "$arg_grant"; then
     [ "$grant_group/$grant_run/$grant_pubkey" = "$arg_group/$arg_run/$arg_pubkey" ] ||
       fail exists "grant $arg_grant is another run's or another key's; close it first"
@@ -67,4 +70,5 @@ add_facts() {
   grant_fact source "$arg_source"
   grant_fact path "$arg_path"
   grant_fact host "$arg_host"
+  grant_fact stream "$arg_stream"
 }

@@ -1,9 +1,10 @@
 #!/bin/sh
-# The receiving end of a grant: one jailed rsync daemon on this connection (S22, S25, S29). It ends with the connection.
+# The receiving end of a grant: one jailed rsync daemon on this connection, or one tar where the grant is for that (S22, S25, S29). It ends with
+# the connection.
 # keys: grant:grant
 # by: grant
 
-: "${arg_grant-}" "${grant_dir-}" "${grant_purpose-}" "${grant_until_ms-}" "${time-}" "${scope_path-}" "${scope_meta-}"
+: "${arg_grant-}" "${grant_dir-}" "${grant_purpose-}" "${grant_until_ms-}" "${time-}" "${grant_stream-}" "${scope_path-}" "${scope_meta-}"
 
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/grants.sh"
@@ -11,6 +12,8 @@
 . "$RESURGO_LIB/lib/scopes.sh"
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/jail.sh"
+# shellcheck source=/dev/null
+. "$RESURGO_LIB/lib/tar-stream.sh"
 
 verb_main() {
   with_lock "grant-$arg_grant"
@@ -20,5 +23,5 @@ verb_main() {
   unlock
   hostkit_replied=yes
   : "$hostkit_replied"
-  jail_serve "$grant_dir/rsyncd.conf"
+  if [ "$grant_stream" = 1 ]; then tar_receive; else jail_serve "$grant_dir/rsyncd.conf"; fi
 }

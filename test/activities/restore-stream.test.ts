@@ -1,0 +1,140 @@
+/** The data of a machine that is made again: one stream first, and rsync for whatever it has left. */
+import { ActivityCancellationDetails } from '@temporalio/common';
+import { HostError } from '../../hosts/errors';
+import type { FakeCall } from '../../hosts/fake';
+import { again, bench, FENCE, restoreItem, run } from './support/run';
+import type { Bench } from './support/run';
+
+type Reply = Record<string, unknown>;
+const FAILED = (code: string): Reply => ({ state: 'exited', exit: 1, result: { code, message: 'as told' } });
+const DIFFERS: Reply = { state: 'exited', exit: 0, result: { differences: ['gone: s sock'], kept: [] } };
+
+/** A fleet in which these jobs end so, by their steps, and what was done in it. */
+function streaming(answers: Record<string, Reply> = {}, also: (call: FakeCall) => Reply | undefined = () => undefined) {
+  const done: string[] = [];
+  const streams: Record<string, unknown>[] = [];
+  const intercept = (call: FakeCall): Reply | undefined => {
+    const { verb, args } = call;
+    const [, step = ''] = String(args['job'] ?? args['grant']).split('.');
+    const told = also(call);
+    if (told !== undefined) return told;
+    if (args['stream'] === true) streams.push(args);
+    if (['job.start', 'job.stop', 'grant.close'].includes(verb)) done.push(`${verb.replace(/.*\./, '')} ${step}`);
+    return verb === 'job.poll' ? answers[step] : undefined;
+  };
+  return { ...bench({ intercept }), done, streams };
+}
+
+describe.each(['in', 'out'] as const)('where the connection goes %s', (dial) => {
+  const fresh = {
+    ...restoreItem({ dial }),
+    deletes: false,
+    fresh: true as const,
+  };
+  const input = { fence: FENCE, item: fresh, fsUuid: '' };
+  const restored = (it: ReturnType<typeof streaming>, at: Pick<Bench, 'env'> = it) =>
+    run(at, it.activities.restoreSource, input);
+  /** Where the receiver dials, its job is stopped too. */
+  const dials = (line: string) => (dial === 'in' ? [line] : []);
+
+  test('all comes as a stream: the receiver takes it, it is compared, and rsync is not asked', async () => {
+    const it = streaming();
+    expect(await restored(it)).toEqual(expect.not.objectContaining({ afterStream: expect.anything() as never }));
+    expect(it.done).toEqual([
+      ...dials('start dial'),
+      'start stream',
+      ...dials('stop dial'),
+      'close stream',
+      'start verify-stream',
+    ]);
+    // One that receives, one that sends.
+    expect(it.streams.map((args) => args['kind'] ?? args['purpose'])).toEqual(
+      dial === 'in' ? ['dial', 'restore-send'] : ['receive', 'restore-send'],
+    );
+  });
+
+  test.each(['interrupted', 'failed', 'no-space', 'missing-tool', 'bad-request'])(
+    'one that ends with %s is taken back before rsync goes on, and why is told',
+    async (code) => {
+      const it = streaming({ stream: FAILED(code) });
+      expect(await restored(it)).toMatchObject({ afterStream: 'as told', files: 100 });
+      const end = it.done.indexOf('start restore');
+      expect(it.done.slice(0, end)).toEqual([
+        ...dials('start dial'),
+        'start stream',
+        'stop stream',
+        ...dials('stop dial'),
+        'close stream',
+        ...dials('start dial'),
+      ]);
+      expect(it.done.at(-1)).toBe('start verify');
+    },
+  );
+
+  test('an older hostkit that knows no streams gets rsync', async () => {
+    const it = streaming({}, ({ verb, args }) => {
+      if (args['stream'] !== true || (verb !== 'grant.add' && args['kind'] !== 'dial')) return undefined;
+      const message = 'stream is no key of this';
+      throw new HostError({ host: 'h', verb, code: 'bad-request', message });
+    });
+    expect(await restored(it)).toMatchObject({ afterStream: expect.stringMatching(/no key/) as never });
+    expect(it.done).toEqual(expect.arrayContaining(['start restore', 'start verify']));
+    expect(it.done).not.toContain('start stream');
+  });
+
+  test('what a stream leaves out comes by rsync, and is compared once more', async () => {
+    const it = streaming({ 'verify-stream': DIFFERS });
+    expect(await restored(it)).toMatchObject({ afterStream: expect.stringMatching(/gone: s sock/) as never });
+    expect(it.done.filter((each) => each.startsWith('start') && !each.endsWith('dial'))).toEqual([
+      'start stream',
+      'start verify-stream',
+      'start restore',
+      'start verify',
+    ]);
+  });
+
+  test('what still differs then is no success', async () => {
+    const it = streaming({ 'verify-stream': DIFFERS, verify: DIFFERS });
+    await expect(restored(it)).rejects.toMatchObject({
+      type: 'failed',
+      message: expect.stringMatching(/is not the backup/) as never,
+    });
+  });
+
+  test.each([
+    ['runs', { state: 'running' }, true],
+    ['has come to its good end', { state: 'exited', exit: 0 }, true],
+    ['has failed', FAILED('interrupted'), false],
+    ['has died', { state: 'died' }, false],
+    ['was never begun', { state: 'unknown' }, false],
+  ] as const)('a later attempt, of a stream that %s', async (_, state, follows) => {
+    let asked = 0;
+    const it = streaming({}, ({ verb, args }) => {
+      const isIts = verb === 'job.poll' && String(args['job']).split('.')[1] === 'stream';
+      return isIts && (asked += 1) === 1 ? { ...state } : undefined;
+    });
+    await restored(it, again(2));
+    expect(it.done.includes('start stream')).toBe(follows);
+    expect(it.done.includes('start restore')).toBe(!follows);
+    expect(it.done.includes('stop stream')).toBe(!follows);
+  });
+
+  test('a try that an operator asked for begins with rsync, by content', async () => {
+    const it = streaming();
+    const later = { ...input, fence: { ...FENCE, round: 1 } };
+    expect(await run(it, it.activities.restoreSource, later)).toMatchObject({ byContent: true });
+    expect(it.done).not.toContain('start stream');
+  });
+
+  test.each([
+    ['a cancel', new ActivityCancellationDetails({ cancelRequested: true })],
+    ['the end of the worker', new ActivityCancellationDetails({ workerShutdown: true })],
+  ])('%s while it comes starts no rsync', async (_, details) => {
+    const it = streaming({}, ({ verb, args }) => {
+      if (verb === 'job.poll' && String(args['job']).split('.')[1] === 'stream') it.env.cancel('CANCELLED', details);
+      return undefined;
+    });
+    await expect(restored(it)).rejects.toThrow();
+    expect(it.done).not.toContain('start restore');
+  });
+});
