@@ -70,12 +70,16 @@ export function restoreActivities({ hosts, genuineSigners }: ActivityDeps) {
     const { fence, fsUuid } = input;
     const { host } = input.item.destination;
     const step = `restore ${nameOf(input.item)}`;
-    // Each attempt: data that came back after a reboot would fill the memory of a rescue system.
-    if (input.bootId !== undefined) await sameBoot({ hosts, host, bootId: input.bootId, step });
+    // Before each way: data that came back after a reboot would fill the memory of a rescue system.
+    const stillThere = async (): Promise<void> => {
+      if (input.bootId !== undefined) await sameBoot({ hosts, host, bootId: input.bootId, step });
+    };
+    await stillThere();
     const now = await mountsAt({ hosts, fence, item: input.item, step, fsUuid: fsUuid || undefined });
     await needsMountsOf(input, now);
     const item = protectingNow(input, now);
     const stream = await streamItem({ hosts, fence, item }, following);
+    if (stream?.why !== undefined) await stillThere();
     const result = stream?.sent ?? (await sendItem({ ...input, hosts, item, what: 'restore' }, following));
     following.progress.step = 'compare';
     const listingSha256 = result.listing.sha256 ?? '';
