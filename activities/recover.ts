@@ -7,7 +7,7 @@ import { layoutFacts } from '../hosts/verbs/reading';
 import { foundCards } from '../planning/recover-cards';
 import { planFixes } from '../planning/recover-fix';
 import type { ConfigEdit } from '../planning/recover-fix';
-import type { DiskIdentity } from '../planning/recover-plan';
+import type { Device, DiskIdentity } from '../planning/recover-plan';
 import type { FleetHost } from '../planning/run-input';
 import { sha256Hex } from '../planning/sha256';
 import type { ActivityDeps, RunFence } from './context';
@@ -16,7 +16,7 @@ import { recoverLookActivities, verifiedLayout } from './recover-look';
 import type { LayoutRef } from './recover-look';
 import { recoverBootActivities } from './recover-boot';
 import { recoverHeaderActivities } from './recover-headers';
-import { diskLines, stepRequest } from './recover-requests';
+import { deviceWords, diskLines, stepRequest } from './recover-requests';
 import type { JobStep } from './recover-requests';
 import { rescueStep, withOwnKit } from './rescue-step';
 import type { RescueRef } from './rescue-step';
@@ -37,6 +37,8 @@ export interface NewSystemInput {
   args: Record<string, string | undefined>;
   /** Those that get boot code. */
   disks?: readonly DiskIdentity[];
+  /** Further EFI system partitions that get the loader. */
+  esps?: readonly Device[];
 }
 
 export interface FixInput {
@@ -101,8 +103,12 @@ export function recoverActivities(deps: ActivityDeps) {
 
   /** One of the jobs on the new system. A try that an operator asked for does it again, even where the one before came to its end. */
   async function newSystem(input: NewSystemInput, signal: AbortSignal): Promise<NewSystem> {
-    const { fence, rescue, kind, disks = [] } = input;
-    const args = disks.length === 0 ? input.args : { ...input.args, disks: diskLines(disks) };
+    const { fence, rescue, kind, disks = [], esps = [] } = input;
+    const args = {
+      ...input.args,
+      ...(disks.length === 0 ? {} : { disks: diskLines(disks) }),
+      ...(esps.length === 0 ? {} : { esps: esps.map(deviceWords).join('\n') }),
+    };
     const result = await rescueStep({
       hosts,
       fence,

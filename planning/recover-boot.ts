@@ -1,8 +1,9 @@
 /** What the boot loader of a recovered system needs to know: the disks that it boots from, and the name of its EFI folder. Pure. */
 import { efiFolder, keepsLoader, loadersIn } from './boot-families';
 import type { Layout } from './layout-schema';
+import { espsOf } from './recover-esps';
 import { fileSystemDevices, storageGraph } from './recover-graph';
-import type { DiskIdentity, RecoveryPlan } from './recover-plan';
+import type { Device, DiskIdentity, RecoveryPlan } from './recover-plan';
 
 export interface BootTarget {
   /** Of the new machine: with a BIOS each of them gets boot code, with UEFI they hold the EFI system partitions. */
@@ -11,6 +12,8 @@ export interface BootTarget {
   efiId: string | null;
   /** It starts by the firmware that it had: a configuration of its loader may stay. Left out by runs of an earlier version. */
   sameFirmware?: boolean;
+  /** EFI system partitions beside the one that is mounted, which get its loader too. Left out where there are none. */
+  otherEsps?: Device[];
 }
 
 export function bootTarget({
@@ -18,9 +21,10 @@ export function bootTarget({
   plan,
 }: {
   layout: Layout;
-  plan: Pick<RecoveryPlan, 'firmware' | 'disks'>;
+  plan: Pick<RecoveryPlan, 'firmware' | 'disks' | 'steps'>;
 }): BootTarget {
   const was = bootDisks({ layout, firmware: plan.firmware });
+  const otherEsps = espsBeside({ layout, plan });
   const names = layout.disks.filter((disk) => was.includes(disk.id)).map((disk) => disk.name);
   return {
     disks: plan.disks
@@ -30,7 +34,16 @@ export function bootTarget({
       .map(({ name, serial, wwn, bytes }) => ({ name, serial, wwn, bytes })),
     efiId: efiId(layout),
     sameFirmware: layout.boot.firmware === plan.firmware,
+    ...(otherEsps.length === 0 ? {} : { otherEsps }),
   };
+}
+
+/** Those that the plan makes. */
+function espsBeside({ layout, plan }: { layout: Layout; plan: Pick<RecoveryPlan, 'firmware' | 'steps'> }): Device[] {
+  const esps = plan.firmware === 'uefi' ? espsOf({ storage: layout, boot: layout.boot }) : undefined;
+  if (esps === undefined || esps.holdsKernels) return [];
+  const keys = esps.others.map(({ fileSystem }) => `mkfs:${fileSystem ?? ''}`);
+  return plan.steps.flatMap((step) => (step.kind === 'mkfs' && keys.includes(step.key) ? step.on : []));
 }
 
 /** Of the layout: those that it booted from, or, by this firmware, can boot from. */

@@ -1,9 +1,10 @@
 /** What else keeps a recovered machine from coming up, said before anything is written. */
-import { ESP_PLACES, ESP_TYPES, keepsLoader } from './boot-families';
+import { ESP_PLACES, keepsLoader } from './boot-families';
 import { BOOT_UNKNOWN, bootProblems, isBootKnown } from './layout-bootable';
 import { layoutSum } from './layout-diff';
 import type { Layout } from './layout-schema';
 import type { FoundMachine } from './recover-machine';
+import { espsOf } from './recover-esps';
 import type { Storage } from './recover-graph';
 import type { Held } from './recover-held';
 import { lostMounts } from './recover-held';
@@ -85,23 +86,20 @@ export function mediaNotes({ layout, machine: { builtFor } }: Omit<CheckInput, '
   ];
 }
 
-/** The loader and its entry come to one EFI system partition, or to all members of its array (hostkit/rescue/lib/efi.sh). */
-function espWarnings({ machine, storage }: Omit<CheckInput, 'layout'>): string[] {
+/** The loader and an entry come to each EFI system partition (hostkit/rescue/lib/efi.sh): to one that holds a FAT, and to what GRUB alone needs. */
+function espWarnings({ layout, machine, storage }: CheckInput): string[] {
   if (machine.firmware !== 'uefi') return [];
-  const isFat = (id: string) => storage.fileSystems.some((each) => each.id === id && each.make.type === 'vfat');
-  const own = ESP_PLACES.flatMap((path) =>
-    storage.mounts.filter((each) => each.path === path && isFat(each.fileSystem)),
-  )[0];
-  if (own === undefined) return [];
-  const on = storage.fileSystems.find(({ id }) => id === own.fileSystem)?.on;
-  const members = storage.arrays.flatMap(({ slots, spares }) => [...slots, ...spares]);
-  const others = storage.partitions.filter(({ id, type }) => ESP_TYPES.has(type) && id !== on && !members.includes(id));
-  if (others.length === 0) return [];
-  const names = list(others.map(({ id }) => id.slice(id.indexOf(':') + 1)));
-  const [it, gets] = others.length === 1 ? ['an EFI system partition', 'gets'] : ['EFI system partitions', 'get'];
+  const esps = espsOf({ storage, boot: layout.boot });
+  if (esps === undefined) return [];
+  const { path, others, holdsKernels } = esps;
+  const bare = others.filter(({ fileSystem }) => fileSystem === null || holdsKernels);
+  if (bare.length === 0) return [];
+  const names = list(bare.map(({ partition }) => partition.slice(partition.indexOf(':') + 1)));
+  const [it, gets] = bare.length === 1 ? ['an EFI system partition', 'It gets'] : ['EFI system partitions', 'They get'];
+  const why = holdsKernels ? 'and its kernels lie on that one alone' : 'without a FAT';
   return [
     printable(
-      `${names} of the layout: ${it} beside the one at ${own.path}, which alone is made to boot. ${others.length === 1 ? 'It' : 'They'} ${gets} neither loader nor boot entry: without the disk of ${own.path} the machine does not start until you see to that (docs/bare-metal.md)`,
+      `${names} of the layout: ${it} beside the one at ${path}, ${why}. ${gets} neither loader nor boot entry: without the disk of ${path} the machine does not start until you see to that (docs/bare-metal.md)`,
     ),
   ];
 }
@@ -125,7 +123,7 @@ export function otherWarnings({ layout, machine, storage, newKeys = [], newIdent
     );
   }
   warnings.push(...luksWarnings({ layout, storage, newKeys }));
-  warnings.push(...espWarnings({ machine, storage }));
+  warnings.push(...espWarnings({ layout, machine, storage }));
   for (const { make } of storage.fileSystems) {
     const snapshots =
       make.type === 'btrfs' ? make.subvolumes.filter((each) => each.snapshot).map((each) => each.path) : [];

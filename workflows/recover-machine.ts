@@ -10,7 +10,7 @@ import type { RestoredItem } from '../activities/restore';
 import type { RunFence } from '../activities/context';
 import { triedOnHeaders } from '../planning/recover-luks';
 import type { RecoveryPolicy } from '../planning/recover-machine';
-import type { DiskIdentity, RecoveryPlan, RecoveryStep } from '../planning/recover-plan';
+import type { Device, DiskIdentity, RecoveryPlan, RecoveryStep } from '../planning/recover-plan';
 import { byPhase, isLast } from '../planning/recover-phases';
 import { diskInWords, list } from '../planning/recover-words';
 import type { FleetHost } from '../planning/run-input';
@@ -90,7 +90,7 @@ export class RecoveredMachine {
     this.newKeys = fixed.newKeys;
     const { tree } = source;
     const { firmware } = planned.plan;
-    const { disks, efiId, sameFirmware } = planned.boot;
+    const { disks, efiId, sameFirmware, otherEsps: esps } = planned.boot;
     // Under a new volume key a key file that the old one holds may open nothing; it may hold keys of the machine, for a login at boot.
     const isStale = newIdentity === true || steps.some(({ kind }) => kind === 'luks-format');
     const keep = isStale ? undefined : '1';
@@ -99,7 +99,15 @@ export class RecoveredMachine {
     // One that names no initramfs, as there was none, must not outlive the making of one.
     const stays = sameFirmware === true && initramfs.kept === true;
     const args = { tree, firmware, id: efiId ?? undefined, keep: stays ? keep : undefined };
-    const loader = await this.newSystem({ phase: 'boot loader', kind: 'new-bootloader', args, disks, rescue });
+    const beside = esps === undefined ? {} : { esps };
+    const loader = await this.newSystem({
+      phase: 'boot loader',
+      kind: 'new-bootloader',
+      args,
+      disks,
+      rescue,
+      ...beside,
+    });
     // Of a machine that starts by UEFI none is looked at, and older media know no such key.
     const look = { phase: 'verify', kind: 'new-verify', args: { tree, firmware }, rescue } as const;
     const seen = await this.newSystem(firmware === 'bios' ? { ...look, disks } : look);
@@ -251,6 +259,7 @@ export class RecoveredMachine {
     kind: Parameters<typeof recovering.newSystem>[0]['kind'];
     args: Record<string, string | undefined>;
     disks?: DiskIdentity[];
+    esps?: Device[];
     rescue: RescueRef;
   }): Promise<NewSystem> {
     const { phase, ...input } = options;

@@ -2,7 +2,7 @@
 # twenty system calls for it. What has come is compared by its listing as ever, and what is missing or differs comes by rsync: a socket, which tar
 # leaves out, or all that a broken connection kept back.
 #
-# Sender to receiver: `listing BYTES` and so many bytes of listing.gz; then, again and again, `more` and $TAR_CHUNK bytes; then `end`. The tar is
+# Sender to receiver: `listing BYTES` and so many bytes of listing.gz; then, again and again, `more` and $TAR_BLOCKS blocks; then `end`. The tar is
 # filled up with zeros to whole chunks: neither side can close one way of the line alone, so the end must be told. Receiver to sender, at the
 # end: `done`, or `failed WORDS`.
 
@@ -10,7 +10,6 @@
 
 TAR_BLOCK=65536
 TAR_BLOCKS=256
-TAR_CHUNK=$((TAR_BLOCK * TAR_BLOCKS))
 
 # tar_here: sets $tar_program to GNU tar's path, 1 where there is none: it alone carries attributes and files with holes. A busybox shell would
 # take its own tar for a bare name.

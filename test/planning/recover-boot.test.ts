@@ -1,4 +1,5 @@
 /** What the boot loader of a recovered system is told. */
+import { deviceWords } from '../../activities/recover-devices';
 import { bootTarget } from '../../planning/recover-boot';
 import { DEFAULT_RECOVERY_POLICY, planRecovery } from '../../planning/recover';
 import { foundMachine, LayoutKit, sameDisks } from './layout-builder';
@@ -21,14 +22,33 @@ describe('EFI system partitions', () => {
       .ext4('part:sda3', '/')
       .ext4('part:sdb2', '/srv');
 
-  it('of which one alone gets a loader are warned of', () => {
-    expect(warnings(two().vfat('part:sda1', '/boot/efi').vfat('part:sdb1', '/boot/efi2'))).toEqual([
-      expect.stringMatching(
-        /^sdb1 of the layout: an EFI system partition beside the one at \/boot\/efi, .*It gets neither/,
-      ),
-    ]);
-    // Nor does it get one where it is mounted nowhere.
-    expect(warnings(two().vfat('part:sdb1', '/boot/efi'))).toEqual([expect.stringMatching(/^sda1 of the layout/)]);
+  const beside = (kit: LayoutKit, firmware: 'bios' | 'uefi' = 'uefi') => {
+    const layout = kit.build();
+    const machine = { ...foundMachine(layout, sameDisks(layout)), firmware };
+    const plan = planRecovery({ ...{ layout, machine, policy: DEFAULT_RECOVERY_POLICY, backup: '20261121_013000' } });
+    return bootTarget({ layout, plan }).otherEsps?.map((each) =>
+      each.kind === 'partition' ? deviceWords(each) : each,
+    );
+  };
+
+  it('beside the mounted one get the loader too, mounted elsewhere or nowhere', () => {
+    const made = two().vfat('part:sda1', '/boot/efi').vfat('part:sdb1', '/boot/efi2');
+    expect(warnings(made)).toEqual([]);
+    expect(beside(made)).toEqual([expect.stringMatching(/^partition 1 1048576 536870912 of disk \S*sdb/i)]);
+    const nowhere = two().vfat('part:sda1', '/boot/efi').vfat('part:sdb1', null);
+    expect(beside(nowhere)).toHaveLength(1);
+    expect(beside(two().vfat('part:sda1', '/boot/efi'))).toBeUndefined();
+    expect(beside(made, 'bios')).toBeUndefined();
+  });
+
+  it('that can not be made to boot are warned of', () => {
+    const why =
+      /^sdb1 of the layout: an EFI system partition beside the one at \/boot\/efi, without a FAT\. It gets neither/;
+    expect(warnings(two().vfat('part:sda1', '/boot/efi'))).toEqual([expect.stringMatching(why)]);
+    // What lies below /boot is on one of them alone.
+    const kernels = two().vfat('part:sda1', '/boot').vfat('part:sdb1', '/boot2');
+    expect(warnings(kernels)).toEqual([expect.stringMatching(/beside the one at \/boot, and its kernels lie on that/)]);
+    expect(beside(kernels)).toBeUndefined();
   });
 
   it('that are members of one array, or on a machine that starts by BIOS, are not', () => {

@@ -1,12 +1,12 @@
 # Makes the new system boot by itself: GRUB's boot code on each boot disk (BIOS), or the loader's files on the EFI system partition, there also
 # at the path that a firmware tries which knows no entry, and an entry of the firmware; then GRUB's configuration. By the new system's programs.
 # With `keep` a configuration that Debian's tool has made stays as it was restored, where nothing was changed (new-fix) and all that it names is
-# here: a new one would say the same.
-# keys: tree:tree firmware:word(bios|uefi) disks:lines? id:text? keep:bool=0
+# here: a new one would say the same. `esps`: devices, one a line, with a FAT each: EFI system partitions beside the mounted one get the loader too.
+# keys: tree:tree firmware:word(bios|uefi) disks:lines? id:text? keep:bool=0 esps:lines?
 # tools: blkid findmnt efibootmgr?
 
 # Set or read elsewhere:
-: "${arg_disks-}" "${arg_firmware-}" "${arg_keep-}" "${arg_run-}" "${arg_id-}" "${device-}" "${efi_loader-}" "${json-}" "${line-}" "${new-}" "${new_esp-}" "${LF-}"
+: "${arg_disks-}" "${arg_esps-}" "${arg_firmware-}" "${arg_keep-}" "${arg_run-}" "${arg_id-}" "${device-}" "${efi_loader-}" "${json-}" "${line-}" "${new-}" "${new_esp-}" "${LF-}"
 
 # shellcheck source=/dev/null
 . "$RESURGO_LIB/lib/device.sh"
@@ -74,9 +74,20 @@ boot_uefi() {
   fi
   efi_fallback
   efi_entry
+  boot_esps
   # Its entries came with the data, and are looked at at the end (new-verify).
   case ${efi_loader##*/} in systemd-boot*) return ;; esac
   if ! efi_own_config; then boot_config "$boot_folder/grub.cfg"; else boot_config "${new_esp#"$new"}/EFI/$efi_id/grub.cfg"; fi
+}
+
+boot_esps() {
+  boot_rest=$arg_esps
+  while [ -n "$boot_rest" ]; do
+    boot_line=${boot_rest%%"$LF"*}
+    case $boot_rest in *"$LF"*) boot_rest=${boot_rest#*"$LF"} ;; *) boot_rest= ;; esac
+    device_find "$boot_line"
+    efi_beside "$device"
+  done
 }
 
 boot_grub_uefi() {

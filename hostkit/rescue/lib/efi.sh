@@ -1,7 +1,7 @@
 # The EFI side of the new system's boot loader: which files, the path that every firmware tries, the firmware's own entry.
 
 # Set or read elsewhere:
-: "${arg_id-}" "${line-}" "${new-}" "${new_esp-}" "${new_first-}"
+: "${arg_id-}" "${boot_entry-}" "${line-}" "${new-}" "${new_esp-}" "${new_first-}"
 
 # efi_arch: sets $efi_target (GRUB's), $efi_suffix and $efi_removable (names of files) for this machine.
 efi_arch() {
@@ -88,6 +88,27 @@ efi_entry() {
     }
     efi_entry_is || printf '%s\n' "the firmware does not show the boot entry that was written: the new system boots by EFI/BOOT/$efi_removable" >>warnings
   done
+}
+
+# efi_beside DEVICE: the loader and an entry for a further EFI system partition, so that the machine starts without the first one's disk. What it
+# holds already, by the backup, stays.
+efi_beside() {
+  _eb_esp=$new_esp _eb_loader=$efi_loader _eb_entry=$boot_entry
+  new_esp=$(findmnt -nro TARGET --source "$1" | head -n 1)
+  if [ -z "$new_esp" ]; then
+    new_esp=$PWD/esp
+    mkdir -p "$new_esp"
+    mount -t vfat "$1" "$new_esp" || fail failed "the EFI system partition $1 can not be mounted"
+  fi
+  if ! efi_loader; then
+    mkdir -p "$new_esp/EFI"
+    cp -R "$_eb_esp/EFI/$efi_id" "$new_esp/EFI/" || fail no-space "the loader can not be written to the EFI system partition $1"
+    efi_loader || fail failed "no loader has come to the EFI system partition $1"
+  fi
+  efi_fallback
+  efi_entry
+  [ "$new_esp" != "$PWD/esp" ] || umount "$new_esp" || fail busy "the EFI system partition $1 can not be unmounted"
+  new_esp=$_eb_esp efi_loader=$_eb_loader boot_entry=$_eb_entry
 }
 
 # efi_entry_is: sets $boot_entry to the firmware's entry for that partition and path; 1 where there is none.

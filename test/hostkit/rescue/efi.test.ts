@@ -76,6 +76,34 @@ if efi_entry_is; then echo "$boot_entry"; else echo none; fi`,
       expect(entry(PARTITION.replace('a2', 'a3'), '\\EFI\\debian\\shimx64.efi')).toBe('none\n');
     });
 
+    test('a further EFI system partition gets the loader, the path that is always tried, and an entry of its own', () => {
+      const beside = (more: Record<string, string>, at: string) =>
+        run(
+          { ...DEBIAN, ...more, 'job/x': '' },
+          `cd "$new/job"
+findmnt() { printf '%s' "${at === '' ? '' : `$new/${at}`}"; }
+mount() { :; }
+umount() { echo "umount \${1#"$new/"}"; }
+efi_entry() { echo "entry \${new_esp#"$new/"} \${efi_loader#"$new_esp/"}"; boot_entry=Boot0009; }
+boot_entry=Boot0003
+efi_loader
+efi_beside /dev/sdb1
+echo "$boot_entry \${new_esp#"$new/"} \${efi_loader#"$new/"}"`,
+        );
+      const back = 'Boot0003 boot/efi boot/efi/EFI/debian/shimx64.efi\n';
+      const nowhere = beside({}, '');
+      expect(nowhere.out).toBe(`entry job/esp EFI/debian/shimx64.efi\numount job/esp\n${back}`);
+      const file = (root: string, name: string) => readFileSync(path.join(root, name), 'utf8');
+      expect(file(nowhere.root, 'job/esp/EFI/debian/grubx64.efi')).toBe('MZ grub');
+      expect(file(nowhere.root, 'job/esp/EFI/BOOT/BOOTX64.EFI')).toBe('MZ shim');
+      expect(existsSync(path.join(nowhere.root, 'job/esp/EFI/Microsoft'))).toBe(false);
+      // One that is mounted elsewhere has its own from the backup.
+      const own = beside({ 'boot/efi2/EFI/debian/shimx64.efi': 'MZ its own' }, 'boot/efi2');
+      expect(own.out).toBe(`entry boot/efi2 EFI/debian/shimx64.efi\n${back}`);
+      expect(file(own.root, 'boot/efi2/EFI/debian/shimx64.efi')).toBe('MZ its own');
+      expect(file(own.root, 'boot/efi2/EFI/BOOT/BOOTX64.EFI')).toBe('MZ its own');
+    });
+
     test('a configuration of its own is told from one that leads to /boot', () => {
       const script = 'if efi_own_config; then echo own; else echo leads; fi';
       const fedora = { 'usr/lib/os-release': 'ID=fedora\n', 'boot/efi/EFI/fedora/shimx64.efi': 'MZ' };

@@ -11,6 +11,7 @@ import {
   PASSPHRASE,
   uefiEncrypted,
   uefiExt4,
+  uefiMirror,
 } from './layouts';
 import type { Recovery, ServerCase } from './recovery';
 
@@ -51,6 +52,11 @@ const FILL_POOL = ['/srv/data', '/srv/tank/logs']
 /** Its recovery makes an initramfs with every driver, as Debian does unless it is told otherwise; for the other machines see tree.sh. */
 const EVERY_DRIVER = 'settle() { rm /mnt/etc/initramfs-tools/conf.d/lean; }';
 
+/** Each disk by itself, the other one pulled. */
+async function bootsWithEither(recovery: Recovery): Promise<void> {
+  for (const serial of ['D1', 'D2']) await recovery.bootsWith([serial]);
+}
+
 /** By BIOS. */
 export const biosCases: readonly RecoveryCase[] = [
   { name: 'ext4', title: 'GPT, one ext4', layout: biosExt4, number: 131 },
@@ -59,9 +65,7 @@ export const biosCases: readonly RecoveryCase[] = [
     title: 'LVM on md RAID1 over two disks; it boots with either alone',
     layout: biosMirror,
     number: 132,
-    then: async (recovery) => {
-      for (const serial of ['D1', 'D2']) await recovery.bootsWith([serial]);
-    },
+    then: bootsWithEither,
   },
   {
     name: 'again',
@@ -118,6 +122,14 @@ export const uefiCases: readonly RecoveryCase[] = [
     layout: { ...uefiExt4, firmware: 'secure' },
     number: 141,
     then: (recovery) => recovery.bootedSecurely(),
+  },
+  {
+    name: 'esps',
+    long: true,
+    title: 'md RAID1 with an EFI system partition on each disk; it boots with either alone',
+    layout: uefiMirror,
+    number: 144,
+    then: bootsWithEither,
   },
   {
     name: 'luks',

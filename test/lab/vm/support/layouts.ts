@@ -66,6 +66,36 @@ export const biosMirror: Layout = {
 settle() { mdadm --detail --scan >> /mnt/etc/mdadm/mdadm.conf; }`,
 };
 
+/** UEFI, two disks: an EFI system partition on each, of which the loader was installed to the first alone, and md RAID1 for root. */
+export const uefiMirror: Layout = {
+  firmware: 'uefi',
+  disks: [
+    { serial: 'D1', sizeMb: 4096 },
+    { serial: 'D2', sizeMb: 4096 },
+  ],
+  script: `layout() {
+  D1=$(disk D1); D2=$(disk D2); BOOT_DISKS="$D1 $D2"
+  for each in $BOOT_DISKS; do
+    printf 'label: gpt\\nsize=64MiB, type=uefi, name="ESP"\\ntype=raid, name="mirror"\\n' | sfdisk -q "$each"
+    mkfs.vfat -F 32 "$(part "$each" 1)" >/dev/null
+  done
+  # Both are blank, so they are equal already.
+  mdadm --create /dev/md0 --run --quiet --assume-clean --level=1 --metadata=1.2 --homehost=any --name=system --raid-devices=2 "$(part "$D1" 2)" "$(part "$D2" 2)"
+  mkfs.ext4 -q -L root /dev/md0
+  mount /dev/md0 /mnt
+  mkdir -p /mnt/boot/efi /mnt/boot/efi2
+  mount "$(part "$D1" 1)" /mnt/boot/efi
+  mount "$(part "$D2" 1)" /mnt/boot/efi2
+  fstab / ext4 ${ROOT_OPTIONS} 1
+  fstab /boot/efi vfat umask=0077,nofail,x-systemd.device-timeout=30 1
+  fstab /boot/efi2 vfat umask=0077,nofail,x-systemd.device-timeout=30 1
+}
+settle() {
+  mdadm --detail --scan >> /mnt/etc/mdadm/mdadm.conf
+  in_new update-initramfs -u 2>&1
+}`,
+};
+
 /** UEFI, LVM on LUKS 2. A key file in the initramfs opens it, so that it boots with nobody there; a person has a passphrase. */
 export const uefiEncrypted: Layout = {
   firmware: 'uefi',
