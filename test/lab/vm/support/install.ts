@@ -4,7 +4,7 @@ import * as path from 'node:path';
 import type { Fleet } from '../../support/fleet';
 import { runProgram } from '../../support/program';
 import { Machine, machineAddress } from './machine';
-import type { VirtualDisk } from './machine';
+import type { MachineSpec, VirtualDisk } from './machine';
 
 const TREE = path.join(__dirname, 'tree.sh');
 const INSTALL = path.join(__dirname, 'install.sh');
@@ -29,7 +29,7 @@ export interface ServerSpec {
 
 /** Path of what `tree.sh` makes or has made; tools, and what they are booted by, are those of the server or of one with OpenZFS. */
 export async function built(
-  what: 'server' | 'rear' | 'zfs' | 'tools' | 'boot',
+  what: 'server' | 'rear' | 'zfs' | 'tools' | 'boot' | 'live',
   of: 'server' | 'zfs' = 'server',
 ): Promise<string> {
   const words = what === 'tools' || what === 'boot' ? [what, of] : [what];
@@ -68,7 +68,6 @@ export async function startTools(options: {
     // What it writes has to outlive a power cut, as on any server.
     await runProgram({ command: ['tune2fs', '-O', 'has_journal', root] });
   }
-  const key = readFileSync(`${fleet.adminKey}.pub`, 'utf8').trim().replaceAll(' ', '_');
   const machine = new Machine({
     fleet,
     name: `tools-${number}`,
@@ -78,13 +77,31 @@ export async function startTools(options: {
     kernel: {
       image: path.join(boot, 'vmlinuz'),
       initrd: path.join(boot, 'initrd.img'),
-      append: `console=ttyS0 root=/dev/disk/by-id/virtio-tools rw init=/lab-init net.ifnames=0 quiet lab.address=${machineAddress({ fleet, number })} lab.key=${key}`,
+      append: `root=/dev/disk/by-id/virtio-tools rw init=/lab-init ${labWords({ fleet, number })}`,
     },
   });
   await machine.start();
   await machine.shows('LAB-READY');
   await machine.answers();
   return machine;
+}
+
+/** What tools-init.sh reads. */
+function labWords({ fleet, number }: { fleet: Fleet; number: number }): string {
+  const key = readFileSync(`${fleet.adminKey}.pub`, 'utf8').trim().replaceAll(' ', '_');
+  return `console=ttyS0 net.ifnames=0 quiet lab.address=${machineAddress({ fleet, number })} lab.key=${key}`;
+}
+
+/** A rescue Linux that is none of ours, and runs from memory: not started. It shows `LAB-READY`. By BIOS. */
+export async function liveMachine(options: Pick<MachineSpec, 'fleet' | 'number' | 'disks' | 'mac'>): Promise<Machine> {
+  const [initrd, boot] = [await built('live'), await built('boot')];
+  const append = `rdinit=/lab-init ${labWords(options)}`;
+  return new Machine({
+    ...options,
+    name: 'live',
+    memoryMb: 3072,
+    kernel: { image: path.join(boot, 'vmlinuz'), initrd, append },
+  });
 }
 
 /** Sets it up; its disks as they are then, and the machine that they make, not started. */

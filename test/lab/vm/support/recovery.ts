@@ -6,7 +6,7 @@ import { awkwardScript, factsCommand } from '../../support/awkward';
 import type { Fleet } from '../../support/fleet';
 import { hostLines, raiseProduct } from '../../support/product';
 import type { Product } from '../../support/product';
-import { blankDisk, installServer } from './install';
+import { blankDisk, installServer, liveMachine } from './install';
 import { Machine, machineAddress } from './machine';
 import type { MachineSpec, VirtualDisk } from './machine';
 import { layoutSchema } from '../../../../planning/layout-schema';
@@ -157,6 +157,7 @@ export class Recovery {
   /** The server's power fails for good; the replacement boots the medium. */
   async replace(
     options: {
+      /** Of ours; `live` is a rescue Linux of somebody else's make. */
       medium: string;
       /** Blank ones; or the server's own, with all that is on them. */
       disks: readonly (Omit<VirtualDisk, 'image'> & { sizeMb: number })[] | 'own';
@@ -180,9 +181,12 @@ export class Recovery {
       ...(options.mac === undefined ? {} : { mac: options.mac }),
     };
     await options.prepare?.(disks);
-    const rescue = new Machine({ ...shared, name: 'rescue', cdrom: options.medium });
+    const isLive = options.medium === 'live';
+    const rescue = isLive
+      ? await liveMachine(shared)
+      : new Machine({ ...shared, name: 'rescue', cdrom: options.medium });
     await rescue.start();
-    await rescue.shows('RESURGO-RESCUE-READY');
+    await rescue.shows(isLive ? 'LAB-READY' : 'RESURGO-RESCUE-READY');
     this.machine = new Machine({ ...shared, name: `${HOST}-new` });
     return rescue;
   }

@@ -1,7 +1,8 @@
 #!/bin/bash
 # The file trees and images that virtual machines are made of, each built once and kept in a cache under a name made of its input.
-# usage: tree.sh server | rear | zfs | tools [zfs] | boot [zfs]      prints the path: of a tar of a server | of one with ReaR beside what the
-# product needs | of one with OpenZFS | of an ext4 image that boots by itself and holds all tools | of a kernel and initramfs for it
+# usage: tree.sh server | rear | zfs | tools [zfs] | boot [zfs] | live      prints the path: of a tar of a server | of one with ReaR beside what
+# the product needs | of one with OpenZFS | of an ext4 image that boots by itself and holds all tools | of a kernel and initramfs for it | of an
+# initramfs that is a whole rescue Linux of somebody else's make, and runs from memory
 set -u
 SUPPORT=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source-path=SCRIPTDIR source=../../support/lib/common.sh
@@ -72,6 +73,17 @@ make_tools() { # IMAGE
   return "$code"
 }
 
+make_live() { # INITRAMFS TAR
+  local tree
+  tree=$(mktemp -d "$LAB_CACHE/vm/live.XXXXXX") || return 1
+  tar -C "$tree" --exclude='./boot/*' -xpf "$2" &&
+    install -m 755 "$SUPPORT/tools-init.sh" "$tree/lab-init" &&
+    (cd "$tree" && find . -print0 | cpio --quiet --null -o -H newc) | zstd -q -T0 -3 -o "$1"
+  local code=$?
+  rm -rf --one-file-system "$tree"
+  return "$code"
+}
+
 server() {
   with_all() { make_server "$1" "$SERVER_PACKAGES" "$LEAN_INITRAMFS"; }
   cached server "2 $LAB_SUITE $SERVER_PACKAGES $LEAN_INITRAMFS" with_all
@@ -117,8 +129,13 @@ case ${1:-} in
     }
     cached boot "1 $tar" make_boot
     ;;
+  live)
+    tar=$(server) || exit 1
+    with_tree() { make_live "$1" "$tar"; }
+    cached live "1 $tar $(cat "$SUPPORT/tools-init.sh")" with_tree
+    ;;
   *)
-    echo 'usage: tree.sh server | rear | zfs | tools [zfs] | boot [zfs]' >&2
+    echo 'usage: tree.sh server | rear | zfs | tools [zfs] | boot [zfs] | live' >&2
     exit 2
     ;;
 esac
