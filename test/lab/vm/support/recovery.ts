@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { awkwardScript, factsCommand } from '../../support/awkward';
 import type { Fleet } from '../../support/fleet';
 import { hostLines, raiseProduct } from '../../support/product';
-import type { Product } from '../../support/product';
+import type { Director, Product } from '../../support/product';
 import { blankDisk, installServer, liveMachine } from './install';
 import { Machine, machineAddress } from './machine';
 import type { MachineSpec, VirtualDisk } from './machine';
@@ -64,11 +64,16 @@ export interface Portrait {
 const OURS = /^10-resurgo-.*\.link$/;
 
 export class Recovery {
+  /** Who recovers; the one that made the backup, unless a test gives another. */
+  director: Director;
+
   private constructor(
     readonly product: Product,
     readonly spec: ServerCase,
     private machine: Machine,
-  ) {}
+  ) {
+    this.director = product;
+  }
 
   /** Installs the server, boots it by its firmware, fills it and enrols it. */
   static async raise(spec: ServerCase): Promise<Recovery> {
@@ -106,7 +111,7 @@ export class Recovery {
       });
       files.push(`# ${folder}\n${stdout}`);
     }
-    const { stdout } = await this.product.run(['layout', 'show', HOST, '--json'], { timeoutMs: 120_000 });
+    const { stdout } = await this.director.run(['layout', 'show', HOST, '--json'], { timeoutMs: 120_000 });
     return { files: files.join(''), layout: z.looseObject({ layout: layoutSchema }).parse(JSON.parse(stdout)).layout };
   }
 
@@ -193,7 +198,7 @@ export class Recovery {
 
   /** Starts a recovery that must not find its way, and says why it has ended. */
   async refused(rescue: Machine): Promise<string> {
-    const { events } = await this.product.run(this.words(rescue), { allow: [1], timeoutMs: ASK_MS });
+    const { events } = await this.director.run(this.words(rescue), { allow: [1], timeoutMs: ASK_MS });
     const { code, message } = refusal.parse(events.find(({ type }) => type === 'ended'));
     return `${code}: ${message}`;
   }
@@ -204,7 +209,7 @@ export class Recovery {
 
   /** Starts a recovery, which makes its plan and waits for the approval. @throws with what it says instead */
   async ask(rescue: Machine): Promise<Asked> {
-    const said = await this.product.run(this.words(rescue), { allow: [1, 3], timeoutMs: ASK_MS });
+    const said = await this.director.run(this.words(rescue), { allow: [1, 3], timeoutMs: ASK_MS });
     const plan = said.events.find(({ type }) => type === 'plan');
     if (plan === undefined) throw new Error(`no plan: exit ${said.code}\n${said.stderr}\n${said.stdout.slice(-4000)}`);
     const { run } = started.parse(said.events.find(({ type }) => type === 'started'));
@@ -220,12 +225,12 @@ export class Recovery {
 
   /** Plans, approves, and waits for the end; where the rescue system reboots, the recovered machine is powered on. */
   async recover(rescue: Machine, args: readonly string[] = []): Promise<Outcome> {
-    const { product } = this;
+    const { director } = this;
     const words = [...this.words(rescue), ...args];
-    const said = await product.run([...words, '--plan-only'], { timeoutMs: ASK_MS });
+    const said = await director.run([...words, '--plan-only'], { timeoutMs: ASK_MS });
     const plan = planned.parse(said.events.find(({ type }) => type === 'plan'));
     if (plan.plan.blockers.length > 0) throw new Error(`the plan is blocked: ${plan.plan.blockers.join('; ')}`);
-    const running = product.run([...words, '--approve', plan.hash], {
+    const running = director.run([...words, '--approve', plan.hash], {
       timeoutMs: RECOVERY_MS,
       allow: [0, 1, 3],
     });
