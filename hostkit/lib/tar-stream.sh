@@ -2,14 +2,15 @@
 # twenty system calls for it. What has come is compared by its listing as ever, and what is missing or differs comes by rsync: a socket, which tar
 # leaves out, or all that a broken connection kept back.
 #
-# Sender to receiver: `listing BYTES` and so many bytes of listing.gz; then, again and again, `more` and $TAR_BLOCKS blocks; then `end`. The tar is
-# filled up with zeros to whole chunks: neither side can close one way of the line alone, so the end must be told. Receiver to sender, at the
-# end: `done`, or `failed WORDS`.
+# Sender to receiver: `listing BYTES` and so many bytes of listing.gz; the tar; `end`. Receiver to sender, at the end: `done`, or `failed WORDS`.
+# Neither side can close one way of the line alone, so the end is told. Tar ends where its own end is, and is made and read in whole records: it
+# reads no byte of what follows.
 
 : "${RESURGO_VAR-}" "${line-}" "${scope_meta-}"
 
 TAR_BLOCK=65536
-TAR_BLOCKS=256
+# Of 512 bytes each.
+TAR_RECORD=512
 
 # tar_here: sets $tar_program to GNU tar's path, 1 where there is none: it alone carries attributes and files with holes. A busybox shell would
 # take its own tar for a bare name.
@@ -39,14 +40,14 @@ tar_send() {
   tar_name=$1 tar_from=$2 tar_listing=$3
   tar_here || return 1
   shift 3
-  rm -f tar.to tar.back tar.rc
+  rm -f tar.to tar.back
   : >"$tar_name.out"
   mkfifo tar.to tar.back
   ./ssh <tar.to >tar.back 2>"$tar_name.err" &
   exec 7>tar.to 8<tar.back
   tar_code=0
   # Whoever writes to a line that broke is told, and not ended.
-  (trap '' PIPE && tar_frames "$@" 8<&-) || tar_code=$?
+  (trap '' PIPE && tar_told "$@" 8<&-) || tar_code=$?
   # Where the end was not told the receiver waits for more: that nothing comes is told by the line's own end.
   [ "$tar_code" = 0 ] || exec 7>&-
   tar_said=''
@@ -64,37 +65,30 @@ tar_send() {
   fi
 }
 
-# tar_frames [TAR-OPTION…]: all that is said to the receiver, to fd 7. 12 where nobody takes it, 23 where the tree can not be read.
-tar_frames() {
+# tar_told [TAR-OPTION…]: all that is said to the receiver, to fd 7. 12 where nobody takes it, 23 where the tree can not be read.
+tar_told() {
   tar_size=$(stat -c %s "$tar_listing")
   printf 'listing %s\n' "$tar_size" >&7 || return 12
   cat "$tar_listing" >&7 || return 12
-  { tar_create "$@" || echo "$?" >tar.rc; } | tar_chunks || return 12
-  # The last chunk has gone, and with it what tar had to say.
-  [ ! -e tar.rc ] || return 23
-  printf 'end\n' >&7 || return 12
+  if tar_create "$@" >&7 2>tar.err; then
+    sed -n 's/^Total bytes written: \([0-9]*\) .*/\1 0%/p' tar.err >>"$tar_name.out"
+    printf 'end\n' >&7 || return 12
+  elif grep -q -e 'Broken pipe' -e 'Wrote only' tar.err; then
+    return 12
+  else
+    return 23
+  fi
 }
 
-# tar_create [OPTION…]: ACLs go as the attributes that they are: tar's own way writes them by the names of this host's users.
+# tar_create [OPTION…]: ACLs go as the attributes that they are: tar's own way writes them by the names of this host's users. How far it is, is
+# told each 16 MiB.
 tar_create() {
-  "$tar_program" --create --file=- --directory="$tar_from" --format=posix --pax-option=delete=atime,delete=ctime --numeric-owner --sparse \
-    --blocking-factor=512 --xattrs --xattrs-include='*' --xattrs-exclude='btrfs.*' --xattrs-exclude='trusted.SGI_ACL_*' \
-    --xattrs-exclude=security.selinux --anchored "$@" . 2>tar.err 7>&-
-}
-
-tar_chunks() {
-  tar_sent=0
-  while :; do
-    printf 'more\n' >&7 || return 12
-    dd bs="$TAR_BLOCK" count="$TAR_BLOCKS" iflag=fullblock >&7 2>tar.dd || return 12
-    # `N+0 records in`: a tar is made of whole records of 512 times 512 bytes, and so of whole blocks of ours.
-    tar_got=$(sed -n 's/^\([0-9]\{1,\}\)+0 records in$/\1/p' tar.dd)
-    [ -n "$tar_got" ] || return 12
-    tar_sent=$((tar_sent + tar_got * TAR_BLOCK))
-    printf '%s 0%%\n' "$tar_sent" >>"$tar_name.out"
-    [ "$tar_got" = "$TAR_BLOCKS" ] || break
-  done
-  tar_bytes $(((TAR_BLOCKS - tar_got) * TAR_BLOCK)) </dev/zero >&7
+  # shellcheck disable=SC2016 # For the shell that tar starts.
+  TAR_OUT=$tar_name.out "$tar_program" --create --file=- --directory="$tar_from" --format=posix --pax-option=delete=atime,delete=ctime \
+    --numeric-owner --sparse --blocking-factor="$TAR_RECORD" --totals --checkpoint=64 \
+    --checkpoint-action='exec=echo $((TAR_CHECKPOINT * TAR_BLOCKING_FACTOR * 512)) 0% >>"$TAR_OUT"' \
+    --xattrs --xattrs-include='*' --xattrs-exclude='btrfs.*' --xattrs-exclude='trusted.SGI_ACL_*' --xattrs-exclude=security.selinux \
+    --anchored "$@" .
 }
 
 # tar_receive: what tar_send sends, from stdin into the folder that scope_path went into, and $scope_meta.
@@ -107,41 +101,19 @@ tar_receive() {
     listing/*) ;;
     *) return 1 ;;
   esac
-  rm -f "$scope_meta/tar.end" "$scope_meta/listing.gz"
+  rm -f "$scope_meta/listing.gz"
   tar_bytes "$tar_size" >"$scope_meta/listing.gz" || return 1
   [ "$(stat -c %s "$scope_meta/listing.gz")" = "$tar_size" ] || return 1
   tar_code=0
-  # Tar reads no further than its own end: the zeros after it have to go somewhere.
-  tar_unframed | { tar_extract 2>"$scope_meta/tar.err" && cat >/dev/null; } || tar_code=$?
-  tar_end=''
-  ! read_line "$scope_meta/tar.end" || tar_end=$line
-  if [ "$tar_end" = broken ]; then
-    return 1
-  elif [ "$tar_end" = told ] && [ "$tar_code" = 0 ]; then
+  tar_extract 2>"$scope_meta/tar.err" || tar_code=$?
+  tar_word=''
+  [ "$tar_code" != 0 ] || read -r tar_word || :
+  if [ "$tar_word" = end ]; then
     printf 'done\n'
   else
     printf 'failed the receiver put not all in place: %s\n' "$(tail -n 3 "$scope_meta/tar.err" | tr '\n' ' ')"
     return 1
   fi
-}
-
-# tar_unframed: the tar alone, to stdout. Whether its end was told is noted: of a part tar may think that it is all.
-tar_unframed() {
-  while :; do
-    tar_word=''
-    read -r tar_word || tar_word=''
-    case $tar_word in
-      more) dd bs="$TAR_BLOCK" count="$TAR_BLOCKS" iflag=fullblock 2>/dev/null || return 1 ;;
-      end)
-        echo told >"$scope_meta/tar.end"
-        return
-        ;;
-      *)
-        echo broken >"$scope_meta/tar.end"
-        return 1
-        ;;
-    esac
-  done
 }
 
 # tar_extract: tar in a view of this system in which the destination alone can be written to (S22), and which goes with it.
@@ -151,7 +123,7 @@ tar_extract() {
   # shellcheck disable=SC2016 # The inner shell's own.
   unshare -m --propagation private sh -c '
     mount --bind / "$1" && mount -o remount,bind,ro "$1" && mount --rbind . "$1/mnt" &&
-      exec chroot "$1" "$2" --extract --file=- --directory=/mnt --numeric-owner --same-owner --preserve-permissions --blocking-factor=512 \
-        --xattrs --xattrs-include="*" --warning=no-timestamp
-  ' tar-jail "$tar_jail" "$tar_program"
+      exec chroot "$1" "$2" --extract --file=- --directory=/mnt --numeric-owner --same-owner --preserve-permissions --blocking-factor="$3" \
+        --read-full-records --xattrs --xattrs-include="*" --warning=no-timestamp
+  ' tar-jail "$tar_jail" "$tar_program" "$TAR_RECORD"
 }
