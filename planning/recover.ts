@@ -96,7 +96,8 @@ export function planRecovery({ layout, machine, policy, backup, held }: Recovery
   const left = mapping.blockers.length > 0 ? undefined : leftChecks({ storage, own, found: machine.disks, taken });
   blockers.push(...(left?.blockers ?? []));
   const { firmware } = machine;
-  const isBootless = () => firmware === 'bios' && bootTarget({ layout, plan: { firmware, disks, steps: [] } }).disks.length === 0;
+  const isBootless = () =>
+    firmware === 'bios' && bootTarget({ layout, plan: { firmware, disks, steps: [] } }).disks.length === 0;
   if (blockers.length === 0 && isBootless())
     blockers.push('none of the disks that this host booted from is made again: take its --leave-out away');
   const planned =

@@ -74,7 +74,7 @@ describeAsRoot('a tree as one tar', () => {
 
     /** What somebody else's bytes come to, at the receiver. */
     function receive(input: Buffer): { status: number | null; said: string } {
-      const [program = '', ...args] = [...shell.split(' '), path.join(root, 'receiver')];
+      const [program, ...args] = [...shell.split(' '), path.join(root, 'receiver')];
       const ran = spawnSync(program, args, { input, timeout: 60_000 });
       return { status: ran.status, said: ran.stdout.toString() };
     }
