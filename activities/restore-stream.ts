@@ -7,6 +7,7 @@ import { HostError } from '../hosts/errors';
 import type { Hosts } from '../hosts/hosts';
 import { CALL_MS, stopJob } from '../hosts/jobs';
 import { jobName } from '../planning/ids';
+import { differencesInWords } from '../planning/listing';
 import type { RunFence } from './context';
 import { fenceFor } from './context';
 import { compareItem } from './restore-compare';
@@ -23,9 +24,9 @@ interface StreamInput {
 }
 
 export interface Streamed {
-  /** What has come, where all of it is there and equal. */
+  /** What has come. Left out where it has not come to its end. */
   sent?: Sent;
-  /** Why rsync has to go on, in a word for who reads the step's result. */
+  /** Why rsync has to go on, in a word for who reads the step's result. Left out where all of it is there and equal. */
   why?: string;
 }
 
@@ -51,7 +52,8 @@ export async function streamItem(input: StreamInput, following: Following): Prom
   progress.step = 'compare';
   const listingSha256 = sent.listing.sha256 ?? '';
   const { differences } = await compareItem({ hosts, fence, item, listingSha256, signal, after: 'stream' });
-  return differences.length === 0 ? { sent } : { why: `not all comes as a stream: ${differences.join(', ')}` };
+  if (differences.length === 0) return { sent };
+  return { sent, why: `not all comes as a stream: ${differencesInWords({ differences })}` };
 }
 
 /** In a first attempt; later on only where it still runs, or has come to its good end: one that broke off would begin from the start. */

@@ -17,7 +17,7 @@ import { byContent, protectingNow, sendName } from './restore-pass';
 import { checkDestination, mountsAt } from './restore-place';
 import { restoreReading } from './restore-read';
 import { sendItem } from './restore-send';
-import type { Following } from './restore-send';
+import type { Following, Sent } from './restore-send';
 import { streamItem } from './restore-stream';
 import { sameBoot } from './same-boot';
 import type { CopyProgress } from './transfer';
@@ -58,6 +58,20 @@ export interface RestoredItem {
   afterStream?: string;
 }
 
+/** All that was sent for it, with the listing of the last one. */
+function restoredItem({ sends, kept }: { sends: readonly Sent[]; kept: string[] }): RestoredItem {
+  const sum = (count: (sent: Sent) => number) => sends.reduce((total, sent) => total + count(sent), 0);
+  return {
+    files: sum(({ files }) => files),
+    bytes: sum(({ bytes }) => bytes),
+    deletions: sum(({ deletions }) => deletions),
+    sentBytes: sum(({ sentBytes }) => sentBytes),
+    listingSha256: sends.at(-1)?.listing.sha256 ?? '',
+    byContent: false,
+    ...(kept.length === 0 ? {} : { kept }),
+  };
+}
+
 /** Makes the activities of the workflow `restore`. */
 export function restoreActivities({ hosts, genuineSigners }: ActivityDeps) {
   async function countRestore({ again, ...input }: CountRestoreInput, following: Following): Promise<DryRun> {
@@ -79,24 +93,18 @@ export function restoreActivities({ hosts, genuineSigners }: ActivityDeps) {
     await needsMountsOf(input, now);
     const item = protectingNow(input, now);
     const stream = await streamItem({ hosts, fence, item }, following);
-    if (stream?.why !== undefined) await stillThere();
-    const result = stream?.sent ?? (await sendItem({ ...input, hosts, item, what: 'restore' }, following));
+    if (stream?.sent !== undefined && stream.why === undefined) return restoredItem({ sends: [stream.sent], kept: [] });
+    if (stream !== undefined) await stillThere();
+    const sent = await sendItem({ ...input, hosts, item, what: 'restore' }, following);
     following.progress.step = 'compare';
-    const listingSha256 = result.listing.sha256 ?? '';
-    const { signal } = following;
+    const listingSha256 = sent.listing.sha256 ?? '';
     const kept = item.single
       ? await proveSingle({ fence, item }, following)
-      : stream?.sent === undefined
-        ? await verifyItem({ hosts, fence, item, listingSha256, signal })
-        : [];
+      : await verifyItem({ hosts, fence, item, listingSha256, signal: following.signal });
+    const sends = stream?.sent === undefined ? [sent] : [stream.sent, sent];
     return {
-      files: result.files,
-      bytes: result.bytes,
-      deletions: result.deletions,
-      sentBytes: result.sentBytes,
-      listingSha256,
+      ...restoredItem({ sends, kept }),
       byContent: byContent({ fence, item, what: 'restore' }),
-      ...(kept.length === 0 ? {} : { kept }),
       ...(stream?.why === undefined ? {} : { afterStream: stream.why }),
     };
   }

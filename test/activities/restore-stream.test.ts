@@ -7,7 +7,11 @@ import type { Bench } from './support/run';
 
 type Reply = Record<string, unknown>;
 const FAILED = (code: string): Reply => ({ state: 'exited', exit: 1, result: { code, message: 'as told' } });
-const DIFFERS: Reply = { state: 'exited', exit: 0, result: { differences: ['gone: s sock'], kept: [] } };
+const DIFFERS: Reply = {
+  state: 'exited',
+  exit: 0,
+  result: { differences: ['-s\t0755\t0\t0\t-\t1\t-\t-\t-\tsock'], kept: [] },
+};
 
 /** A fleet in which these jobs end so, by their steps, and what was done in it. */
 function streaming(answers: Record<string, Reply> = {}, also: (call: FakeCall) => Reply | undefined = () => undefined) {
@@ -84,7 +88,8 @@ describe.each(['in', 'out'] as const)('where the connection goes %s', (dial) => 
 
   test('what a stream leaves out comes by rsync, and is compared once more', async () => {
     const it = streaming({ 'verify-stream': DIFFERS });
-    expect(await restored(it)).toMatchObject({ afterStream: expect.stringMatching(/gone: s sock/) as never });
+    // Both are counted.
+    expect(await restored(it)).toMatchObject({ afterStream: expect.stringMatching(/sock/) as never, files: 200 });
     expect(it.done.filter((each) => each.startsWith('start') && !each.endsWith('dial'))).toEqual([
       'start stream',
       'start verify-stream',
