@@ -286,7 +286,7 @@ describeAsRoot('a restored system of each family', () => {
 
     describe('its boot loader', () => {
       const loader = (system: System, args: Record<string, string>, more: Parameters<System['job']>[2] = {}) =>
-        system.job('new-bootloader', { id: '', disks: '', ...args }, more);
+        system.job('new-bootloader', { id: '', disks: '', esps: '', ...args }, more);
       const NO_VARIABLES = expect.stringContaining('no boot entry was written') as string;
 
       test.each<[string, Files, string, string]>([
