@@ -13,7 +13,8 @@ import {
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
 import { awkwardScript, factsCommand } from '../lab/support/awkward';
-import { describeAsRoot, SHELLS } from './support';
+import { describeAsRoot, fence, SHELLS } from './support';
+import { RUN, SshBox } from './support-sshd';
 
 jest.setTimeout(120_000);
 
@@ -210,5 +211,82 @@ describeAsRoot('a tree as one tar', () => {
       expect(asked(rescue, 'store')).toMatch(/^not-allowed: /);
       expect(asked(KIT, 'folder')).toMatch(/^not-allowed: /);
     });
+  });
+});
+
+describeAsRoot('a tree as one tar over a real sshd', () => {
+  let at: SshBox;
+  let root = '';
+  beforeAll(async () => {
+    at = new SshBox();
+    await at.start();
+    root = mkdtempSync(path.join(tmpdir(), 'resurgo-tar-'));
+    mkdirSync(path.join(root, 'from'));
+    writeFileSync(path.join(root, 'from/large'), Buffer.alloc(3_000_000, 'resurgo'));
+    writeFileSync(path.join(root, 'listing.gz'), 'listing');
+  });
+  afterAll(() => {
+    at.box.close();
+    rmSync(root, { recursive: true, force: true });
+  });
+
+  /** The box becomes a rescue system that has mounted a new one, of another name each time. */
+  function mounted(): string {
+    writeFileSync(at.box.file('lib/resurgo/lib/new.sh'), '');
+    const place = `/var/lib/srv/restored/app-1@+t${at.number + 1}`;
+    at.box.runs('mkdir', ['-p', place]);
+    expect(at.box.runs('mount', ['-t', 'tmpfs', 'none', place]).status).toBe(0);
+    return place;
+  }
+  /** As the sender's job does it, by that `./ssh`. */
+  function send(line: string): string {
+    writeFileSync(path.join(root, 'ssh'), `#!/bin/sh\nexec ${line}\n`);
+    chmodSync(path.join(root, 'ssh'), 0o755);
+    const parts = ['base.sh', 'tar-stream.sh'].map((part) => `. ${KIT}/lib/${part}`);
+    const text = [
+      'set -eu; LC_ALL=C',
+      `cd ${root}`,
+      ...parts,
+      `tar_send restore ${root}/from listing.gz; cat restore.rc restore.err`,
+    ];
+    writeFileSync(path.join(root, 'sender'), text.join('\n'));
+    const ran = at.box.runs('dash', [path.join(root, 'sender')]);
+    return ran.stdout + ran.stderr;
+  }
+  const arrived = (place: string) =>
+    at.box.runs('sha256sum', [`${place}/large`, path.join(root, 'from/large')]).stdout.split('\n');
+
+  it('a grant for it takes one, and no rsync; what was granted for rsync takes none', () => {
+    const place = mounted();
+    const { key, added } = at.open({ stream: 1 });
+    expect(added).toMatchObject({ ok: true });
+    expect(send(`${at.shell(key)} 127.0.0.1 x`)).toBe('0\n');
+    const [there = '', here = ''] = arrived(place);
+    expect(there.split(' ')[0]).toBe(here.split(' ')[0]);
+    expect(at.rsync(key, ['-r', at.box.file('one'), '127.0.0.1::data/']).status).not.toBe(0);
+    const plain = at.open();
+    expect(send(`timeout 20 ${at.shell(plain.key)} 127.0.0.1 x`)).toMatch(/^(12|23)\n/);
+  });
+
+  it('where the receiver dials, its job takes it', () => {
+    const place = mounted();
+    const grant = `${RUN}.dial.${(at.number += 1)}`;
+    const made = at.box.ask('grant.key', { ...fence({ run: RUN }), grant, purpose: 'send' });
+    const signed = { pubkey: String(made.pubkey), signature: String(made.signature), peer: 'app-1', expires_s: 60 };
+    const scope = { scope: 'snapshot', source: 'data' };
+    const added = at.box.ask('grant.add', { ...fence({ run: RUN }), grant, purpose: 'send', ...signed, ...scope });
+    const peer = { peer: 'app-1', peer_host: '127.0.0.1', peer_port: at.port, peer_user: 'resurgo' };
+    const keys = { peer_key: at.hostKey.split(' ').slice(0, 2).join(' '), signature: String(added.signature) };
+    const job = { job: `${grant}.job`, kind: 'dial', grant, stream: 1, ...peer, ...keys, ...at.folder() };
+    expect(at.box.ask('job.start', { ...fence({ run: RUN }), ...job })).toMatchObject({ ok: true });
+    expect(send(`/bin/sh /usr/local/lib/resurgo/bridge ${RUN} ${grant}`)).toBe('0\n');
+    const [there = '', here = ''] = arrived(place);
+    expect(there.split(' ')[0]).toBe(here.split(' ')[0]);
+    expect(at.box.ask('job.stop', { ...fence({ run: RUN }), job: job.job })).toMatchObject({ ok: true });
+  });
+
+  it('a host that is no rescue system grants none', () => {
+    rmSync(at.box.file('lib/resurgo/lib/new.sh'), { force: true });
+    expect(at.open({ stream: 1 }).added).toMatchObject({ ok: false, code: 'not-allowed' });
   });
 });
