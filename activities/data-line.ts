@@ -1,6 +1,7 @@
 /**
  * The line that data takes between two hosts (S25, S28): a key for this run, a grant for one place, and who dials whom. The receiver is
- * always a jailed rsync daemon and the sender always its client; only the direction in which ssh connects differs.
+ * a jailed rsync daemon and the sender its client, or, of a rescue system that is filled, a jailed tar and the sender another; only the direction
+ * in which ssh connects differs.
  */
 import type { Fence, GrantScope, Peer } from '../hosts/args';
 import { HostError } from '../hosts/errors';

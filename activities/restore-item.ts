@@ -31,7 +31,7 @@ export interface RestoreItemRef {
   checksum?: true;
   /** Headers of encrypted volumes, which lie in the tree of a whole machine, stay in the backup. */
   withoutHeaders?: true;
-  /** The destination was made for it and is empty: the data come as one stream first. */
+  /** The destination was made for it, and nothing but this restore writes there: the data come as one stream first. */
   fresh?: true;
 }
 

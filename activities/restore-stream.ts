@@ -1,6 +1,6 @@
 /**
  * The data of a machine that is made again, first as one tar stream (hostkit/lib/tar-stream.sh): onto fresh file systems it takes a third of
- * rsync's time. It is tried once; whatever it leaves undone is rsync's, which begins where it ended.
+ * rsync's time. One that ends badly is not begun again; whatever it leaves undone is rsync's, which begins where it ended.
  */
 import { activityInfo } from '@temporalio/activity';
 import { HostError } from '../hosts/errors';
@@ -28,17 +28,23 @@ export interface Streamed {
   sent?: Sent;
   /** Why rsync has to go on, in a word for who reads the step's result. Left out where all of it is there and equal. */
   why?: string;
+  /** A file may be there by its size and time, and not by its content. */
+  byContent?: true;
 }
 
-/** Undefined where no stream is due: the place is not fresh, or the stream has ended badly in an attempt before. @throws HostError */
+/** Nothing has come, or each file that has is whole but the last: the sender says so of a broken line (tar_read_all). */
+const SOUND = ['bad-request', 'missing-tool', 'not-allowed', 'interrupted'];
+
+/** Undefined where no stream is due. @throws HostError where an earlier one can't be seen to be gone */
 export async function streamItem(input: StreamInput, following: Following): Promise<Streamed | undefined> {
   const { hosts, fence, item } = input;
   const { signal, progress } = following;
-  if (item.fresh !== true || fence.round > 0) return undefined;
-  if (!(await isDue(input))) {
-    // An attempt before may have been cut off before it did so itself.
+  if (item.fresh !== true) return undefined;
+  const before = await streamBefore(input);
+  if (before !== undefined) {
+    // An attempt, or a try, before this one may have been cut off before it did so itself.
     await takeBack(input);
-    return undefined;
+    return before;
   }
   let sent: Sent;
   try {
@@ -47,7 +53,8 @@ export async function streamItem(input: StreamInput, following: Following): Prom
     if (signal.aborted || !(error instanceof HostError)) throw error;
     // Nothing of it may write there beside rsync.
     await takeBack(input);
-    return { why: error.reason };
+    const { code } = error.detail;
+    return endedBadly({ why: error.reason, code: typeof code === 'string' ? code : error.code });
   }
   progress.step = 'compare';
   const listingSha256 = sent.listing.sha256 ?? '';
@@ -56,13 +63,24 @@ export async function streamItem(input: StreamInput, following: Following): Prom
   return { sent, why: `not all comes as a stream: ${differencesInWords({ differences })}` };
 }
 
-/** In a first attempt; later on only where it still runs, or has come to its good end: one that broke off would begin from the start. */
-async function isDue({ hosts, fence, item }: StreamInput): Promise<boolean> {
-  if (activityInfo().attempt === 1) return true;
+function endedBadly({ why, code }: { why: string; code: unknown }): Streamed {
+  return SOUND.some((each) => each === code) ? { why } : { why, byContent: true };
+}
+
+/**
+ * What became of the stream of an earlier attempt, where none is due now: one that broke off would begin from the start. Undefined in a first
+ * attempt, and where it still runs or has come to its good end.
+ */
+async function streamBefore({ hosts, fence, item }: StreamInput): Promise<Streamed | undefined> {
+  if (fence.round > 0) return { why: 'the step is tried again', byContent: true };
+  if (activityInfo().attempt === 1) return undefined;
   const { host } = item.store;
   const args = { job: sendName({ fence, item, what: 'stream' }), waitMs: 0 };
-  const { state, exit } = await hosts.call({ host, verb: 'job.poll', step: stepOf(item), args, timeoutMs: CALL_MS });
-  return state === 'running' || (state === 'exited' && exit === 0);
+  const poll = await hosts.call({ host, verb: 'job.poll', step: stepOf(item), args, timeoutMs: CALL_MS });
+  const { state, exit, result } = poll;
+  if (state === 'running' || (state === 'exited' && exit === 0)) return undefined;
+  if (state === 'unknown') return { why: 'no stream was begun' };
+  return endedBadly({ why: 'the stream of an earlier attempt has not come to its end', code: result?.['code'] });
 }
 
 /** The sender, the receiver and the grant between them, each seen gone. Idempotent. */

@@ -95,7 +95,8 @@ export function restoreActivities({ hosts, genuineSigners }: ActivityDeps) {
     const stream = await streamItem({ hosts, fence, item }, following);
     if (stream?.sent !== undefined && stream.why === undefined) return restoredItem({ sends: [stream.sent], kept: [] });
     if (stream !== undefined) await stillThere();
-    const sent = await sendItem({ ...input, hosts, item, what: 'restore' }, following);
+    const rest = stream?.byContent === true ? { ...item, checksum: true as const } : item;
+    const sent = await sendItem({ ...input, hosts, item: rest, what: 'restore' }, following);
     following.progress.step = 'compare';
     const listingSha256 = sent.listing.sha256 ?? '';
     const kept = item.single
@@ -104,7 +105,7 @@ export function restoreActivities({ hosts, genuineSigners }: ActivityDeps) {
     const sends = stream?.sent === undefined ? [sent] : [stream.sent, sent];
     return {
       ...restoredItem({ sends, kept }),
-      byContent: byContent({ fence, item, what: 'restore' }),
+      byContent: byContent({ fence, item: rest, what: 'restore' }),
       ...(stream?.why === undefined ? {} : { afterStream: stream.why }),
     };
   }

@@ -119,6 +119,7 @@ send_may_stream() {
 }
 
 send_stream() {
+  tar_may_read "$send_from" || job_fail bad-request "of what lies in store '$arg_store' tar can not tell data from holes: rsync can"
   send_deleted=0 send_names='' client_program=tar
   : "$client_program"
   send_listing_make

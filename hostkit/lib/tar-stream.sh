@@ -11,6 +11,9 @@
 TAR_BLOCK=65536
 # Of 512 bytes each.
 TAR_RECORD=512
+# In which at least 16 MiB have to go, or the receiver to come to its end; and between two looks.
+TAR_IDLE_S=900
+TAR_LOOK_S=15
 
 # tar_here: sets $tar_program to GNU tar's path, 1 where there is none: it alone carries attributes and files with holes. A busybox shell would
 # take its own tar for a bare name.
@@ -26,6 +29,15 @@ tar_here() {
 tar_may() {
   if [ ! -f "$RESURGO_LIB/lib/new.sh" ] || [ "$1" != folder ]; then fail not-allowed 'one tar is taken by a rescue system alone, and into a folder'; fi
   tar_here || fail missing-tool 'tar is missing here, or is not GNU tar'
+}
+
+# tar_may_read FOLDER: 1 where tar would take a file for one hole that is none: it asks the file system how many blocks a file has, and believes it.
+# Of these it is known to tell the truth but for short files that lie in their inodes.
+tar_may_read() {
+  case $(stat -f -c %T -- "$1") in ext2/ext3 | xfs | btrfs | zfs) ;; *) return 1 ;; esac
+  tar_find=/usr/bin/find
+  [ -x "$tar_find" ] || tar_find=/bin/find
+  ! "$tar_find" "$1" -type f -size +1 -size -9 -printf '%b\n' | grep -qx 0
 }
 
 # tar_bytes N: exactly so many bytes of stdin to stdout, and not one more read: the rest is somebody else's.
@@ -44,6 +56,9 @@ tar_send() {
   : >"$tar_name.out"
   mkfifo tar.to tar.back
   ./ssh <tar.to >tar.back 2>"$tar_name.err" &
+  tar_line=$!
+  tar_guard >/dev/null 2>&1 9>&- &
+  tar_guard=$!
   exec 7>tar.to 8<tar.back
   tar_code=0
   # Whoever writes to a line that broke is told, and not ended.
@@ -53,7 +68,8 @@ tar_send() {
   tar_said=''
   read -r tar_said <&8 || :
   exec 7>&- 8<&-
-  wait "$!" || :
+  wait "$tar_line" || :
+  kill "$tar_guard" 2>/dev/null || :
   if [ "$tar_said" = 'done' ] && [ "$tar_code" = 0 ]; then
     echo 0 >"$tar_name.rc"
   elif [ -n "$tar_said" ] || [ "$tar_code" = 23 ]; then
@@ -65,6 +81,18 @@ tar_send() {
   fi
 }
 
+# tar_guard: ends a line on which nothing has moved for $TAR_IDLE_S: ssh sees whether the other side is there, and not whether its disk still
+# writes.
+tar_guard() {
+  tar_idle=0 tar_was=''
+  while [ "$tar_idle" -lt "$TAR_IDLE_S" ]; do
+    sleep "$TAR_LOOK_S"
+    tar_now=$(wc -c <"$tar_name.out")
+    if [ "$tar_now" = "$tar_was" ]; then tar_idle=$((tar_idle + TAR_LOOK_S)); else tar_idle=0 tar_was=$tar_now; fi
+  done
+  kill "$tar_line"
+}
+
 # tar_told [TAR-OPTION…]: all that is said to the receiver, to fd 7. 12 where nobody takes it, 23 where the tree can not be read.
 tar_told() {
   tar_size=$(stat -c %s "$tar_listing")
@@ -73,11 +101,17 @@ tar_told() {
   if tar_create "$@" >&7 2>tar.err; then
     sed -n 's/^Total bytes written: \([0-9]*\) .*/\1 0%/p' tar.err >>"$tar_name.out"
     printf 'end\n' >&7 || return 12
-  elif grep -q -e 'Broken pipe' -e 'Wrote only' tar.err; then
+  elif tar_read_all; then
     return 12
   else
     return 23
   fi
+}
+
+# tar_read_all: is all that tar has to say of its end that the line broke? Of a file that can not be read it makes zeros, with its size and time.
+tar_read_all() {
+  ! grep -qv -e ': socket ignored$' -e '^Total bytes written' -e ': Cannot write: Broken pipe$' -e ': Wrote only [0-9]* of' -e ': Error is not recoverable' \
+    -e ': Child ' -e ': Exiting with failure status' tar.err
 }
 
 # tar_create [OPTION…]: ACLs go as the attributes that they are: tar's own way writes them by the names of this host's users. How far it is, is

@@ -154,6 +154,53 @@ describeAsRoot('a tree as one tar', () => {
       expect(said).toMatch(/no-such-option/);
     });
 
+    it('a file that can not be read is told, also where the line breaks after it', () => {
+      // What tar can not read of a file it fills up with zeros: by its size and time that is whole.
+      sh('mkdir "$1/from/sys"; head -c 40000000 /dev/zero >"$1/from/z-large"');
+      const within = (line: string): string => {
+        lineIs(line);
+        const file = script(
+          'sender',
+          `mount --bind /sys/kernel/mm "$1/from/sys"; cd "$1/job"; tar_send restore "$1/from" listing.gz --sort=name; cat restore.rc`,
+        );
+        return spawnSync('unshare', ['-m', ...shell.split(' '), file], {
+          encoding: 'utf8',
+          timeout: 60_000,
+        }).stdout.trim();
+      };
+      expect(within('exec "$0.receiver"')).toBe('23');
+      expect(readFileSync(path.join(root, 'job/tar.err'), 'utf8')).toMatch(
+        /: (?:Cannot open|File shrank|file changed)/,
+      );
+      expect(within('head -c 20000000 | "$0.receiver" | grep -v .')).toBe('23');
+    });
+
+    it('a line on which nothing moves is ended', () => {
+      sh('echo one >"$1/from/one"');
+      lineIs('cat >/dev/null; sleep 600');
+      const file = script(
+        'sender',
+        'cd "$1/job"; TAR_IDLE_S=2 TAR_LOOK_S=1; tar_send restore "$1/from" listing.gz; cat restore.rc',
+      );
+      const ran = spawnSync(shell.split(' ')[0] ?? '', [...shell.split(' ').slice(1), file], {
+        encoding: 'utf8',
+        timeout: 30_000,
+      });
+      expect(ran.stdout).toBe('12\n');
+    });
+
+    it('what tar would take for a hole is not sent so: short files without blocks, and file systems that are not known to count them', () => {
+      const may = (folder: string): string => {
+        const file = script('may', `if tar_may_read "${folder}"; then echo may; else echo not; fi`);
+        return spawnSync(shell.split(' ')[0] ?? '', [...shell.split(' ').slice(1), file], { encoding: 'utf8' }).stdout;
+      };
+      sh('truncate -s 30M "$1/from/hole"; truncate -s 500 "$1/from/short"; echo text >"$1/from/text"');
+      expect(may(from)).toBe('may\n');
+      sh('truncate -s 600 "$1/from/doubtful"');
+      expect(may(from)).toBe('not\n');
+      expect(may('/proc/self')).toBe('not\n');
+    });
+
     it('S22 writes nowhere but below its folder, whatever is in the tar', () => {
       const hostile = [
         'ln -s ../outside from/up; ln -s "$1/outside" from/way; tar -cf a.tar -C from up way; rm from/up from/way; mkdir from/up from/way; touch from/up/x from/way/x; tar -rf a.tar -C from up/x way/x; cat a.tar',

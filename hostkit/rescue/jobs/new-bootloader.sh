@@ -35,7 +35,7 @@ job_main() {
     boot_uefi
   fi
   sync
-  job_result "\"disks\":[$(printf '%s' "$boot_disks" | new_strings)],\"entry\":\"$boot_entry\"$boot_kept,\"warnings\":[$(new_strings <warnings)]"
+  job_result "\"disks\":[$(printf '%s' "$boot_disks" | new_strings)],\"entry\":\"$boot_entry\"$boot_kept,\"warnings\":[$(awk '!told[$0]++' warnings | new_strings)]"
 }
 
 # boot_run COMMAND…
@@ -72,12 +72,13 @@ boot_uefi() {
     boot_grub_uefi
     efi_loader || job_fail failed "$boot_install put no loader into EFI/$efi_id: $(tail -n 5 tool.out | tr '\n' ' ')"
   fi
-  efi_fallback
+  efi_fallback || job_fail no-space "the loader can not be written to $new_esp/EFI/BOOT: $(tail -n 1 tool.out)"
   efi_entry
-  boot_esps
   # Its entries came with the data, and are looked at at the end (new-verify).
   case ${efi_loader##*/} in systemd-boot*) return ;; esac
   if ! efi_own_config; then boot_config "$boot_folder/grub.cfg"; else boot_config "${new_esp#"$new"}/EFI/$efi_id/grub.cfg"; fi
+  # With the configuration that was just written.
+  boot_esps
 }
 
 boot_esps() {
@@ -88,6 +89,7 @@ boot_esps() {
     device_find "$boot_line"
     efi_beside "$device"
   done
+  [ -z "$arg_esps" ] || efi_first
 }
 
 boot_grub_uefi() {

@@ -44,19 +44,19 @@ efi_loader() {
   efi_loader=$new_first
 }
 
-# efi_fallback: a loader at the path that a firmware without entries tries: of what is there already nothing is changed.
+# efi_fallback: a loader at the path that a firmware without entries tries: of what is there already nothing is changed. 1 where it can not be written.
 efi_fallback() {
   efi_boot=$new_esp/EFI/BOOT
   # A FAT tells no upper from lower case.
   [ ! -s "$efi_boot/$efi_removable" ] || return 0
-  mkdir -p "$efi_boot"
+  mkdir -p "$efi_boot" 2>>tool.out || return 1
   # What shim starts lies beside it; SUSE's calls it otherwise.
   for _ef_name in "grub$efi_suffix.efi" "mm$efi_suffix.efi" grub.efi MokManager.efi; do
-    [ ! -f "$new_esp/EFI/$efi_id/$_ef_name" ] || cp "$new_esp/EFI/$efi_id/$_ef_name" "$efi_boot/$_ef_name" || fail no-space "$efi_boot/$_ef_name can not be written"
+    [ ! -f "$new_esp/EFI/$efi_id/$_ef_name" ] || cp "$new_esp/EFI/$efi_id/$_ef_name" "$efi_boot/$_ef_name" 2>>tool.out || return 1
   done
   # GRUB as its distribution signed it looks for its configuration in its own folder; one that looks beside itself finds it too.
-  [ ! -f "$new_esp/EFI/$efi_id/grub.cfg" ] || [ -f "$efi_boot/grub.cfg" ] || cp "$new_esp/EFI/$efi_id/grub.cfg" "$efi_boot/grub.cfg" || fail no-space "$efi_boot/grub.cfg can not be written"
-  cp "$efi_loader" "$efi_boot/$efi_removable" || fail no-space "$efi_boot/$efi_removable can not be written"
+  [ ! -f "$new_esp/EFI/$efi_id/grub.cfg" ] || [ -f "$efi_boot/grub.cfg" ] || cp "$new_esp/EFI/$efi_id/grub.cfg" "$efi_boot/grub.cfg" 2>>tool.out || return 1
+  cp "$efi_loader" "$efi_boot/$efi_removable" 2>>tool.out
 }
 
 # efi_own_config: does the loader's own folder hold the whole configuration, as older ones of Red Hat's family have it? Else it leads to /boot.
@@ -91,24 +91,42 @@ efi_entry() {
 }
 
 # efi_beside DEVICE: the loader and an entry for a further EFI system partition, so that the machine starts without the first one's disk. What it
-# holds already, by the backup, stays.
+# holds already, by the backup, stays. Where it can't be, ./warnings say so: the first one boots.
 efi_beside() {
   _eb_esp=$new_esp _eb_loader=$efi_loader _eb_entry=$boot_entry
+  if efi_fill "$1" "$_eb_esp/EFI/$efi_id"; then
+    efi_entry
+  else
+    printf '%s\n' "the EFI system partition $1 gets no loader ($(tail -n 1 tool.out)): without the first one's disk the machine does not start" >>warnings
+  fi
+  # It goes with the job's own mounts all the same.
+  ! mountpoint -q "$PWD/esp" || umount "$PWD/esp" || :
+  new_esp=$_eb_esp efi_loader=$_eb_loader boot_entry=$_eb_entry
+}
+
+# efi_fill DEVICE FOLDER: sets $new_esp to where it is mounted and $efi_loader to its loader, which comes with that folder where it has none.
+efi_fill() {
   new_esp=$(findmnt -nro TARGET --source "$1" | head -n 1)
   if [ -z "$new_esp" ]; then
     new_esp=$PWD/esp
     mkdir -p "$new_esp"
-    mount -t vfat "$1" "$new_esp" || fail failed "the EFI system partition $1 can not be mounted"
+    mount -t vfat "$1" "$new_esp" 2>>tool.out || return 1
   fi
   if ! efi_loader; then
-    mkdir -p "$new_esp/EFI"
-    cp -R "$_eb_esp/EFI/$efi_id" "$new_esp/EFI/" || fail no-space "the loader can not be written to the EFI system partition $1"
-    efi_loader || fail failed "no loader has come to the EFI system partition $1"
+    mkdir -p "$new_esp/EFI" && cp -R "$2" "$new_esp/EFI/" 2>>tool.out || return 1
+    efi_loader || return 1
   fi
   efi_fallback
-  efi_entry
-  [ "$new_esp" != "$PWD/esp" ] || umount "$new_esp" || fail busy "the EFI system partition $1 can not be unmounted"
-  new_esp=$_eb_esp efi_loader=$_eb_loader boot_entry=$_eb_entry
+}
+
+# efi_first: the firmware tries $boot_entry before those that were written after it, each of which went to the front.
+efi_first() {
+  [ -n "$boot_entry" ] && $_ee_run efibootmgr >entries 2>/dev/null || return 0
+  _ef_order=$(sed -n 's/^BootOrder: *//p' entries)
+  _ef_rest=$(printf '%s' "$_ef_order" | tr ',' '\n' | grep -vx "${boot_entry#Boot}" | tr '\n' ',')
+  _ef_wanted=${boot_entry#Boot},$_ef_rest
+  [ "$_ef_order" = "${_ef_wanted%,}" ] || $_ee_run efibootmgr --quiet --bootorder "${_ef_wanted%,}" >>tool.out 2>&1 ||
+    printf '%s\n' "the firmware takes no boot order ($(tail -n 1 tool.out)): it starts by a further EFI system partition first" >>warnings
 }
 
 # efi_entry_is: sets $boot_entry to the firmware's entry for that partition and path; 1 where there is none.

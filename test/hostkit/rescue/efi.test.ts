@@ -83,7 +83,6 @@ if efi_entry_is; then echo "$boot_entry"; else echo none; fi`,
           `cd "$new/job"
 findmnt() { printf '%s' "${at === '' ? '' : `$new/${at}`}"; }
 mount() { :; }
-umount() { echo "umount \${1#"$new/"}"; }
 efi_entry() { echo "entry \${new_esp#"$new/"} \${efi_loader#"$new_esp/"}"; boot_entry=Boot0009; }
 boot_entry=Boot0003
 efi_loader
@@ -92,7 +91,7 @@ echo "$boot_entry \${new_esp#"$new/"} \${efi_loader#"$new/"}"`,
         );
       const back = 'Boot0003 boot/efi boot/efi/EFI/debian/shimx64.efi\n';
       const nowhere = beside({}, '');
-      expect(nowhere.out).toBe(`entry job/esp EFI/debian/shimx64.efi\numount job/esp\n${back}`);
+      expect(nowhere.out).toBe(`entry job/esp EFI/debian/shimx64.efi\n${back}`);
       const file = (root: string, name: string) => readFileSync(path.join(root, name), 'utf8');
       expect(file(nowhere.root, 'job/esp/EFI/debian/grubx64.efi')).toBe('MZ grub');
       expect(file(nowhere.root, 'job/esp/EFI/BOOT/BOOTX64.EFI')).toBe('MZ shim');
@@ -102,6 +101,35 @@ echo "$boot_entry \${new_esp#"$new/"} \${efi_loader#"$new/"}"`,
       expect(own.out).toBe(`entry boot/efi2 EFI/debian/shimx64.efi\n${back}`);
       expect(file(own.root, 'boot/efi2/EFI/debian/shimx64.efi')).toBe('MZ its own');
       expect(file(own.root, 'boot/efi2/EFI/BOOT/BOOTX64.EFI')).toBe('MZ its own');
+    });
+
+    test('one that can not be written to is warned of, and ends nothing', () => {
+      const script = `cd "$new"
+findmnt() { :; }; mount() { echo 'wrong fs type' >&2; return 1; }; efi_entry() { echo entry; }
+: >warnings; : >tool.out; boot_entry=Boot0003; efi_loader
+efi_beside /dev/sdb1
+cat warnings; echo "$boot_entry \${new_esp#"$new/"}"`;
+      expect(run(DEBIAN, script).out).toBe(
+        "the EFI system partition /dev/sdb1 gets no loader (wrong fs type): without the first one's disk the machine does not start\nBoot0003 boot/efi\n",
+      );
+    });
+
+    test("the first one's entry stays the first", () => {
+      const order = (now: string) =>
+        run(
+          DEBIAN,
+          `cd "$new"; boot_entry=Boot0003 _ee_run=''
+efibootmgr() { if [ $# -gt 0 ]; then echo "$*"; else echo 'BootOrder: ${now}'; fi; }
+efi_first; cat tool.out`,
+        ).out;
+      expect(order('0007,0003,0001')).toBe('--quiet --bootorder 0003,0007,0001\n');
+      const kept = run(
+        DEBIAN,
+        `cd "$new"; : >tool.out; boot_entry=Boot0003 _ee_run=''
+efibootmgr() { if [ $# -gt 0 ]; then echo "$*"; else echo 'BootOrder: 0003,0001'; fi; }
+efi_first; cat tool.out`,
+      );
+      expect(kept.out).toBe('');
     });
 
     test('a configuration of its own is told from one that leads to /boot', () => {
