@@ -102,6 +102,8 @@ export const biosCases: readonly RecoveryCase[] = [
   },
   {
     name: 'copy',
+    // Its initramfs is made anew.
+    long: true,
     title: 'a copy with an identity of its own',
     layout: biosExt4,
     number: 139,
