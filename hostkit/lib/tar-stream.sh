@@ -55,7 +55,8 @@ tar_send() {
   rm -f tar.to tar.back
   : >"$tar_name.out"
   mkfifo tar.to tar.back
-  ./ssh <tar.to >tar.back 2>"$tar_name.err" &
+  # A group of its own: where the receiver dials, the line is several processes, and each of them holds an end.
+  setsid ./ssh <tar.to >tar.back 2>"$tar_name.err" &
   tar_line=$!
   tar_guard >/dev/null 2>&1 9>&- &
   tar_guard=$!
@@ -90,7 +91,7 @@ tar_guard() {
     tar_now=$(wc -c <"$tar_name.out")
     if [ "$tar_now" = "$tar_was" ]; then tar_idle=$((tar_idle + TAR_LOOK_S)); else tar_idle=0 tar_was=$tar_now; fi
   done
-  kill "$tar_line"
+  kill -TERM "-$tar_line"
 }
 
 # tar_told [TAR-OPTION…]: all that is said to the receiver, to fd 7. 12 where nobody takes it, 23 where the tree can not be read.
